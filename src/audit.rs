@@ -1,0 +1,162 @@
+//! Who did what, when, from where: no medical content, no foreign keys, in the transaction of the change.
+//!
+//! Reads are gathered and written in batches by a thread of their own, so that looking at a page waits for no disk.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::NaiveDateTime;
+use diesel::{Insertable, QueryResult, Queryable, RunQueryDsl, Selectable};
+
+use crate::{
+    access::Actor,
+    db::{Db, MultiBackend, Tx, schema::audit_events, types::{PatientId, RecordId}},
+    error::Result,
+};
+
+/// What happened, as a word of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    SignedIn,
+    SignInFailed,
+    SignedOut,
+    PasswordChanged,
+    AccountCreated,
+    AccountChanged,
+    TokenCreated,
+    TokenRevoked,
+    Created,
+    Changed,
+    Deleted,
+    Restored,
+    Purged,
+    Read,
+    Listed,
+    Searched,
+    Downloaded,
+    Imported,
+}
+
+impl Action {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::SignedIn => "signed_in",
+            Self::SignInFailed => "sign_in_failed",
+            Self::SignedOut => "signed_out",
+            Self::PasswordChanged => "password_changed",
+            Self::AccountCreated => "account_created",
+            Self::AccountChanged => "account_changed",
+            Self::TokenCreated => "token_created",
+            Self::TokenRevoked => "token_revoked",
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Deleted => "deleted",
+            Self::Restored => "restored",
+            Self::Purged => "purged",
+            Self::Read => "read",
+            Self::Listed => "listed",
+            Self::Searched => "searched",
+            Self::Downloaded => "downloaded",
+            Self::Imported => "imported",
+        }
+    }
+}
+
+/// One line of the audit. `detail` is a word of the program (a reason of failure), never something a person typed.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
+pub struct Event {
+    pub id: String,
+    pub at: NaiveDateTime,
+    pub actor: String,
+    pub actor_name: String,
+    pub action: String,
+    pub patient_id: Option<String>,
+    pub record_id: Option<String>,
+    pub kind: Option<String>,
+    pub version: Option<i32>,
+    pub address: Option<String>,
+    pub session_id: Option<String>,
+    pub success: bool,
+    pub detail: Option<String>,
+}
+
+impl Event {
+    pub fn new(actor: &Actor, action: Action, at: NaiveDateTime) -> Self {
+        Self {
+            actor: actor.user.to_string(),
+            actor_name: actor.name.clone(),
+            address: actor.address.clone(),
+            session_id: actor.session_id(),
+            ..Self::by_the_program(action, at)
+        }
+    }
+    /// An event nobody caused: a job's.
+    pub fn by_the_program(action: Action, at: NaiveDateTime) -> Self {
+        Self {
+            id: uuid::Uuid::now_v7().to_string(),
+            at,
+            actor: "program".to_owned(),
+            actor_name: "Kinchart".to_owned(),
+            action: action.word().to_owned(),
+            patient_id: None,
+            record_id: None,
+            kind: None,
+            version: None,
+            address: None,
+            session_id: None,
+            success: true,
+            detail: None,
+        }
+    }
+    pub fn patient(mut self, patient: &PatientId) -> Self {
+        self.patient_id = Some(patient.to_string());
+        self
+    }
+    pub fn record(mut self, kind: &str, record: &RecordId, version: i32) -> Self {
+        self.kind = Some(kind.to_owned());
+        self.record_id = Some(record.to_string());
+        self.version = Some(version);
+        self
+    }
+    pub fn kind(mut self, kind: &str) -> Self {
+        self.kind = Some(kind.to_owned());
+        self
+    }
+    pub fn failed(mut self, detail: &'static str) -> Self {
+        self.success = false;
+        self.detail = Some(detail.to_owned());
+        self
+    }
+    pub fn write(self, tx: &mut Tx<'_>) -> QueryResult<()> {
+        diesel::insert_into(audit_events::table).values(&self).execute(&mut **tx).map(drop)
+    }
+}
+
+/// Reads waiting to be written. Kept small: a flush is due every second and at shutdown.
+#[derive(Clone, Default)]
+pub struct ReadLog {
+    waiting: Arc<Mutex<Vec<Event>>>,
+}
+
+impl ReadLog {
+    pub fn note(&self, event: Event) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+    /// Writes what waits, in one transaction; on failure it goes on waiting.
+    pub fn flush(&self, db: &Db) -> Result<usize> {
+        let batch = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        if batch.is_empty() {
+            return Ok(0);
+        }
+        let written = db.write(|tx| {
+            for event in &batch {
+                diesel::insert_into(audit_events::table).values(event).execute(&mut **tx)?;
+            }
+            Ok(batch.len())
+        });
+        if written.is_err() {
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend(batch);
+        }
+        written
+    }
+}

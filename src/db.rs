@@ -1,0 +1,157 @@
+//! The database: a pool, `read` and `write`, migrations. Only this module and its parts may ask which database runs.
+
+mod connection;
+mod migrate;
+pub mod schema;
+pub mod search;
+pub mod types;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use diesel::{
+    connection::{AnsiTransactionManager, TransactionManager},
+    r2d2::Pool,
+    result::{DatabaseErrorKind, Error as DieselError},
+};
+
+use crate::error::{Error, Result};
+pub use connection::{Conn, MultiBackend};
+use connection::Manager;
+pub use migrate::{MigrateError, revert_all};
+
+/// How often a transaction that lost a race (PostgreSQL 40001, 40P01; SQLite busy) is tried before the person is asked to try again.
+const TRIES: u32 = 8;
+
+/// The pool, and a count of all statements run through it.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<Manager>,
+    statements: Arc<AtomicU64>,
+}
+
+/// The right to write: made only by [`Db::write`], so a change outside a transaction cannot be expressed.
+pub struct Tx<'a>(&'a mut Conn);
+
+impl std::ops::Deref for Tx<'_> {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        self.0
+    }
+}
+
+impl std::ops::DerefMut for Tx<'_> {
+    fn deref_mut(&mut self) -> &mut Conn {
+        self.0
+    }
+}
+
+impl Db {
+    /// Opens the database and brings its tables up to date. `create` allows an SQLite file to be made; a given URL must exist.
+    pub fn open(url: &str, create: bool, size: u32) -> Result<Self, MigrateError> {
+        let statements = Arc::new(AtomicU64::new(0));
+        let manager = Manager::new(url, create, Arc::clone(&statements))?;
+        migrate::run(&manager)?;
+        let pool = Pool::builder()
+            .max_size(size)
+            .min_idle(Some(1))
+            .test_on_check_out(manager.is_postgres())
+            .connection_timeout(Duration::from_secs(10))
+            .build(manager)
+            .map_err(|error| MigrateError::Open(error.to_string()))?;
+        Ok(Self { pool, statements })
+    }
+
+    /// Statements run since the start, transaction control included; tests compare before and after.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Runs `work` on one snapshot. It gets a plain connection: everything that changes records wants a [`Tx`].
+    pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let mut conn = self.pool.get()?;
+        begin(&mut conn, Mode::Read)?;
+        let result = work(&mut conn);
+        // Nothing was written: ending either way only lets the snapshot go.
+        finish(&mut conn, false)?;
+        result
+    }
+
+    /// Runs `work` in one transaction that sees and leaves a consistent state: all of it happens, or nothing.
+    /// It may run several times when another writer was faster, so it must not act outside the database.
+    pub fn write<T>(&self, mut work: impl FnMut(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        let mut conn = self.pool.get()?;
+        for attempt in 1..=TRIES {
+            let result = attempt_write(&mut conn, &mut work);
+            match result {
+                Err(Error::Database(error)) if attempt < TRIES && lost_a_race(&error) => {
+                    std::thread::sleep(Duration::from_millis(u64::from(attempt * attempt) * 3));
+                }
+                other => return other,
+            }
+        }
+        Err(Error::Busy)
+    }
+}
+
+fn attempt_write<T>(conn: &mut Conn, work: &mut impl FnMut(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+    begin(conn, Mode::Write)?;
+    match work(&mut Tx(conn)) {
+        Ok(value) => {
+            finish(conn, true)?;
+            Ok(value)
+        }
+        Err(error) => {
+            finish(conn, false)?;
+            Err(error)
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Read,
+    Write,
+}
+
+fn begin(conn: &mut Conn, mode: Mode) -> Result<()> {
+    match (conn, mode) {
+        (Conn::Sqlite(c), Mode::Read) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN DEFERRED")?,
+        (Conn::Sqlite(c), Mode::Write) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
+        (Conn::Pg(c), Mode::Read) => {
+            AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        }
+        (Conn::Pg(c), Mode::Write) => {
+            AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL SERIALIZABLE")?;
+        }
+    }
+    Ok(())
+}
+
+fn finish(conn: &mut Conn, commit: bool) -> Result<()> {
+    type Manager<C> = <C as diesel::Connection>::TransactionManager;
+    match (conn, commit) {
+        (Conn::Sqlite(c), true) => <Manager<diesel::SqliteConnection>>::commit_transaction(c)?,
+        (Conn::Sqlite(c), false) => <Manager<diesel::SqliteConnection>>::rollback_transaction(c)?,
+        (Conn::Pg(c), true) => <Manager<diesel::PgConnection>>::commit_transaction(c)?,
+        (Conn::Pg(c), false) => <Manager<diesel::PgConnection>>::rollback_transaction(c)?,
+    }
+    Ok(())
+}
+
+/// PostgreSQL reports a lost race as a serialization failure or a deadlock, SQLite (after its busy timeout) as a locked database.
+fn lost_a_race(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
+        DieselError::DatabaseError(_, info) => {
+            info.message().contains("deadlock detected") || info.message().contains("database is locked")
+        }
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => lost_a_race(commit_error),
+        _ => false,
+    }
+}

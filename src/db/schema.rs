@@ -1,0 +1,331 @@
+//! The tables every module may name. The record tables are `records::schema`, which only `records` sees.
+
+diesel::table! {
+    households (id) {
+        id -> Text,
+        name -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        household_id -> Text,
+        username -> Text,
+        username_folded -> Text,
+        email -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+        full_name -> Text,
+        role -> Text,
+        auth_method -> Text,
+        sso_linking_preference -> Nullable<Text>,
+        last_sso_login -> Nullable<Timestamp>,
+        account_linked_at -> Nullable<Timestamp>,
+        disabled_at -> Nullable<Timestamp>,
+        last_seen_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    household_members (household_id, user_id) {
+        household_id -> Text,
+        user_id -> Text,
+        role -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    user_preferences (user_id) {
+        user_id -> Text,
+        unit_system -> Text,
+        session_timeout_minutes -> Integer,
+        language -> Text,
+        date_format -> Text,
+        paperless_enabled -> Bool,
+        paperless_url -> Nullable<Text>,
+        paperless_api_token_encrypted -> Nullable<Text>,
+        paperless_username_encrypted -> Nullable<Text>,
+        paperless_password_encrypted -> Nullable<Text>,
+        default_storage_backend -> Text,
+        paperless_auto_sync -> Bool,
+        paperless_sync_tags -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    list_views (user_id, patient_id, kind) {
+        user_id -> Text,
+        patient_id -> Text,
+        kind -> Text,
+        query -> Text,
+    }
+}
+
+diesel::table! {
+    sessions (key_hash) {
+        key_hash -> Text,
+        id -> Text,
+        user_id -> Nullable<Text>,
+        state -> Text,
+        remember -> Bool,
+        address -> Nullable<Text>,
+        agent -> Nullable<Text>,
+        created_at -> Timestamp,
+        last_seen_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    api_tokens (id) {
+        id -> Text,
+        user_id -> Text,
+        name -> Text,
+        token_hash -> Text,
+        may_write -> Bool,
+        created_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    throttles (subject) {
+        subject -> Text,
+        failures -> Integer,
+        window_started_at -> Timestamp,
+        blocked_until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    installation (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    practices (id) {
+        id -> Text,
+        household_id -> Text,
+        name -> Nullable<Text>,
+        npi -> Nullable<Text>,
+        phone_number -> Nullable<Text>,
+        fax_number -> Nullable<Text>,
+        website -> Nullable<Text>,
+        address -> Nullable<Text>,
+        notes -> Nullable<Text>,
+        source -> Nullable<Text>,
+        source_key -> Nullable<Text>,
+        is_published -> Bool,
+        version -> Integer,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    practitioners (id) {
+        id -> Text,
+        household_id -> Text,
+        practice_id -> Nullable<Text>,
+        name -> Nullable<Text>,
+        specialty -> Nullable<Text>,
+        practice -> Nullable<Text>,
+        npi -> Nullable<Text>,
+        phone_number -> Nullable<Text>,
+        email -> Nullable<Text>,
+        website -> Nullable<Text>,
+        rating -> Nullable<Text>,
+        notes -> Nullable<Text>,
+        source -> Nullable<Text>,
+        source_key -> Nullable<Text>,
+        is_published -> Bool,
+        version -> Integer,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    pharmacies (id) {
+        id -> Text,
+        household_id -> Text,
+        name -> Nullable<Text>,
+        brand -> Nullable<Text>,
+        street_address -> Nullable<Text>,
+        city -> Nullable<Text>,
+        state -> Nullable<Text>,
+        zip_code -> Nullable<Text>,
+        country -> Nullable<Text>,
+        store_number -> Nullable<Text>,
+        phone_number -> Nullable<Text>,
+        fax_number -> Nullable<Text>,
+        email -> Nullable<Text>,
+        website -> Nullable<Text>,
+        hours -> Nullable<Text>,
+        drive_through -> Nullable<Bool>,
+        twenty_four_hour -> Nullable<Bool>,
+        specialty_services -> Nullable<Text>,
+        source -> Nullable<Text>,
+        source_key -> Nullable<Text>,
+        is_published -> Bool,
+        version -> Integer,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    patients (id) {
+        id -> Text,
+        household_id -> Text,
+        owner_user_id -> Text,
+        first_name -> Nullable<Text>,
+        last_name -> Nullable<Text>,
+        birth_date -> Nullable<Text>,
+        gender -> Nullable<Text>,
+        blood_type -> Nullable<Text>,
+        address -> Nullable<Text>,
+        phone_number -> Nullable<Text>,
+        email -> Nullable<Text>,
+        language -> Nullable<Text>,
+        record_number -> Nullable<Text>,
+        physician_id -> Nullable<Text>,
+        relationship -> Nullable<Text>,
+        is_self_record -> Nullable<Bool>,
+        privacy_level -> Nullable<Text>,
+        is_externally_accessible -> Nullable<Bool>,
+        status -> Nullable<Text>,
+        deceased_on -> Nullable<Text>,
+        notes -> Nullable<Text>,
+        source -> Text,
+        source_key -> Nullable<Text>,
+        version -> Integer,
+        created_by -> Nullable<Text>,
+        created_at -> Timestamp,
+        updated_by -> Nullable<Text>,
+        updated_at -> Timestamp,
+        deleted_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    patient_owners (patient_id, user_id) {
+        patient_id -> Text,
+        user_id -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    patient_shares (id) {
+        id -> Text,
+        patient_id -> Text,
+        shared_by_user_id -> Text,
+        shared_with_user_id -> Text,
+        permission_level -> Text,
+        kinds -> Nullable<Text>,
+        tags -> Nullable<Text>,
+        without -> Nullable<Text>,
+        is_active -> Bool,
+        starts_at -> Nullable<Timestamp>,
+        expires_at -> Nullable<Timestamp>,
+        note -> Nullable<Text>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    none_known (patient_id, kind) {
+        patient_id -> Text,
+        kind -> Text,
+        noted_by -> Nullable<Text>,
+        noted_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    patient_versions (patient_id, version) {
+        patient_id -> Text,
+        version -> Integer,
+        action -> Text,
+        actor -> Text,
+        actor_name -> Text,
+        source -> Text,
+        at -> Timestamp,
+        snapshot -> Text,
+    }
+}
+
+diesel::table! {
+    tags (id) {
+        id -> Text,
+        household_id -> Text,
+        name -> Text,
+        name_folded -> Text,
+        color -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    imports (id) {
+        id -> Text,
+        user_id -> Text,
+        patient_id -> Nullable<Text>,
+        file_name -> Text,
+        sha256 -> Text,
+        state -> Text,
+        done -> Integer,
+        total -> Integer,
+        report -> Nullable<Text>,
+        content -> Nullable<Text>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    audit_events (id) {
+        id -> Text,
+        at -> Timestamp,
+        actor -> Text,
+        actor_name -> Text,
+        action -> Text,
+        patient_id -> Nullable<Text>,
+        record_id -> Nullable<Text>,
+        kind -> Nullable<Text>,
+        version -> Nullable<Integer>,
+        address -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        success -> Bool,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> Text,
+        task -> Text,
+        payload -> Text,
+        unique_key -> Nullable<Text>,
+        repeat_seconds -> Nullable<Integer>,
+        run_at -> Timestamp,
+        leased_until -> Nullable<Timestamp>,
+        attempts -> Integer,
+        last_error -> Nullable<Text>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(households, users, household_members, user_preferences, list_views, sessions, api_tokens, throttles, installation, practices, practitioners, pharmacies, patients, patient_owners, patient_shares, none_known, patient_versions, tags, imports, audit_events, jobs);

@@ -1,0 +1,121 @@
+//! Everything a request can fail with. The answer's form (a page or an RFC 9457 problem) is chosen by `security`, which knows the path.
+
+use actix_web::{HttpResponse, ResponseError, http::StatusCode};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One failure. Its `Display` goes to the log, so no variant may carry medical content.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// 404: there is no such thing, or the person may not know that there is.
+    #[error("not found")]
+    NotFound,
+    /// 403: known, but the share does not go that far.
+    #[error("forbidden")]
+    Forbidden,
+    /// 303 to the sign-in page; a form that was sent is kept and shown again after it.
+    #[error("no session")]
+    NoSession,
+    /// 401, the API only.
+    #[error("no valid token")]
+    NoToken,
+    /// 400: not even readable; the text is a catalogue key.
+    #[error("bad request: {0}")]
+    BadRequest(&'static str),
+    /// 422: readable, but some fields are wrong.
+    #[error("invalid fields")]
+    Invalid(Vec<(String, crate::records::field::FieldError)>),
+    /// 412: somebody else was faster.
+    #[error("stale version")]
+    Stale { current: i32 },
+    /// 428: a change without `If-Match`.
+    #[error("If-Match is missing")]
+    PreconditionRequired,
+    /// 413.
+    #[error("body over the limit")]
+    TooLarge,
+    /// 415.
+    #[error("unsupported media type")]
+    UnsupportedMedia,
+    /// 429, with seconds to wait.
+    #[error("throttled for {0} s")]
+    Throttled(i64),
+    /// 403: an unsafe request that another site caused.
+    #[error("cross-site request")]
+    CrossSite,
+    /// 503: try again.
+    #[error("busy")]
+    Busy,
+    /// 500. Only the kind of the failure is shown: the message may quote a value.
+    #[error("database: {}", describe(.0))]
+    Database(#[from] diesel::result::Error),
+    /// 500.
+    #[error("no connection: {0}")]
+    Pool(#[from] diesel::r2d2::PoolError),
+    /// 500: a bug or a broken installation; the text names the place.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+fn describe(error: &diesel::result::Error) -> String {
+    match error {
+        diesel::result::Error::DatabaseError(kind, info) => {
+            // SQLite and PostgreSQL put no row values into these; the constraint is what one needs to find the place.
+            format!("{kind:?} {}", info.constraint_name().or(info.table_name()).unwrap_or_default())
+        }
+        diesel::result::Error::DeserializationError(_) => "a row does not fit its type".to_owned(),
+        diesel::result::Error::SerializationError(_) => "a value does not fit its column".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+impl Error {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::NoSession => StatusCode::SEE_OTHER,
+            Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy | Self::Pool(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The catalogue key (under `problem.`) of the sentence a person sees.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Forbidden => "forbidden",
+            Self::NoSession => "no_session",
+            Self::NoToken => "no_token",
+            Self::BadRequest(key) => key,
+            Self::Invalid(_) => "invalid",
+            Self::Stale { .. } => "stale",
+            Self::PreconditionRequired => "precondition_required",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMedia => "unsupported_media",
+            Self::Throttled(_) => "throttled",
+            Self::CrossSite => "cross_site",
+            Self::Busy | Self::Pool(_) => "busy",
+            Self::Database(_) | Self::Internal(_) => "internal",
+        }
+    }
+}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        // `security::present` replaces the empty body; this is what remains if it does not run.
+        HttpResponse::build(self.status()).finish()
+    }
+}

@@ -1,0 +1,337 @@
+//! Patients: the people whose records are kept.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::{
+    access::{AtLeast, Actor, Full, Own, PatientAccess},
+    audit::{Action, Event},
+    dates::PartialDate,
+    db::{
+        Conn, MultiBackend, Tx,
+        schema::{none_known, patient_owners, patient_versions, patients, users},
+        types::{HouseholdId, PatientId, PractitionerId, UserId, choice},
+    },
+    directory,
+    error::{Error, Result},
+    records::{
+        child_column as column,
+        field::{Errors, Field, FieldError, Input, Mode},
+    },
+};
+
+choice!(Gender { Female = "female", Male = "male", Other = "other", Unknown = "unknown" });
+choice!(BloodType {
+    APositive = "A+", ANegative = "A-", BPositive = "B+", BNegative = "B-",
+    AbPositive = "AB+", AbNegative = "AB-", OPositive = "O+", ONegative = "O-",
+});
+choice!(PatientStatus { Active = "active", Archived = "archived", Deceased = "deceased" });
+choice!(PrivacyLevel { Owner = "owner", Household = "household", Shared = "shared" });
+
+/// What a person says of a patient. Everything may be unknown: real files know less than forms ask.
+#[derive(Clone, Debug, Default, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = patients, check_for_backend(MultiBackend), treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct PatientFields {
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub birth_date: Option<PartialDate>,
+    pub gender: Option<Gender>,
+    pub blood_type: Option<BloodType>,
+    pub address: Option<String>,
+    pub phone_number: Option<String>,
+    pub email: Option<String>,
+    pub language: Option<String>,
+    pub record_number: Option<String>,
+    pub physician_id: Option<PractitionerId>,
+    pub relationship: Option<String>,
+    pub is_self_record: Option<bool>,
+    pub privacy_level: Option<PrivacyLevel>,
+    pub is_externally_accessible: Option<bool>,
+    pub status: Option<PatientStatus>,
+    pub deceased_on: Option<PartialDate>,
+    pub notes: Option<String>,
+}
+
+impl PatientFields {
+    pub const FIELDS: &'static [Field<Self>] = &[
+        column!(first_name).required(),
+        column!(last_name).required(),
+        column!(birth_date),
+        column!(gender),
+        column!(relationship),
+        column!(is_self_record),
+        column!(blood_type),
+        column!(physician_id).more(),
+        column!(address).more(),
+        column!(phone_number).more().input(Input::Phone),
+        column!(email).more().input(Input::Email),
+        column!(language).more(),
+        column!(record_number).more(),
+        column!(status).more(),
+        column!(deceased_on).more(),
+        column!(privacy_level).more(),
+        column!(is_externally_accessible).more(),
+        column!(notes).more().long(),
+    ];
+
+    /// Reads values by name; unknown and repeated names are errors.
+    pub fn fill(&mut self, pairs: &[(String, String)], mode: Mode) -> Errors {
+        crate::records::field::fill_plain(Self::FIELDS, self, pairs, mode)
+    }
+
+    /// Rules over several fields, and what follows from others.
+    fn settle(&mut self, today: chrono::NaiveDate, strict: bool, before: Option<&Self>, errors: &mut Errors) {
+        let mut refuse = |name: &str, error: FieldError| {
+            if !errors.iter().any(|(n, _)| n == name) {
+                errors.push((name.to_owned(), error));
+            }
+        };
+        if strict {
+            // A name may be one word: one of the two is enough for an edit of an imported patient, both for a new one.
+            for (name, value, was) in [
+                ("first_name", &self.first_name, before.map(|b| &b.first_name)),
+                ("last_name", &self.last_name, before.map(|b| &b.last_name)),
+            ] {
+                if value.is_none() && was.is_none_or(Option::is_some) {
+                    refuse(name, FieldError::Required);
+                }
+            }
+            for (name, date) in [("birth_date", &self.birth_date), ("deceased_on", &self.deceased_on)] {
+                if date.as_ref().is_some_and(|d| d.is_after_today(today)) {
+                    refuse(name, FieldError::InTheFuture);
+                }
+            }
+            if let (Some(birth), Some(death)) = (&self.birth_date, &self.deceased_on)
+                && crate::dates::end_before_start(birth, death)
+            {
+                refuse("deceased_on", FieldError::BeforeBirth);
+            }
+        }
+        if self.deceased_on.is_some() {
+            self.status = Some(PatientStatus::Deceased);
+        }
+        self.status = self.status.or(Some(PatientStatus::Active));
+        self.privacy_level = self.privacy_level.or(Some(PrivacyLevel::Owner));
+        self.is_self_record = self.is_self_record.or(Some(false));
+        self.is_externally_accessible = self.is_externally_accessible.or(Some(false));
+    }
+}
+
+/// A row of `patients`.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = patients, check_for_backend(MultiBackend))]
+pub struct Patient {
+    pub id: PatientId,
+    pub household_id: HouseholdId,
+    pub owner_user_id: UserId,
+    pub source: String,
+    pub source_key: Option<String>,
+    pub version: i32,
+    pub created_at: NaiveDateTime,
+    pub updated_at: NaiveDateTime,
+    #[diesel(embed)]
+    pub fields: PatientFields,
+}
+
+impl Patient {
+    /// What the person is called; a patient that a file left nameless is still somebody.
+    pub fn name(&self) -> String {
+        let parts = [self.fields.first_name.as_deref(), self.fields.last_name.as_deref()];
+        let name = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        if name.is_empty() { "?".to_owned() } else { name }
+    }
+    pub fn given_name(&self) -> String {
+        self.fields.first_name.clone().unwrap_or_else(|| self.name())
+    }
+    /// One or two letters for the round face.
+    pub fn initials(&self) -> String {
+        let first = |text: &Option<String>| text.as_deref().and_then(|t| t.trim().chars().next());
+        [first(&self.fields.first_name), first(&self.fields.last_name)].into_iter().flatten().flat_map(char::to_uppercase).collect()
+    }
+    pub fn status(&self) -> PatientStatus {
+        self.fields.status.unwrap_or(PatientStatus::Active)
+    }
+}
+
+/// What is new about a patient, and who says so.
+pub struct NewPatient {
+    pub fields: PatientFields,
+    pub source: String,
+    pub source_key: Option<String>,
+    /// Rules for people and API; an import may know less.
+    pub strict: bool,
+}
+
+/// Makes a patient owned by the actor, in their household.
+pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewPatient, now: NaiveDateTime, mut errors: Errors) -> Result<PatientId> {
+    let (household, role): (HouseholdId, String) = users::table.find(&actor.user).select((users::household_id, users::role)).first(&mut **tx)?;
+    if role == "guest" || actor.via_read_only() {
+        return Err(Error::Forbidden);
+    }
+    let mut fields = new.fields;
+    fields.settle(now.date(), new.strict, None, &mut errors);
+    check(tx, &household, &fields, &actor.user, None, &mut errors)?;
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    let id = PatientId::new();
+    diesel::insert_into(patients::table)
+        .values((
+            patients::id.eq(&id),
+            patients::household_id.eq(&household),
+            patients::owner_user_id.eq(&actor.user),
+            patients::source.eq(&new.source),
+            patients::source_key.eq(&new.source_key),
+            patients::version.eq(1),
+            patients::created_by.eq(actor.user.as_str()),
+            patients::created_at.eq(now),
+            patients::updated_by.eq(actor.user.as_str()),
+            patients::updated_at.eq(now),
+            &fields,
+        ))
+        .execute(&mut **tx)?;
+    diesel::insert_into(patient_owners::table)
+        .values((patient_owners::patient_id.eq(&id), patient_owners::user_id.eq(&actor.user), patient_owners::created_at.eq(now)))
+        .execute(&mut **tx)?;
+    remember(tx, actor, &id, 1, &fields, &new.source, Action::Created, now)?;
+    Ok(id)
+}
+
+/// Another person who owns the patient too.
+pub fn add_owner<L: AtLeast<Own>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, user: &UserId) -> Result<()> {
+    diesel::insert_into(patient_owners::table)
+        .values((patient_owners::patient_id.eq(access.id()), patient_owners::user_id.eq(user), patient_owners::created_at.eq(access.now)))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Replaces what is said of a patient.
+pub fn change<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, expected: i32, mut fields: PatientFields, mut errors: Errors) -> Result<i32> {
+    if access.patient.version != expected {
+        return Err(Error::Stale { current: access.patient.version });
+    }
+    fields.settle(access.now.date(), true, Some(&access.patient.fields), &mut errors);
+    check(tx, access.household(), &fields, &access.patient.owner_user_id, Some(access.id()), &mut errors)?;
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    if snapshot(&fields) == snapshot(&access.patient.fields) {
+        return Ok(expected);
+    }
+    let version = expected.saturating_add(1);
+    diesel::update(patients::table.find(access.id()))
+        .set((&fields, patients::version.eq(version), patients::updated_at.eq(access.now), patients::updated_by.eq(access.actor.user.as_str())))
+        .execute(&mut **tx)?;
+    remember(tx, &access.actor, access.id(), version, &fields, "person", Action::Changed, access.now)?;
+    Ok(version)
+}
+
+/// Into the trash with all records; an owner's decision.
+pub fn remove<L: AtLeast<Own>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, expected: i32) -> Result<()> {
+    if access.patient.version != expected {
+        return Err(Error::Stale { current: access.patient.version });
+    }
+    let version = expected.saturating_add(1);
+    diesel::update(patients::table.find(access.id()))
+        .set((patients::deleted_at.eq(access.now), patients::version.eq(version)))
+        .execute(&mut **tx)?;
+    remember(tx, &access.actor, access.id(), version, &access.patient.fields, "person", Action::Deleted, access.now)
+}
+
+/// An owner's patients in the trash.
+pub fn trashed(conn: &mut Conn, user: &UserId) -> Result<Vec<Patient>> {
+    Ok(patients::table
+        .inner_join(patient_owners::table.on(patient_owners::patient_id.eq(patients::id).and(patient_owners::user_id.eq(user))))
+        .filter(patients::deleted_at.is_not_null())
+        .order(patients::deleted_at.desc())
+        .select(Patient::as_select())
+        .load(conn)?)
+}
+
+/// Brings an owner's patient back from the trash.
+pub fn restore(tx: &mut Tx<'_>, actor: &Actor, id: &PatientId, now: NaiveDateTime) -> Result<()> {
+    let patient = trashed(tx, &actor.user)?.into_iter().find(|p| p.id == *id).ok_or(Error::NotFound)?;
+    let version = patient.version.saturating_add(1);
+    let mut fields = patient.fields;
+    let mut errors = Errors::new();
+    check(tx, &patient.household_id, &fields, &patient.owner_user_id, Some(id), &mut errors)?;
+    if errors.iter().any(|(name, _)| name == "is_self_record") {
+        fields.is_self_record = Some(false);
+    }
+    diesel::update(patients::table.find(id))
+        .set((patients::deleted_at.eq(None::<NaiveDateTime>), patients::version.eq(version), &fields))
+        .execute(&mut **tx)?;
+    remember(tx, actor, id, version, &fields, "person", Action::Restored, now)
+}
+
+/// Rules that need the database: the physician is known here, and one own record an account.
+fn check(tx: &mut Tx<'_>, household: &HouseholdId, fields: &PatientFields, owner: &UserId, own: Option<&PatientId>, errors: &mut Errors) -> Result<()> {
+    if let Some(physician) = &fields.physician_id
+        && !directory::practitioner_exists(tx, household, physician.as_str())?
+    {
+        errors.push(("physician_id".to_owned(), FieldError::NoSuchPractitioner));
+    }
+    if fields.is_self_record == Some(true) {
+        let other: Option<PatientId> = patients::table
+            .filter(patients::owner_user_id.eq(owner))
+            .filter(patients::is_self_record.eq(true))
+            .filter(patients::deleted_at.is_null())
+            .select(patients::id)
+            .first(&mut **tx)
+            .optional()?;
+        if other.is_some() && other.as_ref() != own {
+            errors.push(("is_self_record".to_owned(), FieldError::Rule("error.own_record_exists")));
+        }
+    }
+    Ok(())
+}
+
+fn snapshot(fields: &PatientFields) -> String {
+    let pairs = PatientFields::FIELDS.iter().filter_map(|f| (f.get)(fields).map(|text| (f.spec.name.to_owned(), Value::from(text))));
+    Value::Object(Map::from_iter(pairs)).to_string()
+}
+
+#[expect(clippy::too_many_arguments, reason = "one row, written in one place")]
+fn remember(
+    tx: &mut Tx<'_>, actor: &Actor, id: &PatientId, version: i32, fields: &PatientFields, source: &str, action: Action, now: NaiveDateTime,
+) -> Result<()> {
+    diesel::insert_into(patient_versions::table)
+        .values((
+            patient_versions::patient_id.eq(id),
+            patient_versions::version.eq(version),
+            patient_versions::action.eq(action.word()),
+            patient_versions::actor.eq(actor.user.as_str()),
+            patient_versions::actor_name.eq(&actor.name),
+            patient_versions::source.eq(source),
+            patient_versions::at.eq(now),
+            patient_versions::snapshot.eq(snapshot(fields)),
+        ))
+        .execute(&mut **tx)?;
+    let mut event = Event::new(actor, action, now).patient(id);
+    event.version = Some(version);
+    event.write(tx)?;
+    Ok(())
+}
+
+/// The kinds of which somebody said that there are none.
+pub fn none_known_kinds(conn: &mut Conn, patient: &PatientId) -> Result<Vec<String>> {
+    Ok(none_known::table.filter(none_known::patient_id.eq(patient)).select(none_known::kind).load(conn)?)
+}
+
+/// Says, or takes back, that there are none of a kind.
+pub fn set_none_known(tx: &mut Tx<'_>, actor: &Actor, patient: &PatientId, kind: &str, none: bool, now: NaiveDateTime) -> Result<()> {
+    diesel::delete(none_known::table.filter(none_known::patient_id.eq(patient)).filter(none_known::kind.eq(kind))).execute(&mut **tx)?;
+    if none {
+        diesel::insert_into(none_known::table)
+            .values((
+                none_known::patient_id.eq(patient),
+                none_known::kind.eq(kind),
+                none_known::noted_by.eq(actor.user.as_str()),
+                none_known::noted_at.eq(now),
+            ))
+            .execute(&mut **tx)?;
+    }
+    Event::new(actor, Action::Changed, now).patient(patient).kind(kind).write(tx)?;
+    Ok(())
+}

@@ -1,0 +1,468 @@
+//! A patient's records of one kind: the only place that reads and writes them. Version, audit and search entry are written here, in the
+//! transaction of the change, so that no change can be without them.
+
+use std::collections::HashMap;
+
+use diesel::{dsl::sql, prelude::*, sql_types::Text};
+use serde_json::{Value, json};
+
+use super::{
+    AnyRecord, Kind, input,
+    query::{Condition, ListQuery, narrowed, order, visible},
+    schema::{record_codes, record_links, record_tags, record_versions, records},
+    stored::{self, Head},
+    version::{Snapshot, Version},
+};
+use crate::{
+    access::{AtLeast, Edit, Level, PatientAccess},
+    audit::{Action, Event},
+    db::{
+        Conn, MultiBackend, Tx, search,
+        types::{PatientId, RecordId},
+    },
+    error::{Error, Result},
+    tags::{self, Tag},
+};
+
+/// The records of one kind within one access.
+pub struct Chart<'a, L: Level> {
+    access: &'a PatientAccess<L>,
+    kind: &'static Kind,
+}
+
+/// A record as loaded.
+pub struct Loaded {
+    pub head: Head,
+    pub entry: Box<dyn AnyRecord>,
+    pub tags: Vec<Tag>,
+}
+
+/// A tie from this record to another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    pub relation: String,
+    pub to: RecordId,
+    pub note: Option<String>,
+}
+
+impl Link {
+    pub fn to_json(&self) -> Value {
+        json!({"relation": self.relation, "to": self.to, "note": self.note})
+    }
+    pub fn from_json(value: &Value) -> Option<Self> {
+        let text = |name: &str| value.get(name).and_then(Value::as_str);
+        Some(Self {
+            relation: text("relation")?.to_owned(),
+            to: RecordId::parse(text("to")?)?,
+            note: text("note").map(str::to_owned),
+        })
+    }
+}
+
+/// A tie as seen from one of its ends.
+#[derive(Clone, Debug)]
+pub struct LinkedRecord {
+    pub relation: String,
+    pub note: Option<String>,
+    /// The other record points at this one.
+    pub incoming: bool,
+    pub id: RecordId,
+    pub kind: String,
+    pub title: String,
+    pub occurred_on: Option<String>,
+}
+
+/// What is to be stored. `None` for tags or links leaves them as they are.
+pub struct Draft {
+    pub entry: Box<dyn AnyRecord>,
+    pub tags: Option<Vec<String>>,
+    pub links: Option<Vec<Link>>,
+    /// Who says so: `person`, `api`, `import:...`.
+    pub source: String,
+}
+
+/// The relations a person may choose; columns that are links have their own.
+pub const RELATIONS: &[&str] = &["related", "treats", "caused_by", "result_for", "follows"];
+
+impl<'a, L: Level> Chart<'a, L> {
+    /// Made by [`PatientAccess::chart`] alone, which has checked the kind.
+    pub(crate) fn new(access: &'a PatientAccess<L>, kind: &'static Kind) -> Self {
+        Self { access, kind }
+    }
+    pub fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+    pub fn access(&self) -> &'a PatientAccess<L> {
+        self.access
+    }
+    fn mine(&self) -> Condition {
+        Box::new(visible(self.access).and(records::kind.eq(self.kind.name)))
+    }
+}
+
+impl<L: Level> Chart<'_, L> {
+    /// One page, and how many there are in all.
+    pub fn list(&self, conn: &mut Conn, query: &ListQuery) -> Result<(Vec<Loaded>, i64)> {
+        let found = match &query.q {
+            Some(q) => Some(search::find(conn, &[self.access.id()], q)?),
+            None => None,
+        };
+        let base = || {
+            let mut b = records::table.filter(self.mine()).filter(records::deleted_at.is_null()).into_boxed::<MultiBackend>();
+            for condition in narrowed(self.kind, query) {
+                b = b.filter(condition);
+            }
+            if let Some(ids) = &found {
+                b = b.filter(records::id.eq_any(ids.clone()));
+            }
+            b
+        };
+        let heads: Vec<Head> = base()
+            .order(sql::<Text>(&order(self.kind, query)))
+            .limit(query.per_page)
+            .offset((query.page - 1).saturating_mul(query.per_page))
+            .select(Head::as_select())
+            .load(conn)?;
+        // A first page that is not full says itself how many there are.
+        let shown = i64::try_from(heads.len()).unwrap_or(i64::MAX);
+        let total = if query.page == 1 && shown < query.per_page { shown } else { base().count().get_result(conn)? };
+        Ok((self.complete(conn, heads)?, total))
+    }
+
+    pub fn get(&self, conn: &mut Conn, id: &RecordId) -> Result<Loaded> {
+        self.find(conn, id, false)
+    }
+
+    fn find(&self, conn: &mut Conn, id: &RecordId, trashed: bool) -> Result<Loaded> {
+        let mut query = records::table.filter(self.mine()).filter(records::id.eq(id)).into_boxed();
+        query = if trashed { query.filter(records::deleted_at.is_not_null()) } else { query.filter(records::deleted_at.is_null()) };
+        let head: Head = query.select(Head::as_select()).first(conn).optional()?.ok_or(Error::NotFound)?;
+        self.complete(conn, vec![head])?.pop().ok_or(Error::NotFound)
+    }
+
+    /// Details, children, column links and tags of these heads: a statement each, however many rows.
+    fn complete(&self, conn: &mut Conn, heads: Vec<Head>) -> Result<Vec<Loaded>> {
+        let mut entries = stored::load(conn, self.kind, &heads)?;
+        let ids: Vec<&RecordId> = heads.iter().map(|head| &head.id).collect();
+        let mut tags = tags::of_records(conn, &ids)?;
+        Ok(heads
+            .into_iter()
+            .filter_map(|head| {
+                let entry = entries.remove(&head.id)?;
+                let tags = tags.remove(&head.id).unwrap_or_default();
+                Some(Loaded { head, entry, tags })
+            })
+            .collect())
+    }
+
+    /// Ties from and to this record, but for those that are its columns. Ends outside the access are not shown.
+    pub fn links(&self, conn: &mut Conn, id: &RecordId) -> Result<Vec<LinkedRecord>> {
+        let rows: Vec<(RecordId, RecordId, String, Option<String>)> = record_links::table
+            .filter(record_links::patient_id.eq(self.access.id()))
+            .filter(record_links::from_id.eq(id).or(record_links::to_id.eq(id)))
+            .order(record_links::created_at)
+            .select((record_links::from_id, record_links::to_id, record_links::relation, record_links::relevance_note))
+            .load(conn)?;
+        let others: Vec<RecordId> = rows.iter().map(|(from, to, ..)| if from == id { to.clone() } else { from.clone() }).collect();
+        let heads = headings(conn, self.access, &others)?;
+        Ok(rows
+            .into_iter()
+            .filter(|(from, _, relation, _)| from != id || self.kind.field(relation).is_none())
+            .filter_map(|(from, to, relation, note)| {
+                let incoming = from != *id;
+                let other = heads.get(if incoming { &from } else { &to })?;
+                Some(LinkedRecord {
+                    relation,
+                    note,
+                    incoming,
+                    id: other.id.clone(),
+                    kind: other.kind.clone(),
+                    title: other.title.clone(),
+                    occurred_on: other.occurred_on.clone(),
+                })
+            })
+            .collect())
+    }
+
+    /// Ties from this record that are not its columns, as a version keeps them.
+    pub fn outgoing(&self, conn: &mut Conn, id: &RecordId) -> Result<Vec<Link>> {
+        let rows: Vec<(String, RecordId, Option<String>)> = record_links::table
+            .filter(record_links::from_id.eq(id))
+            .order((record_links::relation, record_links::to_id))
+            .select((record_links::relation, record_links::to_id, record_links::relevance_note))
+            .load(conn)?;
+        Ok(rows
+            .into_iter()
+            .filter(|(relation, ..)| self.kind.field(relation).is_none())
+            .map(|(relation, to, note)| Link { relation, to, note })
+            .collect())
+    }
+
+    /// Every version, newest first.
+    pub fn versions(&self, conn: &mut Conn, id: &RecordId) -> Result<Vec<Version>> {
+        let known = records::table.filter(self.mine()).filter(records::id.eq(id)).select(records::id).first::<RecordId>(conn).optional()?;
+        known.ok_or(Error::NotFound)?;
+        Ok(record_versions::table
+            .filter(record_versions::record_id.eq(id))
+            .order(record_versions::version.desc())
+            .select(Version::as_select())
+            .load(conn)?)
+    }
+}
+
+/// Title and kind of records within the access, whatever their kind.
+pub fn headings<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ids: &[RecordId]) -> Result<HashMap<RecordId, Head>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let heads: Vec<Head> = records::table
+        .filter(visible(access))
+        .filter(records::id.eq_any(ids.to_vec()))
+        .filter(records::deleted_at.is_null())
+        .select(Head::as_select())
+        .load(conn)?;
+    Ok(heads.into_iter().map(|head| (head.id.clone(), head)).collect())
+}
+
+impl<L: AtLeast<Edit>> Chart<'_, L> {
+    /// Stores a new record.
+    pub fn add(&self, tx: &mut Tx<'_>, draft: &Draft) -> Result<RecordId> {
+        self.add_as(tx, RecordId::new(), draft)
+    }
+
+    /// Stores a new record under an id made before (imports tie records that are not stored yet).
+    pub fn add_as(&self, tx: &mut Tx<'_>, id: RecordId, draft: &Draft) -> Result<RecordId> {
+        let who = Some(self.access.actor.user.to_string());
+        let mut head = Head {
+            id: id.clone(),
+            patient_id: self.access.id().clone(),
+            kind: self.kind.name.to_owned(),
+            title: String::new(),
+            occurred_on: None,
+            ended_on: None,
+            status: None,
+            practitioner_id: None,
+            sensitivity: String::new(),
+            notes: None,
+            source: draft.source.clone(),
+            version: 1,
+            created_by: who.clone(),
+            created_at: self.access.now,
+            updated_by: who,
+            updated_at: self.access.now,
+            deleted_at: None,
+        };
+        head.take(draft.entry.as_ref());
+        diesel::insert_into(records::table).values(&head).execute(&mut **tx)?;
+        draft.entry.insert(tx, &id)?;
+        draft.entry.insert_children(tx, &id)?;
+        let links = draft.links.clone().unwrap_or_default();
+        self.write_links(tx, &id, draft.entry.as_ref(), &links)?;
+        let tags = draft.tags.clone().unwrap_or_default();
+        tags::set(tx, self.access, &id, &tags)?;
+        self.written(tx, &head, draft.entry.as_ref(), &tags, &links, Action::Created)?;
+        Ok(id)
+    }
+
+    /// Replaces a record. `expected` is the version the person saw; a double click or an unchanged form makes no new version.
+    pub fn change(&self, tx: &mut Tx<'_>, id: &RecordId, expected: i32, draft: &Draft) -> Result<i32> {
+        let current = self.get(tx, id)?;
+        if current.head.version != expected {
+            return Err(Error::Stale { current: current.head.version });
+        }
+        let old_tags: Vec<String> = current.tags.iter().map(|tag| tag.name.clone()).collect();
+        let old_links = self.outgoing(tx, id)?;
+        let tags = draft.tags.clone().unwrap_or_else(|| old_tags.clone());
+        let links = draft.links.clone().unwrap_or_else(|| old_links.clone());
+        let before = Snapshot::of(self.kind, current.entry.as_ref(), &old_tags, &old_links);
+        if before == Snapshot::of(self.kind, draft.entry.as_ref(), &tags, &links) {
+            return Ok(expected);
+        }
+        let mut head = self.touched(current.head, &draft.source);
+        head.take(draft.entry.as_ref());
+        diesel::update(records::table.find(id)).set(&head).execute(&mut **tx)?;
+        draft.entry.update(tx, id)?;
+        if let Some(children) = &self.kind.children {
+            diesel::sql_query(format!("DELETE FROM {} WHERE record_id = $1", children.table)).bind::<Text, _>(id).execute(&mut **tx)?;
+            draft.entry.insert_children(tx, id)?;
+        }
+        self.write_links(tx, id, draft.entry.as_ref(), &links)?;
+        tags::set(tx, self.access, id, &tags)?;
+        self.written(tx, &head, draft.entry.as_ref(), &tags, &links, Action::Changed)?;
+        Ok(head.version)
+    }
+
+    /// Into the trash, from where it comes back whole.
+    pub fn remove(&self, tx: &mut Tx<'_>, id: &RecordId, expected: i32) -> Result<()> {
+        let current = self.get(tx, id)?;
+        if current.head.version != expected {
+            return Err(Error::Stale { current: current.head.version });
+        }
+        self.mark(tx, current, true)
+    }
+
+    /// Out of the trash.
+    pub fn restore(&self, tx: &mut Tx<'_>, id: &RecordId) -> Result<()> {
+        let trashed = self.find(tx, id, true)?;
+        self.mark(tx, trashed, false)
+    }
+
+    fn mark(&self, tx: &mut Tx<'_>, current: Loaded, deleted: bool) -> Result<()> {
+        let id = current.head.id.clone();
+        let tags: Vec<String> = current.tags.iter().map(|tag| tag.name.clone()).collect();
+        let links = self.outgoing(tx, &id)?;
+        let source = current.head.source.clone();
+        let mut head = self.touched(current.head, &source);
+        head.deleted_at = deleted.then_some(self.access.now);
+        diesel::update(records::table.find(&id)).set(&head).execute(&mut **tx)?;
+        let action = if deleted { Action::Deleted } else { Action::Restored };
+        self.written(tx, &head, current.entry.as_ref(), &tags, &links, action)
+    }
+
+    /// The record as a version had it, as a draft: tags and links that are gone since are left out.
+    pub fn as_it_was(&self, conn: &mut Conn, id: &RecordId, version: i32) -> Result<Draft> {
+        let text: String = record_versions::table
+            .find((id, version))
+            .select(record_versions::snapshot)
+            .first(conn)
+            .optional()?
+            .ok_or(Error::NotFound)?;
+        let snapshot = Snapshot::from_text(&text).ok_or_else(|| Error::Internal("a version cannot be read".into()))?;
+        let mut entry = (self.kind.blank)();
+        let raw = input::Raw { fields: snapshot.fields, children: Some(snapshot.children) };
+        // Old versions may hold columns that are gone or values a newer rule refuses; what can be brought back is.
+        let _ = input::fill(self.kind, entry.as_mut(), &raw, super::field::Mode::Strict);
+        for (name, _) in input::check_references(conn, self.access, self.kind, entry.as_ref(), Some(id))? {
+            if let Some((index, _)) = self.kind.field(&name) {
+                let _ = entry.set(index, "", super::field::Mode::Strict);
+            }
+        }
+        let mut links = snapshot.links;
+        let ids: Vec<RecordId> = links.iter().map(|link| link.to.clone()).collect();
+        let alive = headings(conn, self.access, &ids)?;
+        links.retain(|link| alive.contains_key(&link.to));
+        Ok(Draft { entry, tags: Some(snapshot.tags), links: Some(links), source: "person".into() })
+    }
+
+    fn touched(&self, mut head: Head, source: &str) -> Head {
+        head.version = head.version.saturating_add(1);
+        head.updated_by = Some(self.access.actor.user.to_string());
+        head.updated_at = self.access.now;
+        source.clone_into(&mut head.source);
+        head
+    }
+
+    /// Ties of this record: its columns that are links, and the free ones. Only ends within the access can be named.
+    fn write_links(&self, tx: &mut Tx<'_>, id: &RecordId, entry: &dyn AnyRecord, links: &[Link]) -> Result<()> {
+        diesel::delete(record_links::table.filter(record_links::from_id.eq(id))).execute(&mut **tx)?;
+        let columns = entry.head().links.iter().map(|(relation, to)| Link { relation: (*relation).to_owned(), to: to.clone(), note: None });
+        for link in columns.chain(links.iter().cloned()) {
+            diesel::insert_into(record_links::table)
+                .values((
+                    record_links::patient_id.eq(self.access.id()),
+                    record_links::from_id.eq(id),
+                    record_links::to_id.eq(&link.to),
+                    record_links::relation.eq(&link.relation),
+                    record_links::relevance_note.eq(&link.note),
+                    record_links::created_at.eq(self.access.now),
+                ))
+                .execute(&mut **tx)?;
+        }
+        Ok(())
+    }
+
+    /// What every write leaves behind: numbers for sorting, the version, the search entry, the audit, and the one primary.
+    fn written(&self, tx: &mut Tx<'_>, head: &Head, entry: &dyn AnyRecord, tags: &[String], links: &[Link], action: Action) -> Result<()> {
+        stored::write_numbers(tx, self.kind, entry, &head.id)?;
+        let version = Version {
+            record_id: head.id.clone(),
+            version: head.version,
+            action: action.word().to_owned(),
+            actor: self.access.actor.user.to_string(),
+            actor_name: self.access.actor.name.clone(),
+            source: head.source.clone(),
+            at: self.access.now,
+            snapshot: Snapshot::of(self.kind, entry, tags, links).to_text(),
+        };
+        diesel::insert_into(record_versions::table).values(&version).execute(&mut **tx)?;
+        if head.deleted_at.is_some() {
+            search::remove(tx, &head.id)?;
+        } else {
+            search::put(tx, self.access.id(), &head.id, &searchable(self.kind, head, entry, tags))?;
+            self.keep_exclusive(tx, head, entry)?;
+        }
+        Event::new(&self.access.actor, action, self.access.now)
+            .patient(self.access.id())
+            .record(self.kind.name, &head.id, head.version)
+            .write(tx)?;
+        Ok(())
+    }
+
+    /// One primary contact, one primary policy a type: the newest "yes" wins, and the others say "no" in a version of their own.
+    fn keep_exclusive(&self, tx: &mut Tx<'_>, head: &Head, entry: &dyn AnyRecord) -> Result<()> {
+        let Some((flag, within)) = self.kind.exclusive else { return Ok(()) };
+        let Some((index, _)) = self.kind.field(flag) else { return Ok(()) };
+        if entry.get(index).as_deref() != Some("true") {
+            return Ok(());
+        }
+        let same = within.and_then(|name| self.kind.field(name)).map(|(i, _)| i);
+        let query = ListQuery { page: 1, per_page: 1000, filters: vec![(flag, vec!["true".to_owned()])], ..ListQuery::default() };
+        for other in self.list(tx, &query)?.0 {
+            let elsewhere = same.is_some_and(|i| other.entry.get(i) != entry.get(i));
+            if other.head.id == head.id || elsewhere {
+                continue;
+            }
+            let mut draft = Draft { entry: other.entry, tags: None, links: None, source: other.head.source.clone() };
+            let _ = draft.entry.set(index, "false", super::field::Mode::Strict);
+            self.change(tx, &other.head.id, other.head.version, &draft)?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything a person could look for in a record.
+fn searchable(kind: &Kind, head: &Head, entry: &dyn AnyRecord, tags: &[String]) -> String {
+    use super::field::Input;
+    let wanted = |input: &Input| !matches!(input, Input::Practitioner | Input::Pharmacy | Input::Record(_) | Input::Sensitivity | Input::Flag);
+    let mut parts = vec![head.title.clone()];
+    parts.extend(kind.fields.iter().enumerate().filter(|(_, f)| wanted(&f.input)).filter_map(|(i, _)| entry.get(i)));
+    if let Some(children) = &kind.children {
+        for row in 0..entry.child_count() {
+            parts.extend((0..children.fields.len()).filter_map(|i| entry.child(row, i)));
+        }
+    }
+    parts.extend(tags.iter().cloned());
+    parts.join(" ")
+}
+
+/// The codes another system gave a record, replaced as a whole.
+pub fn write_codes(tx: &mut Tx<'_>, id: &RecordId, codes: &[crate::interchange::draft::CodeDraft]) -> Result<()> {
+    diesel::delete(record_codes::table.filter(record_codes::record_id.eq(id))).execute(&mut **tx)?;
+    for (position, code) in (0i32..).zip(codes) {
+        diesel::insert_into(record_codes::table)
+            .values((
+                record_codes::record_id.eq(id),
+                record_codes::position.eq(position),
+                record_codes::system.eq(&code.system),
+                record_codes::code.eq(&code.code),
+                record_codes::display.eq(&code.display),
+            ))
+            .execute(&mut **tx)?;
+    }
+    Ok(())
+}
+
+/// Removes for good what has lain in the trash since before `limit`; the audit keeps that it was there.
+pub fn purge(tx: &mut Tx<'_>, limit: chrono::NaiveDateTime, now: chrono::NaiveDateTime) -> Result<usize> {
+    let due: Vec<(RecordId, PatientId, String, i32)> = records::table
+        .filter(records::deleted_at.lt(limit))
+        .limit(500)
+        .select((records::id, records::patient_id, records::kind, records::version))
+        .load(&mut **tx)?;
+    for (id, patient, kind, version) in &due {
+        search::remove(tx, id)?;
+        diesel::delete(records::table.find(id)).execute(&mut **tx)?;
+        Event::by_the_program(Action::Purged, now).patient(patient).record(kind, id, *version).write(tx)?;
+    }
+    Ok(due.len())
+}

@@ -1,0 +1,163 @@
+//! Tags: a household's own words and colours on records.
+
+use std::collections::HashMap;
+
+use diesel::{prelude::*, sql_types::Text};
+
+use crate::{
+    access::{AtLeast, Edit, PatientAccess},
+    db::{
+        Conn, MultiBackend, Tx,
+        schema::tags,
+        types::{HouseholdId, RecordId, TagId},
+    },
+    error::{Error, Result},
+    text::fold,
+};
+
+/// The colours a tag can have: names of the style sheet, told apart in light and dark.
+pub const COLORS: &[&str] = &["slate", "red", "orange", "amber", "green", "teal", "blue", "violet", "pink"];
+/// Most characters of a tag (the source document's limit).
+pub const LONGEST: usize = 100;
+
+#[derive(Clone, Debug, Queryable, Selectable, PartialEq, Eq)]
+#[diesel(table_name = tags, check_for_backend(MultiBackend))]
+pub struct Tag {
+    pub id: TagId,
+    pub name: String,
+    pub color: String,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Tagged {
+    #[diesel(sql_type = Text)]
+    record_id: RecordId,
+    #[diesel(sql_type = Text)]
+    id: TagId,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    color: String,
+}
+
+/// The tags of these records, in one statement.
+pub fn of_records(conn: &mut Conn, ids: &[&RecordId]) -> Result<HashMap<RecordId, Vec<Tag>>> {
+    let mut found: HashMap<RecordId, Vec<Tag>> = HashMap::new();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let places: Vec<String> = (1..=ids.len()).map(|n| format!("${n}")).collect();
+    let text = format!(
+        "SELECT rt.record_id, t.id, t.name, t.color FROM record_tags rt JOIN tags t ON t.id = rt.tag_id WHERE rt.record_id IN ({}) ORDER BY t.name_folded",
+        places.join(", ")
+    );
+    let mut query = diesel::sql_query(text).into_boxed::<MultiBackend>();
+    for id in ids {
+        query = query.bind::<Text, _>((*id).clone());
+    }
+    for row in query.load::<Tagged>(conn)? {
+        found.entry(row.record_id).or_default().push(Tag { id: row.id, name: row.name, color: row.color });
+    }
+    Ok(found)
+}
+
+/// A household's tags with how many of all its records carry them is not told: counts could tell of hidden records.
+pub fn of_household(conn: &mut Conn, household: &HouseholdId) -> Result<Vec<Tag>> {
+    Ok(tags::table.filter(tags::household_id.eq(household)).order(tags::name_folded).select(Tag::as_select()).load(conn)?)
+}
+
+/// Cleans names: trimmed, without repeats (case and accents aside), none longer than allowed.
+pub fn names(text: &[String]) -> Vec<String> {
+    let mut seen = Vec::new();
+    let mut kept = Vec::new();
+    for name in text {
+        let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+        if !name.is_empty() && !seen.contains(&fold(&name)) {
+            seen.push(fold(&name));
+            kept.push(name);
+        }
+    }
+    kept
+}
+
+/// Gives the record exactly these tags; new words become tags of the household.
+pub fn set<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, record: &RecordId, wanted: &[String]) -> Result<()> {
+    diesel::sql_query("DELETE FROM record_tags WHERE record_id = $1").bind::<Text, _>(record).execute(&mut **tx)?;
+    for name in names(wanted) {
+        let tag = ensure(tx, access.household(), &name, None, access.now)?;
+        diesel::sql_query("INSERT INTO record_tags (patient_id, record_id, tag_id) VALUES ($1, $2, $3)")
+            .bind::<Text, _>(access.id())
+            .bind::<Text, _>(record)
+            .bind::<Text, _>(&tag)
+            .execute(&mut **tx)?;
+    }
+    Ok(())
+}
+
+/// The tag of that name, made if there is none.
+pub fn ensure(tx: &mut Tx<'_>, household: &HouseholdId, name: &str, color: Option<&str>, now: chrono::NaiveDateTime) -> Result<TagId> {
+    let folded = fold(name);
+    let known: Option<TagId> = tags::table
+        .filter(tags::household_id.eq(household))
+        .filter(tags::name_folded.eq(&folded))
+        .select(tags::id)
+        .first(&mut **tx)
+        .optional()?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let id = TagId::new();
+    // The same word gets the same colour everywhere, without anybody choosing.
+    let place = folded.bytes().fold(0usize, |sum, b| sum.wrapping_mul(31).wrapping_add(usize::from(b))) % COLORS.len();
+    let color = color.or_else(|| COLORS.get(place).copied()).unwrap_or("slate");
+    diesel::insert_into(tags::table)
+        .values((
+            tags::id.eq(&id),
+            tags::household_id.eq(household),
+            tags::name.eq(name),
+            tags::name_folded.eq(folded),
+            tags::color.eq(color),
+            tags::created_at.eq(now),
+        ))
+        .execute(&mut **tx)?;
+    Ok(id)
+}
+
+/// Renames or recolours a tag; a name another tag has merges the two.
+pub fn change(tx: &mut Tx<'_>, household: &HouseholdId, id: &TagId, name: &str, color: &str) -> Result<()> {
+    let name = names(&[name.to_owned()]).pop().ok_or(Error::BadRequest("tag_name"))?;
+    if !COLORS.contains(&color) {
+        return Err(Error::BadRequest("tag_color"));
+    }
+    let mine = tags::table.filter(tags::household_id.eq(household));
+    mine.filter(tags::id.eq(id)).select(tags::id).first::<TagId>(&mut **tx).optional()?.ok_or(Error::NotFound)?;
+    let other: Option<TagId> =
+        mine.filter(tags::name_folded.eq(fold(&name))).filter(tags::id.ne(id)).select(tags::id).first(&mut **tx).optional()?;
+    if let Some(other) = other {
+        merge(tx, id, &other)?;
+        return Ok(());
+    }
+    diesel::update(tags::table.find(id))
+        .set((tags::name.eq(&name), tags::name_folded.eq(fold(&name)), tags::color.eq(color)))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Everything tagged `from` is tagged `into`; `from` is gone.
+fn merge(tx: &mut Tx<'_>, from: &TagId, into: &TagId) -> Result<()> {
+    diesel::sql_query(
+        "INSERT INTO record_tags (patient_id, record_id, tag_id) SELECT patient_id, record_id, $1 FROM record_tags a WHERE a.tag_id = $2 \
+         AND NOT EXISTS (SELECT 1 FROM record_tags b WHERE b.record_id = a.record_id AND b.tag_id = $3)",
+    )
+    .bind::<Text, _>(into)
+    .bind::<Text, _>(from)
+    .bind::<Text, _>(into)
+    .execute(&mut **tx)?;
+    diesel::delete(tags::table.find(from)).execute(&mut **tx)?;
+    Ok(())
+}
+
+pub fn remove(tx: &mut Tx<'_>, household: &HouseholdId, id: &TagId) -> Result<()> {
+    let gone = diesel::delete(tags::table.filter(tags::household_id.eq(household)).filter(tags::id.eq(id))).execute(&mut **tx)?;
+    if gone == 0 { Err(Error::NotFound) } else { Ok(()) }
+}
