@@ -81,11 +81,7 @@ pub fn unaccounted(told: &Told) -> Vec<(String, String)> {
     for (kind, key) in &told.handled {
         *places.entry((kind, key)).or_default() += 1;
     }
-    told.entries
-        .iter()
-        .filter(|(kind, key)| places.get(&(kind.as_str(), key.as_str())) != Some(&1))
-        .cloned()
-        .collect()
+    told.entries.iter().filter(|(kind, key)| places.get(&(kind.as_str(), key.as_str())) != Some(&1)).cloned().collect()
 }
 
 fn check_bundle(bundle: &Value) -> Result<(), ReadError> {
@@ -120,7 +116,19 @@ fn tell(bundle: &Value) -> Result<(Told, Vec<(String, String)>), ReadError> {
     }
     vitals::file(&mut desk);
     directory::read(&mut desk);
+    unclaimed_devices(&mut desk, &owners);
     Ok(desk.finish())
+}
+
+/// A device whose statement of use came to nothing is a record of its own after all.
+fn unclaimed_devices<'a>(desk: &mut Desk<'a>, owners: &lab::Owners) {
+    let book: &'a Book<'a> = desk.book;
+    for (index, entry) in book.entries.iter().enumerate() {
+        if entry.kind == "Device" && !desk.is_placed(index) {
+            desk.turn_to(entry);
+            about_someone(desk, index, entry, owners);
+        }
+    }
 }
 
 /// Puts one entry where it belongs. Directory types wait: whether a location or an organisation is part of a record shows only at the end.
@@ -134,6 +142,7 @@ fn one<'a>(desk: &mut Desk<'a>, index: usize, entry: &'a Entry<'a>, owners: &lab
         "Patient" | "Practitioner" | "PractitionerRole" | "Organization" | "Location" | "Medication" => {}
         "Composition" | "Bundle" | "MessageHeader" | "OperationOutcome" | "Parameters" => desk.handled(index),
         "Observation" if owners.is_owned(index) => {}
+        "Device" if desk.is_used_device(index) => {}
         kind if is_record(kind) => about_someone(desk, index, entry, owners),
         kind => without_home(desk, index, kind),
     }
@@ -198,10 +207,7 @@ fn mapped<'a>(desk: &mut Desk<'a>, entry: &'a Entry<'a>) -> Reading {
 
 /// `entered-in-error`, wherever the type keeps it.
 fn withdrawn(resource: &Value) -> bool {
-    ["status", "verificationStatus"]
-        .iter()
-        .filter_map(|key| codes::code(resource.get(*key)))
-        .any(|code| code == "entered-in-error")
+    ["status", "verificationStatus"].iter().filter_map(|key| codes::code(resource.get(*key))).any(|code| code == "entered-in-error")
 }
 
 fn without_home(desk: &mut Desk<'_>, index: usize, kind: &str) {
@@ -267,9 +273,5 @@ fn keys_of(people: &[super::draft::PersonDraft]) -> HashSet<String> {
 
 /// A sheet without a name is nothing a person could recognise.
 fn named(sheet: Sheet, column: &str) -> Reading {
-    if sheet.fields.contains_key(column) {
-        Reading::Record(Box::new(sheet))
-    } else {
-        Reading::Kept(LeftoverReason::NotUnderstood)
-    }
+    if sheet.fields.contains_key(column) { Reading::Record(Box::new(sheet)) } else { Reading::Kept(LeftoverReason::NotUnderstood) }
 }

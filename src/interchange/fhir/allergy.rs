@@ -14,7 +14,8 @@ pub fn read<'a>(desk: &mut Desk<'a>, entry: &'a Entry<'a>) -> Reading {
     let allergy = entry.resource;
     let substance = json::list(allergy, "reaction").iter().find_map(|reaction| reaction.get("substance"));
     match codes::absence(allergy.get("code").or(substance)) {
-        Some(Absence::NoneKnown) => return Reading::NoneKnown("allergies"),
+        Some(Absence::NoneKnown) if codes::holds(allergy) => return Reading::NoneKnown("allergies"),
+        Some(Absence::NoneKnown) => return Reading::Kept(LeftoverReason::Withdrawn),
         Some(Absence::NoInformation) => return Reading::Kept(LeftoverReason::NotUnderstood),
         None => {}
     }

@@ -61,6 +61,10 @@ impl<'a> Book<'a> {
     pub fn open(bundle: &'a Value) -> Self {
         let mut book = Book::default();
         book.add_all(bundle);
+        // A page of a search: whoever imports it should know that there is more.
+        if json::list(bundle, "link").iter().any(|link| json::text(link, "relation").as_deref() == Some("next")) {
+            book.problems.push(Problem { place: "link next".to_owned(), what: ProblemKind::Other("more_pages") });
+        }
         book
     }
 
@@ -127,16 +131,19 @@ impl<'a> Book<'a> {
             entry.key = format!("{plain}~{}", digest(b.as_bytes(), 8));
             return self.settle(entry, None);
         }
-        self.problems.push(Problem { place: entry.place.clone(), what: ProblemKind::DuplicateId });
         let version = self.versions.entry(plain.clone()).or_insert(1);
         *version += 1;
         let numbered = format!("{plain}~{version}");
         let index = self.entries.len();
         let Some(kept) = self.entries.get_mut(first) else { return plain };
         if kept.resource == entry.resource {
+            // Answers of servers repeat what several entries refer to; nobody needs to hear of it.
             entry.fate = Fate::Copy;
             entry.key = numbered;
-        } else if newer(entry.resource, kept.resource) {
+            return plain;
+        }
+        self.problems.push(Problem { place: entry.place.clone(), what: ProblemKind::DuplicateId });
+        if newer(entry.resource, kept.resource) {
             // The newest version keeps the plain key; the others are numbered.
             entry.fate = kept.fate;
             kept.fate = Fate::Older;

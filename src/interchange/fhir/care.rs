@@ -174,7 +174,8 @@ pub fn immunization<'a>(desk: &mut Desk<'a>, entry: &'a Entry<'a>) -> Reading {
         None => {}
     }
     // A refused vaccination in the list of vaccinations would read as protection.
-    if json::text(shot, "status").as_deref() == Some("not-done") {
+    let refused = ["notGiven", "wasNotGiven"].iter().any(|key| json::flag(shot, key) == Some(true));
+    if refused || json::text(shot, "status").as_deref() == Some("not-done") {
         return Reading::Kept(LeftoverReason::NotUnderstood);
     }
     let mut sheet = Sheet::new("immunizations");

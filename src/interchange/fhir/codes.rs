@@ -40,10 +40,7 @@ pub fn code(concept: Option<&Value>) -> Option<String> {
     match concept {
         Value::String(text) => json::clean_line(text),
         Value::Array(items) => items.iter().find_map(|item| code(Some(item))),
-        _ => json::list(concept, "coding")
-            .iter()
-            .find_map(|coding| json::text(coding, "code"))
-            .or_else(|| json::text(concept, "code")),
+        _ => json::list(concept, "coding").iter().find_map(|coding| json::text(coding, "code")).or_else(|| json::text(concept, "code")),
     }
 }
 
@@ -75,7 +72,10 @@ pub fn of<'a>(codes: &'a [CodeDraft], systems: &[&str]) -> Option<&'a CodeDraft>
 pub fn icd10(codes: &[CodeDraft]) -> Option<&CodeDraft> {
     codes.iter().find(|code| {
         let system = code.system.to_ascii_lowercase();
-        system.contains("icd-10") || system.contains("icd10") || system.ends_with("2.16.840.1.113883.6.90") || system.ends_with("2.16.840.1.113883.6.3")
+        system.contains("icd-10")
+            || system.contains("icd10")
+            || system.ends_with("2.16.840.1.113883.6.90")
+            || system.ends_with("2.16.840.1.113883.6.3")
     })
 }
 
@@ -90,8 +90,21 @@ pub fn severity(concept: Option<&Value>) -> Option<&'static str> {
     });
     by_code.or_else(|| {
         let word = name(concept)?.to_lowercase();
-        let words = [("life", "life-threatening"), ("fatal", "life-threatening"), ("severe", "severe"), ("moderate", "moderate"), ("mild", "mild")];
+        let words =
+            [("life", "life-threatening"), ("fatal", "life-threatening"), ("severe", "severe"), ("moderate", "moderate"), ("mild", "mild")];
         words.into_iter().find(|(part, _)| word.contains(part)).map(|(_, severity)| severity)
+    })
+}
+
+/// What the source marked as not for everybody's eyes, in the words of a chart.
+pub fn sensitivity(resource: &Value) -> Option<&'static str> {
+    let labels = json::list(resource.get("meta")?, "security");
+    labels.iter().filter_map(|label| json::text(label, "code")).find_map(|code| match code.as_str() {
+        "PSY" | "PSYTHPN" | "MH" | "BH" => Some("mental_health"),
+        "ETH" | "ETHUD" | "SUD" | "OPIOIDUD" => Some("substance_use"),
+        "SDV" | "VIO" => Some("violence"),
+        "SEX" | "HIV" | "STD" => Some("sexual_health"),
+        _ => None,
     })
 }
 
@@ -123,13 +136,38 @@ pub fn absence(concept: Option<&Value>) -> Option<Absence> {
     })
 }
 
+/// Whether an entry still holds: it may be over, or found to be wrong, and so may "no known allergies".
+pub fn holds(resource: &Value) -> bool {
+    let over = matches!(code(resource.get("clinicalStatus")).as_deref(), Some("inactive" | "resolved"));
+    let wrong = code(resource.get("verificationStatus")).as_deref() == Some("refuted");
+    !over && !wrong
+}
+
 /// SNOMED: no known allergy (any, drug, food, environment, insect, latex), no current problems, no known medications.
 const NONE_KNOWN: &[&str] = &[
-    "716186003", "409137002", "429625007", "428607008", "428197003", "716184000", "1003774007", "160245001", "787481004", "160244002", "716185004",
+    "716186003",
+    "409137002",
+    "429625007",
+    "428607008",
+    "428197003",
+    "716184000",
+    "1003774007",
+    "160245001",
+    "787481004",
+    "160244002",
+    "716185004",
 ];
 
 /// Servers without codes write the statement out. Only whole texts count, so that "no known allergies except latex" stays an entry.
 const NONE_KNOWN_WORDS: &[&str] = &[
-    "no known allergies", "no known allergy", "no known drug allergies", "no known drug allergy", "no known food allergies", "nka", "nkda",
-    "no known medications", "no known problems", "no known conditions",
+    "no known allergies",
+    "no known allergy",
+    "no known drug allergies",
+    "no known drug allergy",
+    "no known food allergies",
+    "nka",
+    "nkda",
+    "no known medications",
+    "no known problems",
+    "no known conditions",
 ];

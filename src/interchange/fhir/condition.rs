@@ -13,7 +13,8 @@ use super::values;
 pub fn read<'a>(desk: &mut Desk<'a>, entry: &'a Entry<'a>) -> Reading {
     let condition = entry.resource;
     match codes::absence(condition.get("code")) {
-        Some(Absence::NoneKnown) => return Reading::NoneKnown("conditions"),
+        Some(Absence::NoneKnown) if codes::holds(condition) => return Reading::NoneKnown("conditions"),
+        Some(Absence::NoneKnown) => return Reading::Kept(LeftoverReason::Withdrawn),
         Some(Absence::NoInformation) => return Reading::Kept(LeftoverReason::NotUnderstood),
         None => {}
     }

@@ -22,6 +22,8 @@ pub struct Desk<'a> {
     pub vitals: Groups,
     /// Record number in `told.records`, and an entry that may become a part of it.
     minor: Vec<(usize, usize)>,
+    /// Devices that a statement of use is about: the statement is the record, the device a part of it.
+    used_devices: HashSet<usize>,
     placed: HashSet<usize>,
     place: String,
     missing: HashSet<String>,
@@ -45,6 +47,7 @@ impl<'a> Desk<'a> {
             dispensers: HashSet::new(),
             vitals: Groups::default(),
             minor: Vec::new(),
+            used_devices: used_devices(book),
             placed: HashSet::new(),
             place: String::new(),
             missing: HashSet::new(),
@@ -63,6 +66,10 @@ impl<'a> Desk<'a> {
 
     pub fn is_placed(&self, index: usize) -> bool {
         self.placed.contains(&index)
+    }
+
+    pub fn is_used_device(&self, index: usize) -> bool {
+        self.used_devices.contains(&index)
     }
 
     pub fn mark_placed(&mut self, index: usize) {
@@ -115,7 +122,8 @@ impl<'a> Desk<'a> {
     /// Files what was read of an entry.
     pub fn put(&mut self, index: usize, entry: &Entry<'a>, patient: &str, reading: Reading) {
         match reading {
-            Reading::Record(sheet) => {
+            Reading::Record(mut sheet) => {
+                sheet.put("sensitivity", codes::sensitivity(entry.resource));
                 self.placed.insert(index);
                 self.file(&entry.key, &entry.kind, patient, *sheet, Vec::new());
             }
@@ -368,6 +376,15 @@ impl<'a> Desk<'a> {
         self.told.problems.extend(lost);
         (self.told, self.roles)
     }
+}
+
+fn used_devices(book: &Book<'_>) -> HashSet<usize> {
+    let statements = book.entries.iter().filter(|entry| entry.kind == "DeviceUseStatement" && entry.fate == book::Fate::Live);
+    let targets = statements.filter_map(|entry| match book.find(entry.resource, entry.resource.get("device")?) {
+        Found::Entry(index) => Some(index),
+        _ => None,
+    });
+    targets.filter(|index| book.entry(*index).is_some_and(|entry| entry.kind == "Device")).collect()
 }
 
 fn is_practitioner(resource: &Value) -> bool {

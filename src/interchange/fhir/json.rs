@@ -47,7 +47,8 @@ pub fn paragraph(value: &Value, key: &str) -> Option<String> {
     clean_paragraph(value.get(key)?.as_str()?)
 }
 
-/// The digits of a number exactly as the file has them; a number in quotes is accepted.
+/// The digits of a number exactly as the file has them; a number in quotes is accepted. Only an exponent is spelled one way: `serde_json`
+/// writes `1.50E5` as `1.50e+5`.
 pub fn digits(value: &Value, key: &str) -> Option<String> {
     match value.get(key)? {
         Value::Number(number) => Some(number.to_string()),
@@ -81,11 +82,7 @@ pub fn is_decimal(text: &str) -> bool {
 }
 
 pub fn clean_line(text: &str) -> Option<String> {
-    let spaced: String = text
-        .chars()
-        .map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c })
-        .filter(|c| !c.is_control())
-        .collect();
+    let spaced: String = text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c }).filter(|c| !c.is_control()).collect();
     let trimmed = spaced.trim();
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }

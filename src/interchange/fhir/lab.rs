@@ -146,6 +146,7 @@ pub fn observation<'a>(desk: &mut Desk<'a>, index: usize, entry: &'a Entry<'a>, 
 fn head<'a>(desk: &mut Desk<'a>, resource: &'a Value, name: String) -> Sheet {
     let mut sheet = Sheet::new("lab-results");
     sheet.put("test_name", Some(name));
+    sheet.put("sensitivity", codes::sensitivity(resource));
     sheet.code(resource.get("code"));
     let code = codes::of(&sheet.codes, codes::LOINC).or_else(|| sheet.codes.first()).map(|code| code.code.clone());
     sheet.put("test_code", code);
@@ -308,8 +309,8 @@ fn attached_texts(desk: &mut Desk<'_>, sheet: &mut Sheet, report: &Value) {
 
 fn decoded(form: &Value) -> Option<String> {
     use base64::Engine as _;
-    use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
     use base64::engine::DecodePaddingMode;
+    use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, config);

@@ -132,13 +132,16 @@ fn doses(sheet: &mut Sheet, instructions: &[Value]) {
     sheet.note(text.filter(|_| !text_is_shown));
     details(sheet, first);
     for further in instructions.iter().skip(1) {
-        let words = [json::paragraph(further, "text"), amount(further), timing(further).or_else(|| as_needed(further)), codes::name(further.get("route"))];
+        let words = [
+            json::paragraph(further, "text"),
+            amount(further),
+            timing(further).or_else(|| as_needed(further)),
+            codes::name(further.get("route")),
+        ];
         sheet.note(json::joined(words, ", "));
         details(sheet, further);
     }
 }
-
-
 
 fn details(sheet: &mut Sheet, dosage: &Value) {
     sheet.note(json::paragraph(dosage, "patientInstruction"));
@@ -228,10 +231,9 @@ fn pattern(repeat: &Value) -> Option<String> {
 
 /// `3 times a day`, `every 8 hours`, `1 to 2 times every 3 days`.
 fn times(repeat: &Value) -> Option<String> {
-    let frequency = json::digits(repeat, "frequency");
-    let most = json::digits(repeat, "frequencyMax");
-    let period = json::digits(repeat, "period");
-    let longest = json::digits(repeat, "periodMax");
+    let count_of = |key: &str| json::digits(repeat, key).map(|digits| plain_count(&digits).to_owned());
+    let (frequency, most) = (count_of("frequency"), count_of("frequencyMax"));
+    let (period, longest) = (count_of("period"), count_of("periodMax"));
     let unit = json::text(repeat, "periodUnit");
     let span = match (&period, &longest, unit.as_deref().map(span_name)) {
         (Some(one), None, Some((name, _))) if one == "1" => Some(format!("a {name}")),
@@ -247,6 +249,14 @@ fn times(repeat: &Value) -> Option<String> {
         (None, None) => span.as_ref().is_some_and(|span| span.starts_with("a ")).then(|| "once".to_owned()),
     };
     json::joined([count, span], " ").map(|words| words.replace("a hour", "an hour"))
+}
+
+/// `1` of `1.0`: in a sentence a count is a count.
+fn plain_count(digits: &str) -> &str {
+    match digits.split_once('.') {
+        Some((whole, rest)) if rest.bytes().all(|b| b == b'0') => whole,
+        _ => digits,
+    }
 }
 
 fn span_name(unit: &str) -> (&'static str, &'static str) {

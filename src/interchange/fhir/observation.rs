@@ -24,7 +24,9 @@ pub fn sort(observation: &Value) -> Sort {
     let categories = codes::all(observation.get("category"));
     let has = |word: &str| {
         categories.iter().any(|code| code.code.eq_ignore_ascii_case(word))
-            || json::list(observation, "category").iter().any(|concept| json::text(concept, "text").is_some_and(|t| t.eq_ignore_ascii_case(word)))
+            || json::list(observation, "category")
+                .iter()
+                .any(|concept| json::text(concept, "text").is_some_and(|t| t.eq_ignore_ascii_case(word)))
     };
     if has("vital-signs") || has("vital signs") {
         return Sort::Vital;
@@ -83,11 +85,8 @@ pub fn plain<'a>(desk: &mut Desk<'a>, index: usize, entry: &'a Entry<'a>, patien
     desk.visit(&mut sheet, observation);
     sheet.annotations(observation);
     let cancelled = json::text(observation, "status").as_deref() == Some("cancelled");
-    let reading = if cancelled && !sheet.has("value") {
-        Reading::Kept(LeftoverReason::NotUnderstood)
-    } else {
-        Reading::Record(Box::new(sheet))
-    };
+    let reading =
+        if cancelled && !sheet.has("value") { Reading::Kept(LeftoverReason::NotUnderstood) } else { Reading::Record(Box::new(sheet)) };
     desk.put(index, entry, patient, reading);
 }
 

@@ -19,12 +19,7 @@ pub fn patients(desk: &mut Desk<'_>) {
             let fields = patient_fields(desk, entry.resource);
             let physician = desk.practitioner(entry.resource, [entry.resource.get("generalPractitioner")]);
             desk.mark_placed(index);
-            desk.told.patients.push(PersonDraft {
-                source_key: entry.key.clone(),
-                fields,
-                belongs_to: physician,
-                original: Value::Null,
-            });
+            desk.told.patients.push(PersonDraft { source_key: entry.key.clone(), fields, belongs_to: physician, original: Value::Null });
             contacts(desk, entry);
         }
     }

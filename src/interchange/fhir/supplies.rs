@@ -4,13 +4,16 @@ use serde_json::Value;
 
 use super::super::draft::LeftoverReason;
 use super::book::Entry;
-use super::codes;
+use super::codes::{self, Absence};
 use super::desk::Desk;
 use super::json;
 use super::people;
 use super::sheet::{Reading, Sheet};
 
 pub fn device<'a>(desk: &mut Desk<'a>, entry: &'a Entry<'a>) -> Reading {
+    if let Some(reading) = nothing(entry.resource) {
+        return reading;
+    }
     let mut sheet = Sheet::new("equipment");
     describe(&mut sheet, entry.resource);
     let status = json::text(entry.resource, "status");
@@ -19,6 +22,14 @@ pub fn device<'a>(desk: &mut Desk<'a>, entry: &'a Entry<'a>) -> Reading {
     sheet.put("supplier", owner);
     sheet.annotations(entry.resource);
     super::named(sheet, "equipment_name")
+}
+
+/// Summaries say "no known devices" with a device of that type.
+fn nothing(device: &Value) -> Option<Reading> {
+    Some(match codes::absence(device.get("type"))? {
+        Absence::NoneKnown => Reading::NoneKnown("equipment"),
+        Absence::NoInformation => Reading::Kept(LeftoverReason::NotUnderstood),
+    })
 }
 
 fn device_status(word: &str) -> Option<&'static str> {
@@ -53,19 +64,18 @@ fn describe(sheet: &mut Sheet, device: &Value) {
     sheet.labelled("expires on", json::text(device, "expirationDate"));
 }
 
-/// That somebody uses a device. The device itself, if it is somebody's own entry, is a record already; then this is only a note beside it.
+/// That somebody uses a device: the device, wherever it stands, goes into this record.
 pub fn device_use<'a>(desk: &mut Desk<'a>, entry: &'a Entry<'a>) -> Reading {
     let statement = entry.resource;
     let mut sheet = Sheet::new("equipment");
     let reference = statement.get("device");
     let target = reference.and_then(|reference| desk.behind(statement, reference));
     if let Some((device, index)) = target {
-        describe(&mut sheet, device);
-        let own_record = index.and_then(|index| desk.book.entry(index)).filter(|device| device.resource.get("patient").is_some());
-        match own_record {
-            Some(device) => sheet.link("related", device.key.clone()),
-            None => sheet.minor.extend(index),
+        if let Some(reading) = nothing(device) {
+            return reading;
         }
+        describe(&mut sheet, device);
+        sheet.minor.extend(index);
     } else {
         sheet.put("equipment_name", reference.and_then(|reference| json::text(reference, "display")));
     }

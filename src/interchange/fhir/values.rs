@@ -132,7 +132,5 @@ pub fn absent_reason(holder: &Value) -> Option<String> {
 /// An onset or an abatement that is not a date: an age, a range, a text.
 pub fn vague_time(resource: &Value, stem: &str) -> Option<String> {
     let member = |suffix: &str| resource.get(format!("{stem}{suffix}"));
-    quantity_words(member("Age"))
-        .or_else(|| range_words(member("Range")))
-        .or_else(|| member("String").and_then(json::line))
+    quantity_words(member("Age")).or_else(|| range_words(member("Range"))).or_else(|| member("String").and_then(json::line))
 }

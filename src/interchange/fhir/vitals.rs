@@ -22,15 +22,46 @@ struct Slot {
 
 const PRESSURE: &[(&str, &str)] = &[("mm[Hg]", ""), ("mmHg", ""), ("mm Hg", "")];
 const RATE: &[(&str, &str)] = &[
-    ("/min", ""), ("{beats}/min", ""), ("{Beats}/min", ""), ("beats/min", ""), ("beats/minute", ""), ("bpm", ""), ("{breaths}/min", ""), ("{Breaths}/min", ""),
-    ("breaths/min", ""), ("breaths/minute", ""), ("1/min", ""), ("per minute", ""), ("{counts}/min", ""),
+    ("/min", ""),
+    ("{beats}/min", ""),
+    ("{Beats}/min", ""),
+    ("beats/min", ""),
+    ("beats/minute", ""),
+    ("bpm", ""),
+    ("{breaths}/min", ""),
+    ("{Breaths}/min", ""),
+    ("breaths/min", ""),
+    ("breaths/minute", ""),
+    ("1/min", ""),
+    ("per minute", ""),
+    ("{counts}/min", ""),
 ];
-const TEMPERATURE: &[(&str, &str)] =
-    &[("Cel", "C"), ("C", "C"), ("°C", "C"), ("degC", "C"), ("Celsius", "C"), ("[degF]", "F"), ("F", "F"), ("°F", "F"), ("degF", "F"), ("Fahrenheit", "F")];
+const TEMPERATURE: &[(&str, &str)] = &[
+    ("Cel", "C"),
+    ("C", "C"),
+    ("°C", "C"),
+    ("degC", "C"),
+    ("Celsius", "C"),
+    ("[degF]", "F"),
+    ("F", "F"),
+    ("°F", "F"),
+    ("degF", "F"),
+    ("Fahrenheit", "F"),
+];
 const WEIGHT: &[(&str, &str)] =
     &[("kg", "kg"), ("g", "g"), ("[lb_av]", "lbs"), ("lb", "lbs"), ("lbs", "lbs"), ("pounds", "lbs"), ("[oz_av]", "oz"), ("oz", "oz")];
-const LENGTH: &[(&str, &str)] =
-    &[("cm", "cm"), ("m", "m"), ("[in_i]", "in"), ("[in_us]", "in"), ("in", "in"), ("inches", "in"), ("[ft_i]", "ft"), ("ft", "ft")];
+const LENGTH: &[(&str, &str)] = &[
+    ("cm", "cm"),
+    ("m", "m"),
+    ("[in_i]", "in"),
+    ("[in_us]", "in"),
+    ("in", "in"),
+    ("inch", "in"),
+    ("inches", "in"),
+    ("[ft_i]", "ft"),
+    ("ft", "ft"),
+    ("feet", "ft"),
+];
 const PERCENT: &[(&str, &str)] = &[("%", ""), ("percent", "")];
 const MASS_INDEX: &[(&str, &str)] = &[("kg/m2", ""), ("kg/m^2", ""), ("kg/m²", "")];
 const SCORE: &[(&str, &str)] = &[("{score}", ""), ("1", ""), ("score", ""), ("/10", ""), ("{0-10}", "")];
@@ -136,7 +167,7 @@ fn fill(cells: &mut Vec<(&'static str, String)>, slot: &Slot, holder: &Value) ->
         return Err(Unfit::NoColumn);
     }
     let spellings = [value.unit_code, value.unit];
-    let known = spellings.iter().flatten().find_map(|unit| slot.units.iter().find(|(spelling, _)| spelling == unit));
+    let known = spellings.iter().flatten().find_map(|unit| slot.units.iter().find(|(spelling, _)| spelling.eq_ignore_ascii_case(unit)));
     let unit = match known {
         Some((_, name)) => *name,
         // A column with one unit needs none told.
@@ -191,6 +222,7 @@ fn fill_group(group: &mut Group, entry: &Entry<'_>, cells: Cells) {
     for remark in cells.remarks {
         group.sheet.note(remark);
     }
+    group.sheet.put("sensitivity", codes::sensitivity(observation));
     group.sheet.code(observation.get("code"));
     let fasting = codes::all(observation.get("code")).iter().any(|code| code.code == "1558-6");
     group.sheet.put("glucose_context", fasting.then_some("fasting"));
@@ -208,7 +240,8 @@ pub fn file(desk: &mut Desk<'_>) {
         let Some(entry) = book.entry(index) else { continue };
         desk.turn_to(entry);
         let members = json::list(entry.resource, "hasMember").iter();
-        let home = members.filter_map(|member| desk.entry_of(entry.resource, member, &["Observation"])).find_map(|at| groups.homes.get(&at));
+        let home =
+            members.filter_map(|member| desk.entry_of(entry.resource, member, &["Observation"])).find_map(|at| groups.homes.get(&at));
         match home.and_then(|at| groups.all.get_mut(*at)).filter(|group| group.patient == patient) {
             Some(group) => {
                 group.parts.push((entry.kind.clone(), entry.key.clone()));

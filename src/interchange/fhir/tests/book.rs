@@ -11,7 +11,8 @@ fn entries(sort: &str, entries: Value) -> Value {
 fn a_reference_finds_its_target_however_it_is_written() {
     let visit = |url: &str, reference: &str| {
         let patient = json!({"fullUrl": url, "resource": {"resourceType": "Patient", "id": "p1", "identifier": [{"system": "urn:x", "value": "77"}]}});
-        let condition = json!({"resource": {"resourceType": "Condition", "id": "c", "code": {"text": "Cough"}, "subject": {"reference": reference}}});
+        let condition =
+            json!({"resource": {"resourceType": "Condition", "id": "c", "code": {"text": "Cough"}, "subject": {"reference": reference}}});
         told_of(&entries("searchset", json!([condition, patient]))).records.len()
     };
     assert_eq!(visit("urn:uuid:5f9a", "urn:uuid:5f9a"), 1);
@@ -39,7 +40,8 @@ fn a_missing_target_is_told_once_and_the_record_stays() {
 
 #[test]
 fn about_a_stranger_is_a_leftover() {
-    let told = told(&[json!({"resourceType": "Condition", "id": "c", "code": {"text": "Cough"}, "subject": {"reference": "Patient/other"}})]);
+    let told =
+        told(&[json!({"resourceType": "Condition", "id": "c", "code": {"text": "Cough"}, "subject": {"reference": "Patient/other"}})]);
     assert_eq!(told.leftovers[0].reason, LeftoverReason::NoPatient);
     assert_eq!(told.leftovers[0].original["id"], "c");
 }
@@ -70,9 +72,8 @@ fn without_an_id_the_full_url_names_the_record() {
 
 #[test]
 fn of_several_versions_the_newest_is_the_record() {
-    let version = |number: &str, text: &str| {
-        about_ana("Condition", json!({"id": "c", "meta": {"versionId": number}, "code": {"text": text}}))
-    };
+    let version =
+        |number: &str, text: &str| about_ana("Condition", json!({"id": "c", "meta": {"versionId": number}, "code": {"text": text}}));
     let told = told(&[version("1", "Cough"), version("3", "Asthma"), version("2", "Wheeze"), version("3", "Asthma")]);
     assert_eq!(told.records.len(), 1);
     assert_eq!(field(&told.records[0].fields, "diagnosis"), "Asthma");
@@ -86,9 +87,7 @@ fn of_several_versions_the_newest_is_the_record() {
 
 #[test]
 fn two_servers_may_count_alike() {
-    let on = |server: &str, text: &str| {
-        json!({"fullUrl": format!("https://{server}/Condition/1"), "resource": about_ana("Condition", json!({"id": "1", "code": {"text": text}}))})
-    };
+    let on = |server: &str, text: &str| json!({"fullUrl": format!("https://{server}/Condition/1"), "resource": about_ana("Condition", json!({"id": "1", "code": {"text": text}}))});
     let mut bundle = bundle(&[]);
     bundle["entry"].as_array_mut().unwrap().extend([on("a.example", "Cough"), on("b.example", "Fever")]);
     let told = told_of(&bundle);
@@ -113,6 +112,13 @@ fn a_bundle_in_the_bundle_is_read_with_it() {
     let told = told(&[inner, about_ana("Procedure", json!({"code": {"text": "Spirometry"}}))]);
     let kinds: Vec<_> = told.records.iter().map(|draft| (draft.kind, draft.original["resourceType"].as_str().unwrap())).collect();
     assert_eq!(kinds, [("conditions", "Condition"), ("procedures", "Procedure")]);
+}
+
+#[test]
+fn a_page_of_a_search_says_that_there_is_more() {
+    let mut bundle = bundle(&[]);
+    bundle["link"] = json!([{"relation": "next", "url": "https://a.example?page=2"}]);
+    assert_eq!(told_of(&bundle).problems[0].what, ProblemKind::Other("more_pages"));
 }
 
 #[test]
@@ -144,10 +150,26 @@ fn what_has_no_home_or_no_name_is_kept_and_counted() {
 #[test]
 fn a_bad_date_is_left_out_and_told() {
     for (text, good) in [
-        ("2009", true), ("2009-02", true), ("2009-02-28", true), ("2009-02-28T23:59", true), ("2009-02-28T23:59:60Z", true),
-        ("2009-02-28T23:59:01.250+05:30", true), ("2009-02-28T23:59-11:00", true), ("2009-02-30", false), ("2009-13", false), ("09", false),
-        ("2009-2-3", false), ("2009-02T10:00", false), ("2009-02-28T24:00", false), ("2009-02-28T10", false), ("2009-02-28T10:00+5", false),
-        ("0000", false), ("2009-02-28T10:00:00.", false), ("yesterday", false), ("2009-02-28 10:00", false), ("２００９", false),
+        ("2009", true),
+        ("2009-02", true),
+        ("2009-02-28", true),
+        ("2009-02-28T23:59", true),
+        ("2009-02-28T23:59:60Z", true),
+        ("2009-02-28T23:59:01.250+05:30", true),
+        ("2009-02-28T23:59-11:00", true),
+        ("2009-02-30", false),
+        ("2009-13", false),
+        ("09", false),
+        ("2009-2-3", false),
+        ("2009-02T10:00", false),
+        ("2009-02-28T24:00", false),
+        ("2009-02-28T10", false),
+        ("2009-02-28T10:00+5", false),
+        ("0000", false),
+        ("2009-02-28T10:00:00.", false),
+        ("yesterday", false),
+        ("2009-02-28 10:00", false),
+        ("２００９", false),
     ] {
         let told = told(&[about_ana("Condition", json!({"code": {"text": "Cough"}, "onsetDateTime": text}))]);
         let date = field(&told.records[0].fields, "onset_date");

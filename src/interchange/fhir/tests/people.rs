@@ -34,8 +34,15 @@ fn a_patient_brings_what_the_chart_asks_for() {
     }));
     let fields = &told.patients[0].fields;
     for (column, text) in [
-        ("birth_date", "1950-07"), ("gender", "female"), ("status", "deceased"), ("deceased_on", "2019"), ("record_number", "M-9"), ("phone_number", "+2"),
-        ("email", "a@b.example"), ("address", "1 Main St, Apt 2, Town, MA 02108, US"), ("language", "Frisian"),
+        ("birth_date", "1950-07"),
+        ("gender", "female"),
+        ("status", "deceased"),
+        ("deceased_on", "2019"),
+        ("record_number", "M-9"),
+        ("phone_number", "+2"),
+        ("email", "a@b.example"),
+        ("address", "1 Main St, Apt 2, Town, MA 02108, US"),
+        ("language", "Frisian"),
     ] {
         assert_eq!(field(fields, column), text, "{column}");
     }
@@ -82,7 +89,11 @@ fn a_practitioner_who_is_only_named_or_contained_is_still_somebody() {
 #[test]
 fn roles_that_name_each_other_end() {
     let role = |id: &str, other: &str| json!({"resourceType": "PractitionerRole", "id": id, "practitioner": {"reference": format!("PractitionerRole/{other}")}});
-    let told = told(&[role("a", "b"), role("b", "a"), about_ana("Condition", json!({"code": {"text": "Cough"}, "recorder": {"reference": "PractitionerRole/a"}}))]);
+    let told = told(&[
+        role("a", "b"),
+        role("b", "a"),
+        about_ana("Condition", json!({"code": {"text": "Cough"}, "recorder": {"reference": "PractitionerRole/a"}})),
+    ]);
     assert_eq!(told.records[0].practitioner, None);
     assert_eq!(told.leftovers.len(), 2);
 }
@@ -92,8 +103,14 @@ fn insurers_and_makers_are_no_practices() {
     let told = told(&[
         json!({"resourceType": "Organization", "id": "pay", "name": "Payer Inc", "telecom": [{"system": "phone", "value": "800"}]}),
         json!({"resourceType": "Organization", "id": "make", "name": "Vaxx"}),
-        about_ana("Coverage", json!({"id": "c", "payor": [{"reference": "Organization/pay"}], "subscriberId": "S1", "status": "active", "period": {"start": "2020"}})),
-        about_ana("Immunization", json!({"id": "i", "vaccineCode": {"text": "Tetanus"}, "manufacturer": {"reference": "Organization/make"}})),
+        about_ana(
+            "Coverage",
+            json!({"id": "c", "payor": [{"reference": "Organization/pay"}], "subscriberId": "S1", "status": "active", "period": {"start": "2020"}}),
+        ),
+        about_ana(
+            "Immunization",
+            json!({"id": "i", "vaccineCode": {"text": "Tetanus"}, "manufacturer": {"reference": "Organization/make"}}),
+        ),
     ]);
     assert!(told.practices.is_empty());
     let coverage = told.records.iter().find(|draft| draft.kind == "insurance").unwrap();

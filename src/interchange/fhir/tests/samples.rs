@@ -37,8 +37,22 @@ fn every_resource_ends_in_one_place() {
 #[test]
 fn every_number_stands_in_the_file_as_it_is() {
     let columns = [
-        "value", "ref_range_min", "ref_range_max", "systolic_bp", "diastolic_bp", "heart_rate", "respiratory_rate", "temperature", "weight", "height", "bmi",
-        "oxygen_saturation", "pain_scale", "blood_glucose", "a1c", "dose_number",
+        "value",
+        "ref_range_min",
+        "ref_range_max",
+        "systolic_bp",
+        "diastolic_bp",
+        "heart_rate",
+        "respiratory_rate",
+        "temperature",
+        "weight",
+        "height",
+        "bmi",
+        "oxygen_saturation",
+        "pain_scale",
+        "blood_glucose",
+        "a1c",
+        "dose_number",
     ];
     every_sample(|told, text| {
         let numbers = rows(told).into_iter().flatten().filter(|(column, _)| columns.contains(*column)).map(|(_, value)| value);
@@ -52,7 +66,10 @@ fn every_number_stands_in_the_file_as_it_is() {
 fn every_date_stands_in_the_file_as_it_is() {
     every_sample(|told, text| {
         let dates = rows(told).into_iter().flatten().filter(|(column, _)| {
-            column.ends_with("_date") || column.ends_with("_on") || column.starts_with("effective_") || matches!(**column, "date" | "date_administered")
+            column.ends_with("_date")
+                || column.ends_with("_on")
+                || column.starts_with("effective_")
+                || matches!(**column, "date" | "date_administered")
         });
         for (column, date) in dates {
             assert!(text.contains(&format!("\"{date}\"")), "{column}: {date}");
