@@ -3,10 +3,13 @@
 pub mod chart;
 pub mod field;
 pub mod input;
+pub mod overview;
+pub mod pages;
 pub mod query;
 mod schema;
 mod stored;
 pub mod version;
+pub mod view;
 
 pub mod allergies;
 pub mod lab_results;

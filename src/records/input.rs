@@ -7,7 +7,7 @@ use super::{
     field::{Errors, FieldError, FieldSpec, Input, Mode, Place, Unit},
     query::visible,
     schema::records,
-    stored::{base_number, unit_of},
+    stored::{base_number, convertible_unit},
 };
 use crate::{
     access::{Level, PatientAccess},
@@ -108,7 +108,7 @@ pub fn settle(kind: &Kind, entry: &mut dyn AnyRecord, before: Option<&dyn AnyRec
             None => (context.strict && spec.required && before.is_none_or(|_| was.is_some())).then_some(FieldError::Required),
             Some(text) if was.as_ref() == Some(text) => None,
             Some(text) => {
-                let unit = unit_of(spec, &kind.fields, |i| entry.get(i));
+                let unit = convertible_unit(spec, &kind.fields, |i| entry.get(i));
                 check_value(spec, text, unit.as_deref(), context)
             }
         };
@@ -210,3 +210,15 @@ pub fn canonical(kind: &Kind, name: &str, raw: &str) -> Option<String> {
     blank.get(index)
 }
 
+
+/// The unit a person of this system reads such a value in.
+pub fn preferred_unit(system: UnitSystem, unit: &str) -> Option<&'static str> {
+    let column = match unit {
+        "kg" | "lbs" => "weight_unit",
+        "cm" | "in" | "m" | "ft" => "height_unit",
+        "C" | "F" => "temperature_unit",
+        "mg/dL" | "mmol/L" => "blood_glucose_unit",
+        _ => return None,
+    };
+    system.unit(column)
+}

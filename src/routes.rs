@@ -1,0 +1,36 @@
+//! The whole URL map, on one screen.
+
+use actix_web::{HttpRequest, web::{self, ServiceConfig, get, post}};
+
+use crate::{assets, records::pages as records};
+
+pub fn map(config: &mut ServiceConfig) {
+    config
+        .route("/static/{tag}/{name}", get().to(assets::serve))
+        // Records of every kind.
+        .route("/patients/{patient}/none-known/{kind}", post().to(records::none_known))
+        .route("/patients/{patient}/{kind}", get().to(records::list))
+        .route("/patients/{patient}/{kind}", post().to(records::create))
+        .route("/patients/{patient}/{kind}/new", get().to(records::new))
+        .route("/patients/{patient}/{kind}/{record}", get().to(records::show))
+        .route("/patients/{patient}/{kind}/{record}/edit", get().to(records::edit))
+        .route("/patients/{patient}/{kind}/{record}/edit", post().to(records::change))
+        .route("/patients/{patient}/{kind}/{record}/delete", post().to(records::delete))
+        .route("/patients/{patient}/{kind}/{record}/restore", post().to(records::restore))
+        .route("/patients/{patient}/{kind}/{record}/status", post().to(records::status))
+        .route("/patients/{patient}/{kind}/{record}/links", get().to(records::link_form))
+        .route("/patients/{patient}/{kind}/{record}/links", post().to(records::links))
+        .route("/patients/{patient}/{kind}/{record}/offers", post().to(records::offer))
+        .route("/patients/{patient}/{kind}/{record}/history", get().to(records::history))
+        .route("/patients/{patient}/{kind}/{record}/history/{version}", post().to(records::revert))
+        .default_service(web::to(nothing));
+}
+
+async fn nothing() -> crate::error::Result<&'static str> {
+    Err(crate::error::Error::NotFound)
+}
+
+/// The pattern a request matched, for the log: ids stand in paths, patterns tell nothing.
+pub fn shape(request: &HttpRequest) -> String {
+    request.match_pattern().unwrap_or_else(|| "no route".to_owned())
+}
