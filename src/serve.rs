@@ -76,7 +76,7 @@ fn cookie_key(key: &SecretKey) -> Key {
 
 /// The web application: every layer a request passes, outermost last.
 pub fn web_app(
-    app: &App,
+    app: App,
 ) -> WebApp<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error, InitError = ()>> {
     let https = app.config.public_url.is_https();
     // The row in the table decides when a session ends; the cookie only has to live as long as the longest.
@@ -90,7 +90,7 @@ pub fn web_app(
         .session_lifecycle(lifetime)
         .build();
     WebApp::new()
-        .app_data(web::Data::new(app.clone()))
+        .app_data(web::Data::new(app))
         .configure(routes::map)
         .wrap(from_fn(security::keep_form))
         .wrap(from_fn(security::present))
@@ -107,7 +107,7 @@ pub async fn run(app: App) -> Result<(), StartError> {
     let background = jobs::start(app.clone());
     let server = {
         let app = app.clone();
-        HttpServer::new(move || web_app(&app))
+        HttpServer::new(move || web_app(app.clone()))
             .workers(workers)
             .tcp_nodelay(true)
             .client_request_timeout(Duration::from_secs(10))
