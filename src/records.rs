@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod field;
+pub mod glance;
 pub mod input;
 pub mod overview;
 pub mod pages;
@@ -31,6 +32,8 @@ use crate::{
         types::{PractitionerId, RecordId},
     },
 };
+pub use stored::Head;
+
 use field::{Bind, Errors, Field, FieldError, FieldSpec, Input, Mode, Place};
 
 /// One kind of record: its columns, its field table, its rules. See `docs/adding-a-record.md`.
