@@ -87,20 +87,16 @@ impl Record for LabResult {
     statements!(lab_results);
 }
 
-const ANY: Measure = Measure {
-    unit: Unit::Free("unit"),
-    possible: (f64::NEG_INFINITY, f64::INFINITY),
-    plausible: (f64::NEG_INFINITY, f64::INFINITY),
-};
+const ANY: Input = Input::Measured(Measure::any(Unit::Free("unit")));
 
 impl Child for LabComponent {
     const NAME: &'static str = "components";
     const FIELDS: &'static [Field<Self>] = &[
         child_column!(test_name).required().list(),
-        child_column!(value).list().input(Input::Measured(ANY)),
+        child_column!(value).list().long().input(ANY),
         child_column!(unit).list(),
-        child_column!(ref_range_min).input(Input::Measured(ANY)),
-        child_column!(ref_range_max).input(Input::Measured(ANY)),
+        child_column!(ref_range_min).input(ANY),
+        child_column!(ref_range_max).input(ANY),
         child_column!(ref_range_text).more(),
         child_column!(status).list().more(),
         child_column!(result_type).more(),

@@ -1,0 +1,48 @@
+//! Observations: what was asked, seen or counted and is neither a vital sign nor a laboratory test (smoking, work, a score, steps).
+
+use super::{Entry, Group, NoChild, Record, column, columns, head, link_column, statements};
+use crate::{
+    dates::PartialDate,
+    db::types::choice,
+    records::field::{Field, Input, Measure, Unit},
+};
+
+choice!(ObservationCategory {
+    SocialHistory = "social_history", Survey = "survey", Exam = "exam", Activity = "activity", Therapy = "therapy",
+    Imaging = "imaging", Procedure = "procedure", Other = "other",
+});
+
+columns! {
+    Observation in observations {
+        observation_name: String,
+        category: ObservationCategory,
+        observed_on: PartialDate,
+        value: String,
+        value_unit: String,
+        code: String,
+    }
+}
+
+impl Record for Observation {
+    const KIND: &'static str = "observations";
+    const GROUP: Group = Group::Results;
+    const OCCURRED: &'static [&'static str] = &["observed_on"];
+    const FIELDS: &'static [Field<Entry<Self>>] = &[
+        column!(observation_name).required().list(),
+        column!(category).list(),
+        column!(value).list().long().input(Input::Measured(Measure::any(Unit::Free("value_unit")))),
+        column!(value_unit),
+        column!(observed_on).list(),
+        head::practitioner().more(),
+        column!(code).more(),
+        link_column!("visit_id", "encounters").more(),
+        head::sensitivity(),
+        head::notes(),
+    ];
+    type Child = NoChild;
+
+    fn title(entry: &Entry<Self>) -> String {
+        entry.body.observation_name.clone().unwrap_or_default()
+    }
+    statements!(observations);
+}
