@@ -8,6 +8,8 @@ pub mod pages;
 pub mod query;
 mod schema;
 mod stored;
+#[cfg(test)]
+mod testing;
 pub mod version;
 pub mod view;
 

@@ -62,3 +62,34 @@ impl Record for Condition {
     }
     statements!(conditions);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::records::testing::{changed, imported, told};
+
+    #[test]
+    fn an_end_belongs_to_what_is_resolved() {
+        let base = [("diagnosis", "Asthma"), ("onset_date", "2019"), ("end_date", "2021-06")];
+        for (status, wrong) in [("resolved", None), ("active", Some("error.end_needs_resolved")), ("relapse", Some("error.end_needs_resolved"))] {
+            let fields = [&base[..], &[("status", status)]].concat();
+            assert_eq!(told("conditions", &fields, &[]).error("end_date").map(|e| e.message().0), wrong, "{status}");
+            assert!(imported("conditions", &fields, &[]).errors.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_was_told_so_can_still_be_edited() {
+        let before = imported("conditions", &[("diagnosis", "Asthma"), ("end_date", "2021"), ("status", "inactive")], &[]);
+        assert_eq!(changed("conditions", &before, &[("notes", "childhood")]).wrong(), []);
+        let resolved = told("conditions", &[("diagnosis", "Asthma"), ("end_date", "2021"), ("status", "resolved")], &[]);
+        assert_eq!(changed("conditions", &resolved, &[("status", "active")]).wrong(), [("end_date", "error.end_needs_resolved")]);
+    }
+
+    #[test]
+    fn the_everyday_name_is_the_title() {
+        let mut fields = vec![("diagnosis", "Essential (primary) hypertension"), ("status", "chronic")];
+        assert_eq!(told("conditions", &fields, &[]).entry.title(), "Essential (primary) hypertension");
+        fields.push(("condition_name", "High blood pressure"));
+        assert_eq!(told("conditions", &fields, &[]).entry.title(), "High blood pressure");
+    }
+}

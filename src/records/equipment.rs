@@ -60,3 +60,15 @@ impl Record for Equipment {
     }
     statements!(equipment);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::records::testing::told;
+
+    #[test]
+    fn the_next_service_comes_after_the_last() {
+        let pump = |next| told("equipment", &[("equipment_name", "Insulin pump"), ("last_service_date", "2026-02-01"), ("next_service_date", next)], &[]);
+        assert_eq!(pump("2026-01-31").wrong(), [("next_service_date", "error.next_before_last")]);
+        assert!(pump("2027-02").errors.is_empty());
+    }
+}

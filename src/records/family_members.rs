@@ -126,3 +126,35 @@ impl Child for FamilyCondition {
     ];
     statements!(child family_conditions);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::records::testing::told;
+
+    const MOTHER: [(&str, &str); 2] = [("name", "Ngozi"), ("relationship", "mother")];
+
+    #[test]
+    fn who_has_a_year_of_death_is_deceased() {
+        let with = |more: &[(&str, &str)]| told("family-members", &[&MOTHER[..], more].concat(), &[]);
+        assert_eq!(with(&[("death_year", "2011"), ("is_deceased", "false")]).value("is_deceased").as_deref(), Some("true"));
+        assert_eq!(with(&[("birth_year", "1940")]).value("is_deceased"), None);
+        assert_eq!(with(&[("birth_year", "1940"), ("death_year", "1939")]).wrong(), [("death_year", "error.death_before_birth")]);
+        assert_eq!(with(&[("birth_year", "2027")]).wrong(), [("birth_year", "error.in_the_future")]);
+    }
+
+    #[test]
+    fn nobody_is_diagnosed_after_their_death() {
+        let aged = |age| {
+            let life = [("birth_year", "1940"), ("death_year", "2001")];
+            told("family-members", &[&MOTHER[..], &life].concat(), &[&[("condition_name", "Stroke"), ("diagnosis_age", age)]])
+        };
+        assert_eq!(aged("62").wrong(), [("family_conditions.0.diagnosis_age", "error.age_beyond_life")]);
+        assert!(aged("61").errors.is_empty());
+    }
+
+    #[test]
+    fn father_and_mother_are_two_people() {
+        let parents = told("family-members", &[&MOTHER[..], &[("father_id", "r1"), ("mother_id", "r1")]].concat(), &[]);
+        assert_eq!(parents.wrong(), [("mother_id", "error.one_person_both_parents")]);
+    }
+}

@@ -305,13 +305,23 @@ impl Bind for String {
     fn text(&self) -> String {
         self.clone()
     }
-    fn parse(raw: &str, _: Mode, spec: &FieldSpec) -> Result<Self, FieldError> {
+    fn parse(raw: &str, mode: Mode, spec: &FieldSpec) -> Result<Self, FieldError> {
         let text = clean(raw, spec)?;
         match spec.input {
+            Input::Measured(_) if mode != Mode::Strict => typed_value(text),
             Input::Email if !looks_like_email(&text) => Err(FieldError::NotAnEmail),
             Input::Phone if !text.chars().any(|c| c.is_ascii_digit()) => Err(FieldError::NotAPhone),
             _ => Ok(text),
         }
+    }
+}
+
+/// A number typed into a column that takes words as well gets its decimal point; words stay as they are.
+fn typed_value(text: String) -> Result<String, FieldError> {
+    match Measured::parse_typed(&text) {
+        Ok(number) => Ok(number.as_str().to_owned()),
+        Err(MeasuredError::Ambiguous) => Err(FieldError::AmbiguousNumber),
+        Err(_) => Ok(text),
     }
 }
 

@@ -58,3 +58,15 @@ impl Record for Immunization {
     }
     statements!(immunizations);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::records::testing::told;
+
+    #[test]
+    fn a_vaccine_is_given_before_it_expires() {
+        let given = |expiry| told("immunizations", &[("vaccine_name", "MMR"), ("date_administered", "2026-03-02"), ("expiration_date", expiry)], &[]);
+        assert_eq!(given("2026-02").wrong(), [("expiration_date", "error.vaccine_expired")]);
+        assert!(given("2026-03").errors.is_empty() && given("2027-01-31").errors.is_empty());
+    }
+}

@@ -84,3 +84,34 @@ impl Record for Insurance {
     }
     statements!(insurance);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::records::testing::told;
+
+    const POLICY: [(&str, &str); 5] =
+        [("insurance_type", "medical"), ("company_name", "Aetna"), ("plan_name", "Gold"), ("member_name", "Ada Okafor"), ("member_id", "W1")];
+
+    #[test]
+    fn a_policy_that_has_not_begun_is_pending() {
+        let from = |date, status| told("insurance", &[&POLICY[..], &[("effective_date", date), ("status", status)]].concat(), &[]);
+        assert!(from("2027-01-01", "pending").errors.is_empty());
+        assert_eq!(from("2027-01-01", "active").wrong(), [("effective_date", "error.future_needs_pending")]);
+        assert_eq!(from("2026-01-01", "active").entry.title(), "Aetna, Gold");
+    }
+
+    #[test]
+    fn expiry_fits_start_and_status() {
+        let until = |date, status| told("insurance", &[&POLICY[..], &[("effective_date", "2025"), ("expiration_date", date), ("status", status)]].concat(), &[]);
+        assert_eq!(until("2024-12-31", "expired").wrong(), [("expiration_date", "error.end_before_start")]);
+        assert_eq!(until("2026-12-31", "expired").wrong(), [("expiration_date", "error.expired_in_the_future")]);
+        assert!(until("2026-12-31", "active").errors.is_empty());
+    }
+
+    #[test]
+    fn details_have_known_names() {
+        let with = |details| told("insurance", &[&POLICY[..], &[("effective_date", "2025"), ("coverage_details", details)]].concat(), &[]);
+        assert_eq!(with(r#"{"bin":"610502","deductible":1500.50}"#).value("coverage_details").as_deref(), Some(r#"{"bin":"610502","deductible":"1500.50"}"#));
+        assert_eq!(with(r#"{"colour":"red"}"#).wrong(), [("coverage_details", "error.unknown_name")]);
+    }
+}

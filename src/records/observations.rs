@@ -46,3 +46,23 @@ impl Record for Observation {
     }
     statements!(observations);
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use crate::{
+        dates::DateOrder,
+        records::{field::Mode, testing::told},
+    };
+
+    #[test]
+    fn answers_are_words_or_numbers() {
+        let mut steps = told("observations", &[("observation_name", "Steps"), ("value", "about eight\nthousand")], &[]);
+        assert_eq!((steps.wrong(), steps.value("value").as_deref()), (vec![], Some("about eight\nthousand")));
+        let (index, _) = steps.kind.field("value").unwrap();
+        let typed = Mode::Typed(DateOrder::DayFirst);
+        assert!(steps.entry.set(index, "7,5", typed).is_ok());
+        assert_eq!(steps.value("value").as_deref(), Some("7.5"));
+        assert!(steps.entry.set(index, "8,000", typed).is_err(), "eight or eight thousand?");
+    }
+}

@@ -65,3 +65,16 @@ impl Record for Procedure {
     }
     statements!(procedures);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::records::testing::told;
+
+    #[test]
+    fn only_a_plan_lies_ahead() {
+        let on = |date, status| told("procedures", &[("procedure_name", "Cataract surgery"), ("date", date), ("status", status)], &[]);
+        assert!(on("2026-06-02", "scheduled").errors.is_empty() && on("2026-06-02", "cancelled").errors.is_empty());
+        assert_eq!(on("2026-06-02", "completed").wrong(), [("date", "error.future_needs_scheduled")]);
+        assert!(on("2026", "completed").errors.is_empty(), "some time this year is not ahead for certain");
+    }
+}

@@ -66,3 +66,18 @@ impl Record for Treatment {
     }
     statements!(treatments);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::records::testing::told;
+
+    #[test]
+    fn what_is_completed_has_ended() {
+        let base = [("treatment_name", "Physiotherapy"), ("treatment_type", "therapy"), ("start_date", "2026-01")];
+        let with = |more: &[(&str, &str)]| told("treatments", &[&base[..], more].concat(), &[]);
+        assert_eq!(with(&[("status", "completed")]).wrong(), [("end_date", "error.completed_needs_end")]);
+        assert_eq!(with(&[("status", "completed"), ("end_date", "2026-05")]).wrong(), [("end_date", "error.in_the_future")]);
+        assert!(with(&[("status", "active"), ("end_date", "2026-05")]).errors.is_empty());
+        assert_eq!(with(&[("status", "completed"), ("end_date", "2025")]).wrong(), [("end_date", "error.end_before_start")]);
+    }
+}
