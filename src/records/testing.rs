@@ -66,12 +66,16 @@ impl Told {
     }
 }
 
-/// The columns of a table in the migrations, but for those that every such table has.
+/// The columns of a table after all migrations, but for those that every such table has.
 fn columns_of(table: &str) -> BTreeSet<String> {
-    let sql = include_str!("../../migrations/common/0002_records/up.sql");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/common");
+    let steps = std::fs::read_dir(folder).unwrap().map(|step| std::fs::read_to_string(step.unwrap().path().join("up.sql")).unwrap());
+    let sql = steps.collect::<Vec<_>>().join("\n");
     let (_, rest) = sql.split_once(&format!("CREATE TABLE {table} (\n")).unwrap_or_else(|| panic!("no table {table}"));
     let (inside, _) = rest.split_once("\n);").unwrap();
-    let names = inside.lines().filter_map(|line| line.split_whitespace().next());
+    let added = format!("ALTER TABLE {table} ADD COLUMN ");
+    let later = sql.lines().filter_map(|line| line.strip_prefix(&added));
+    let names = inside.lines().chain(later).filter_map(|line| line.split_whitespace().next());
     names.filter(|name| !matches!(*name, "id" | "record_id" | "display_order")).map(str::to_owned).collect()
 }
 
