@@ -124,6 +124,7 @@ fn list_page(
     let asked: Vec<(String, String)> = pairs.iter().filter(|(n, _)| !MARKS.contains(&n.as_str())).cloned().collect();
     let print = mark("print").is_some();
     let mut query = ListQuery::parse(kind, &asked, false).map_err(Error::Invalid)?;
+    query.lean = true;
     if print {
         (query.page, query.per_page) = (1, 5000);
     }
