@@ -133,8 +133,9 @@ fn value(owner: &str, spec: &FieldSpec, index: usize, variant: usize, kind: &Kin
         Input::Date => date(spec, index, variant, kind),
         Input::Integer { min, max } => integer(spec, min, max, index, variant),
         Input::Measured(measure) => measured(&measure, index, variant),
-        Input::Choice { words, .. } => choice(spec, words, variant),
-        Input::Flag => "true".to_owned(),
+        Input::Choice { words, .. } => choice(spec, words, variant, kind),
+        // Only one record may carry it, and the newest takes it from the others.
+        Input::Flag => (variant == 0 || kind.exclusive.is_none_or(|(flag, _)| flag != spec.name)).to_string(),
         Input::Sensitivity => "normal".to_owned(),
         Input::Details(names) => {
             let parts = names.iter().map(|name| ((*name).to_owned(), words(owner, name, variant).into()));
@@ -145,22 +146,28 @@ fn value(owner: &str, spec: &FieldSpec, index: usize, variant: usize, kind: &Kin
     Some(text)
 }
 
-/// Later fields later, and what ends the record last of all; before today and after the patient's birth.
+/// Before today and after the patient's birth, first before last before the end, and each field and variant on a day of its own.
 fn date(spec: &FieldSpec, index: usize, variant: usize, kind: &Kind) -> String {
-    if kind.ended == Some(spec.name) || spec.name.starts_with("resolved") {
-        return format!("2025-06-{:02}", variant % 28 + 1);
-    }
-    format!("20{:02}-{:02}-{:02}", 10 + variant % 14, index % 12 + 1, index + 1)
+    let named = |parts: &[&str]| parts.iter().any(|part| spec.name.starts_with(part));
+    let year = match () {
+        () if named(&["next"]) => 2026,
+        () if kind.ended == Some(spec.name) || named(&["resolved", "expiration", "end_"]) => 2025,
+        () if named(&["last", "completed"]) => 2024,
+        () if kind.children.as_ref().is_some_and(|c| c.fields.iter().any(|f| f.name == spec.name)) => 2022,
+        () => 2008 + variant % 12,
+    };
+    let month = if year == 2026 { 2 } else { index % 12 + 1 };
+    format!("{year}-{month:02}-{:02}", (index + variant) % 27 + 1)
 }
 
 fn integer(spec: &FieldSpec, min: i32, max: i32, index: usize, variant: usize) -> String {
     let step = i32::try_from(index + variant % 7).unwrap();
-    let value = if spec.name.ends_with("year") {
-        1920 + step
-    } else if min > i32::MIN && max < i32::MAX {
-        min + (max - min) / 2 + step % ((max - min) / 2).max(1)
-    } else {
-        min.max(1) + step
+    let value = match spec.name {
+        "death_year" => 1990 + step,
+        name if name.ends_with("year") => 1920 + step,
+        name if name.ends_with("age") => 40 + step,
+        _ if min > i32::MIN && max < i32::MAX && max - min < 1000 => min + (max - min) / 2 + step % ((max - min) / 2).max(1),
+        _ => min.max(1) + step,
     };
     value.to_string()
 }
@@ -175,7 +182,12 @@ fn measured(measure: &Measure, index: usize, variant: usize) -> String {
     format!("{}.50", 10 + index + variant % 90)
 }
 
-fn choice(spec: &FieldSpec, words: &[&'static str], variant: usize) -> String {
+fn choice(spec: &FieldSpec, words: &[&'static str], variant: usize, kind: &Kind) -> String {
+    // With an end, the status that goes with it.
+    let over: Vec<&str> = words.iter().copied().filter(|w| matches!(*w, "resolved" | "completed" | "stopped" | "expired")).collect();
+    if spec.name == "status" && kind.ended.is_some() && !over.is_empty() {
+        return over[variant % over.len()].to_owned();
+    }
     // Units: the ones the plausible bounds are in.
     for metric in ["kg", "cm", "C", "mmol/L"] {
         if words.contains(&metric) && spec.name.ends_with("unit") {
