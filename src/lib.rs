@@ -8,10 +8,7 @@ pub mod dates;
 pub mod db;
 pub mod directory;
 pub mod error;
-pub mod interchange {
-    //! Records from and to other programs' formats.
-    pub mod draft;
-}
+pub mod interchange;
 pub mod measured;
 pub mod npi;
 pub mod patients;

@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod field;
 pub mod input;
+pub mod origins;
 pub mod query;
 mod schema;
 mod stored;
