@@ -6,6 +6,7 @@ pub mod glance;
 pub mod input;
 pub mod overview;
 pub mod pages;
+pub mod origins;
 pub mod query;
 mod schema;
 mod stored;

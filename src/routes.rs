@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, web::{self, ServiceConfig, get, post}};
 use crate::{
     assets,
     directory::pages as directory,
+    interchange::pages as import,
     lookup,
     patients::{home, pages as patients},
     records::pages as records,
@@ -22,6 +23,10 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/tags", get().to(tags::list))
         .route("/tags", post().to(tags::create))
         .route("/tags/{tag}", post().to(tags::change))
+        .route("/import", get().to(import::upload))
+        .route("/import", post().to(import::receive_file))
+        .route("/import/{import}", get().to(import::show))
+        .route("/import/{import}", post().to(import::apply))
         // Practitioners, practices, pharmacies.
         .route("/directory/{list}", get().to(directory::list))
         .route("/directory/{list}", post().to(directory::create))
