@@ -36,20 +36,27 @@ async fn add(owner: &Person, patient: &PatientId, kind: &'static Kind, sample: &
     RecordId::parse(&answer.new_id()).unwrap()
 }
 
+/// What the program works out itself where it can: a BMI from weight and height, a component's status from its range.
+const COMPUTED: &[&str] = &["bmi"];
+
 /// Every field and child of the stored record is the sample's, to the letter.
 #[track_caller]
 fn assert_holds(owner: &Person, patient: &PatientId, kind: &'static Kind, id: &RecordId, sample: &Sample) {
     let row = owner.load(patient, kind, id);
     for (index, spec) in kind.fields.iter().enumerate() {
         let stored = row.entry.get(index);
-        if let Some(told) = sample.value(spec.name) {
+        let Some(told) = sample.value(spec.name).filter(|_| !COMPUTED.contains(&spec.name)) else { continue };
+        if matches!(spec.input, Input::Details(_)) {
+            let object = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+            assert_eq!(stored.as_deref().map(object), Some(object(told)), "{}.{}", kind.name, spec.name);
+        } else {
             assert_eq!(stored.as_deref(), Some(told), "{}.{}", kind.name, spec.name);
         }
     }
     if let Some(children) = &kind.children {
         assert_eq!(row.entry.child_count(), sample.children.len(), "{}", kind.name);
         for (number, told) in sample.children.iter().enumerate() {
-            for (name, text) in told {
+            for (name, text) in told.iter().filter(|(name, _)| name != "status") {
                 let index = children.fields.iter().position(|f| f.name == name).unwrap();
                 assert_eq!(row.entry.child(number, index).as_deref(), Some(text.as_str()), "{}.{number}.{name}", children.name);
             }
@@ -450,10 +457,10 @@ async fn nothing_of_another_patient_or_household_can_be_pointed_at() {
 
 #[actix_web::test]
 async fn a_list_costs_the_same_statements_for_one_record_and_a_hundred() {
-    let (t, owner, ada) = family().await;
+    let (t, owner, _) = family().await;
     for_every_kind(async |kind| {
         let patient = owner.patient(kind.name);
-        let url = format!("{}?per_page=200", base(&patient, kind));
+        let url = base(&patient, kind);
         let mut counts = Vec::new();
         let mut have = 0;
         for wanted in [1, 10, 100] {
@@ -462,20 +469,19 @@ async fn a_list_costs_the_same_statements_for_one_record_and_a_hundred() {
                 owner.record(&patient, kind, &sample);
             }
             have = wanted;
-            // The first time remembers how the list was left.
-            owner.get(&url).await.is(200);
+            // The list opens again as it was left, with two hundred rows a page.
+            owner.get(&format!("{url}?per_page=200")).await.is(200);
             let before = t.app.db.statements();
             let list = owner.get(&url).await.is(200);
             assert!(rows(&list).len() >= wanted);
             counts.push(t.app.db.statements() - before);
         }
         assert!(counts.iter().all(|n| *n == counts[0]), "{counts:?}");
-        println!("{}: {} statements", kind.name, counts[0]);
         assert!(counts[0] <= MOST_STATEMENTS, "{} statements", counts[0]);
     })
     .await;
-    let _ = ada;
 }
 
-/// Session and page with their BEGIN and ROLLBACK, the list's view remembered, the names of a page: what a list may cost.
-const MOST_STATEMENTS: u64 = 20;
+/// Session and page, each with BEGIN and ROLLBACK (5), access, remembered view, rows, values, children, tags, names (at most 2), the
+/// household's tags, the menu.
+const MOST_STATEMENTS: u64 = 15;

@@ -263,26 +263,26 @@ impl Person {
         self.try_record(patient, kind, sample).unwrap_or_else(|error| panic!("{}: {error:?}", kind.name))
     }
     pub fn try_record(&self, patient: &PatientId, kind: &'static Kind, sample: &Sample) -> kinchart::error::Result<RecordId> {
-        let now = self.t.now();
-        self.db().write(|tx| {
-            let access = access::grant::<Edit>(tx, &self.actor(), patient, now)?;
-            let draft = self.draft(tx, &access, kind, sample)?;
-            access.chart(kind)?.add(tx, &draft)
-        })
+        self.record_maker()(patient, kind, sample)
     }
-    fn draft(
-        &self, conn: &mut kinchart::db::Conn, access: &access::PatientAccess<Edit>, kind: &'static Kind, sample: &Sample,
-    ) -> kinchart::error::Result<Draft> {
-        let mut entry = (kind.blank)();
-        let mut errors = records::input::fill(kind, entry.as_mut(), &sample.raw(), Mode::Strict);
-        errors.extend(records::input::check_references(conn, access, kind, entry.as_ref(), None)?);
-        let context =
-            records::Context { today: self.t.app.clock.today(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: false };
-        records::input::settle(kind, entry.as_mut(), None, &context, &mut errors);
-        if !errors.is_empty() {
-            return Err(kinchart::error::Error::Invalid(errors));
+    /// [`Person::try_record`] for another thread.
+    pub fn record_maker(&self) -> impl Fn(&PatientId, &'static Kind, &Sample) -> kinchart::error::Result<RecordId> + Send + use<> {
+        let (app, actor) = (self.t.app.clone(), self.actor());
+        move |patient, kind, sample| {
+            app.db.write(|tx| {
+                let access = access::grant::<Edit>(tx, &actor, patient, app.clock.now())?;
+                let mut entry = (kind.blank)();
+                let mut errors = records::input::fill(kind, entry.as_mut(), &sample.raw(), Mode::Strict);
+                errors.extend(records::input::check_references(tx, &access, kind, entry.as_ref(), None)?);
+                let birth = access.patient.fields.birth_date.as_ref();
+                let context = records::Context { today: access.now.date(), birth, strict: true, confirmed: false };
+                records::input::settle(kind, entry.as_mut(), None, &context, &mut errors);
+                if !errors.is_empty() {
+                    return Err(kinchart::error::Error::Invalid(errors));
+                }
+                access.chart(kind)?.add(tx, &Draft { entry, tags: Some(sample.tags.clone()), links: None, source: "person".into() })
+            })
         }
-        Ok(Draft { entry, tags: Some(sample.tags.clone()), links: None, source: "person".into() })
     }
 
     pub fn load(&self, patient: &PatientId, kind: &'static Kind, id: &RecordId) -> Loaded {

@@ -81,6 +81,12 @@ impl Sample {
         self
     }
 
+    /// Without fields that the kind does not have.
+    pub fn only(mut self, kind: &'static Kind) -> Self {
+        self.fields.retain(|(name, _)| kind.field(name).is_some());
+        self
+    }
+
     pub fn tagged(mut self, tags: &[&str]) -> Self {
         self.tags = tags.iter().map(|t| (*t).to_owned()).collect();
         self
