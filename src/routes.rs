@@ -2,11 +2,23 @@
 
 use actix_web::{HttpRequest, web::{self, ServiceConfig, get, post}};
 
-use crate::{assets, records::pages as records};
+use crate::{
+    assets,
+    auth::{setup, sign_in},
+    health,
+    records::pages as records,
+};
 
 pub fn map(config: &mut ServiceConfig) {
     config
         .route("/static/{tag}/{name}", get().to(assets::serve))
+        .route("/healthz", get().to(health::show))
+        // Accounts.
+        .route("/setup", get().to(setup::show))
+        .route("/setup", post().to(setup::submit))
+        .route("/login", get().to(sign_in::show))
+        .route("/login", post().to(sign_in::submit))
+        .route("/logout", post().to(sign_in::out))
         // Records of every kind.
         .route("/patients/{patient}/none-known/{kind}", post().to(records::none_known))
         .route("/patients/{patient}/{kind}", get().to(records::list))
