@@ -123,7 +123,7 @@ export async function kinds(page, program, patient) {
 export async function fillByLabels(page, mark, { onlyRequired = false } = {}) {
   const written = {};
   for (const more of await page.locator("main form.record details.more > summary").all()) {
-    if (!onlyRequired && (await more.isVisible()) && !(await more.evaluate((s) => s.parentElement.open))) await more.click();
+    if (!onlyRequired && (await more.isVisible()) && !(await more.evaluate((s) => s.parentElement.open))) await more.press("Enter");
   }
   const labels = page.locator("main form.record label:visible");
   const dates = /date|born|when|from|until|since|resolved on|noticed|ended|onset|first time|last time|service|administered|expires|ordered|completed on|taken on|given on|day/i;
