@@ -472,6 +472,20 @@ fn searchable(kind: &Kind, head: &Head, entry: &dyn AnyRecord, tags: &[String]) 
     parts.join(" ")
 }
 
+/// The first code of each of these records, with its system: records with the same one are about the same thing.
+pub fn codes_of(conn: &mut Conn, rows: &[Loaded]) -> Result<HashMap<RecordId, String>> {
+    let ids: Vec<&RecordId> = rows.iter().map(|row| &row.head.id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let codes: Vec<(RecordId, String, String)> = record_codes::table
+        .filter(record_codes::record_id.eq_any(ids))
+        .filter(record_codes::position.eq(0))
+        .select((record_codes::record_id, record_codes::system, record_codes::code))
+        .load(conn)?;
+    Ok(codes.into_iter().map(|(id, system, code)| (id, format!("{system}|{code}"))).collect())
+}
+
 /// The codes another system gave a record, replaced as a whole.
 pub fn write_codes(tx: &mut Tx<'_>, id: &RecordId, codes: &[crate::interchange::draft::CodeDraft]) -> Result<()> {
     diesel::delete(record_codes::table.filter(record_codes::record_id.eq(id))).execute(&mut **tx)?;
