@@ -12,7 +12,7 @@ use crate::{
     patients,
     records::{self, field::Mode, origins, query::ListQuery},
 };
-use world::{World, worlds};
+use world::worlds;
 
 fn ana() -> Value {
     json!({"resourceType": "Patient", "id": "ana", "name": [{"family": "Reyes", "given": ["Ana"]}], "birthDate": "1980-02-03",
@@ -251,6 +251,48 @@ fn a_stranger_imports_into_nobody() {
         assert!(matches!(refused, Err(Error::NotFound)));
         // Under the same key, a stranger's patient is a new one.
         assert!(preview(&world.db, &stranger, &file, &Target::Matching, world.now).unwrap().patients[0].is_new);
+    }
+}
+
+#[test]
+fn a_helper_imports_records_and_leaves_the_person_alone() {
+    for world in worlds() {
+        let id = world.import(&told(&[json!({"resourceType": "Patient", "id": "x", "name": [{"given": ["Ana"]}]})])).patients[0].patient.clone().unwrap();
+        let helper = world.helper(&id, "edit", None);
+        let file = told(&[ana(), doctor(), medication("1", "active")]);
+        let target = Target::Patient(id.clone());
+        let report = world.db.write(|tx| apply(tx, &helper, &file, &target, world.now, &mut |_, _| {})).unwrap();
+        assert_eq!(report.patients[0].added.get("MedicationRequest"), Some(&1));
+        assert_eq!(report.patients[0].unchanged.get("Patient"), Some(&1));
+        assert_eq!((world.patient(&id).fields.birth_date, world.patient(&id).source_key.as_deref()), (None, Some("Patient/x")));
+        for (level, kinds) in [("view", None), ("full", Some("[\"medications\"]"))] {
+            let other = world.helper(&id, level, kinds);
+            assert!(matches!(preview(&world.db, &other, &file, &target, world.now), Err(Error::Forbidden)), "{level}");
+        }
+    }
+}
+
+#[test]
+fn a_record_that_the_source_takes_back_stays_and_is_told() {
+    for world in worlds() {
+        let id = world.import(&told(&[ana(), doctor(), medication("1", "active")])).patients[0].patient.clone().unwrap();
+        let report = world.import(&told(&[ana(), doctor(), medication("1", "entered-in-error")]));
+        assert_eq!(report.patients[0].kept.get("MedicationRequest"), Some(&1));
+        assert!(report.problems.iter().any(|p| p.key == "import.problem.withdrawn_since" && p.detail.as_deref() == Some("Metformin")));
+        world.only(&id, "medications");
+    }
+}
+
+#[test]
+fn a_failure_in_the_middle_leaves_the_database_as_it_was() {
+    for world in worlds() {
+        let file = told(&[vec![ana(), doctor(), medication("1", "active")], panel("5")].concat());
+        let failed: Result<()> = world.db.write(|tx| {
+            apply(tx, &world.actor, &file, &Target::Matching, world.now, &mut |_, _| {})?;
+            Err(Error::Busy)
+        });
+        assert!(failed.is_err() && world.patients().is_empty());
+        assert_eq!(world.import(&file).patients[0].added.get("Practitioner"), Some(&1));
     }
 }
 

@@ -46,6 +46,29 @@ impl World {
         person(&self.db, self.now)
     }
 
+    /// Somebody with a share.
+    pub fn helper(&self, patient: &PatientId, level: &str, kinds: Option<&str>) -> Actor {
+        use crate::db::schema::patient_shares as shares;
+        let helper = self.another();
+        self.db.write(|tx| {
+            diesel::insert_into(shares::table)
+                .values((
+                    shares::id.eq(helper.user.as_str()),
+                    shares::patient_id.eq(patient),
+                    shares::shared_by_user_id.eq(&self.actor.user),
+                    shares::shared_with_user_id.eq(&helper.user),
+                    shares::permission_level.eq(level),
+                    shares::kinds.eq(kinds),
+                    shares::is_active.eq(true),
+                    shares::created_at.eq(self.now),
+                    shares::updated_at.eq(self.now),
+                ))
+                .execute(&mut **tx)?;
+            Ok(())
+        }).unwrap();
+        helper
+    }
+
     pub fn import(&self, told: &Told) -> Report {
         self.import_into(told, &Target::Matching)
     }
