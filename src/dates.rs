@@ -66,20 +66,8 @@ pub enum DateOrder {
 pub type MonthNames = [&'static str; 12];
 
 /// English month names.
-pub const ENGLISH_MONTHS: MonthNames = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
+pub const ENGLISH_MONTHS: MonthNames =
+    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
 
 /// A valid date of any precision; its order is that of its text, so by the written local time and the vaguer first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,11 +85,7 @@ pub struct Age {
 
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.least == self.most {
-            write!(f, "{}", self.most)
-        } else {
-            write!(f, "{}\u{2013}{}", self.least, self.most)
-        }
+        if self.least == self.most { write!(f, "{}", self.most) } else { write!(f, "{}\u{2013}{}", self.least, self.most) }
     }
 }
 
@@ -518,10 +502,35 @@ mod tests {
     #[test]
     fn strict_refuses_other_forms() {
         for text in [
-            "", " 2009", "2009 ", "209", "20090", "2011-3", "2011-03-", "2011-03-1", "20110314", "2011-03-14T", "2011-03-14T09",
-            "2011-03-14T9:30", "2011-03-14 09:30", "2011-03-14t09:30", "2011-03-14T09:30z", "2011-03-14T09:30:15.",
-            "2011-03-14T09:30:15.1234567890", "2011-03-14T09:30+0530", "2011-03-14T09:30+05", "2011-03-14T09:30Z ", "+201", "２００９",
-            "2011-03T09:30", "14.6.2021", "June 2021", "2011-03-14T09:30+05:30Z", "2011-03-14T09:30:Z", "-200", "2011-+3",
+            "",
+            " 2009",
+            "2009 ",
+            "209",
+            "20090",
+            "2011-3",
+            "2011-03-",
+            "2011-03-1",
+            "20110314",
+            "2011-03-14T",
+            "2011-03-14T09",
+            "2011-03-14T9:30",
+            "2011-03-14 09:30",
+            "2011-03-14t09:30",
+            "2011-03-14T09:30z",
+            "2011-03-14T09:30:15.",
+            "2011-03-14T09:30:15.1234567890",
+            "2011-03-14T09:30+0530",
+            "2011-03-14T09:30+05",
+            "2011-03-14T09:30Z ",
+            "+201",
+            "２００９",
+            "2011-03T09:30",
+            "14.6.2021",
+            "June 2021",
+            "2011-03-14T09:30+05:30Z",
+            "2011-03-14T09:30:Z",
+            "-200",
+            "2011-+3",
         ] {
             assert_eq!(PartialDate::parse_strict(text), Err(DateError::NotADate), "{text}");
         }
@@ -606,9 +615,8 @@ mod tests {
 
     #[test]
     fn another_language_brings_its_months() {
-        let french = [
-            "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre",
-        ];
+        let french =
+            ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"];
         let typed = |text| PartialDate::parse_typed_with(text, DateOrder::DayFirst, &french);
         assert_eq!(typed("3 FÉVR. 2021"), Ok(date("2021-02-03")));
         assert_eq!(typed("3 juil. 2021"), Ok(date("2021-07-03")));

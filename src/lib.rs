@@ -1,18 +1,35 @@
 //! Kinchart keeps a family's medical records in one program. `docs/architecture.md` shows the house on one page.
 
 pub mod access;
+pub mod app;
+pub mod assets;
 pub mod audit;
+pub mod auth;
+pub mod body;
 pub mod clock;
 pub mod codes;
+pub mod config;
 pub mod dates;
 pub mod db;
 pub mod directory;
 pub mod error;
+pub mod i18n;
+pub mod installation;
 pub mod interchange;
+pub mod jobs;
+pub mod list_views;
+pub mod lookup;
 pub mod measured;
 pub mod npi;
+pub mod page;
 pub mod patients;
 pub mod records;
+pub mod routes;
+pub mod security;
+pub mod search;
+pub mod serve;
+pub mod spark;
 pub mod tags;
 pub mod text;
+pub mod timeline;
 pub mod units;

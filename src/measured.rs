@@ -253,10 +253,7 @@ fn split(text: &str) -> Result<(&str, &str), MeasuredError> {
 }
 
 fn split_comparator(text: &str) -> (&str, &str) {
-    COMPARATORS
-        .iter()
-        .find_map(|(sign, _)| text.strip_prefix(sign).map(|rest| (*sign, rest.trim_start())))
-        .unwrap_or(("", text))
+    COMPARATORS.iter().find_map(|(sign, _)| text.strip_prefix(sign).map(|rest| (*sign, rest.trim_start()))).unwrap_or(("", text))
 }
 
 fn check(number: &str) -> Result<(), MeasuredError> {

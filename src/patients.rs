@@ -1,5 +1,8 @@
 //! Patients: the people whose records are kept.
 
+pub mod home;
+pub mod pages;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::{Map, Value};

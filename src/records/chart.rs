@@ -126,7 +126,7 @@ impl<L: Level> Chart<'_, L> {
         // A first page that is not full says itself how many there are.
         let shown = i64::try_from(heads.len()).unwrap_or(i64::MAX);
         let total = if query.page == 1 && shown < query.per_page { shown } else { base().count().get_result(conn)? };
-        Ok((self.complete(conn, heads)?, total))
+        Ok((self.complete(conn, heads, query.lean)?, total))
     }
 
     pub fn get(&self, conn: &mut Conn, id: &RecordId) -> Result<Loaded> {
@@ -144,7 +144,7 @@ impl<L: Level> Chart<'_, L> {
                 .filter(records::deleted_at.is_null())
                 .select(Head::as_select())
                 .load(conn)?;
-            found.extend(self.complete(conn, heads)?.into_iter().map(|loaded| (loaded.head.id.clone(), loaded)));
+            found.extend(self.complete(conn, heads, false)?.into_iter().map(|loaded| (loaded.head.id.clone(), loaded)));
         }
         Ok(found)
     }
@@ -153,12 +153,12 @@ impl<L: Level> Chart<'_, L> {
         let mut query = records::table.filter(self.mine()).filter(records::id.eq(id)).into_boxed();
         query = if trashed { query.filter(records::deleted_at.is_not_null()) } else { query.filter(records::deleted_at.is_null()) };
         let head: Head = query.select(Head::as_select()).first(conn).optional()?.ok_or(Error::NotFound)?;
-        self.complete(conn, vec![head])?.pop().ok_or(Error::NotFound)
+        self.complete(conn, vec![head], false)?.pop().ok_or(Error::NotFound)
     }
 
     /// Details, children, column links and tags of these heads: a statement each, however many rows.
-    fn complete(&self, conn: &mut Conn, heads: Vec<Head>) -> Result<Vec<Loaded>> {
-        let mut entries = stored::load(conn, self.kind, &heads)?;
+    fn complete(&self, conn: &mut Conn, heads: Vec<Head>, lean: bool) -> Result<Vec<Loaded>> {
+        let mut entries = if lean { stored::load_details(conn, self.kind, &heads)? } else { stored::load(conn, self.kind, &heads)? };
         let ids: Vec<&RecordId> = heads.iter().map(|head| &head.id).collect();
         let mut tags = tags::of_records(conn, &ids)?;
         Ok(heads

@@ -59,8 +59,8 @@ impl Head {
     }
 }
 
-/// Loads the entries of these heads, in one statement a table: detail, children, links.
-pub(super) fn load(conn: &mut Conn, kind: &Kind, heads: &[Head]) -> QueryResult<HashMap<RecordId, Box<dyn AnyRecord>>> {
+/// Loads the kind's own columns (and children) of these heads, without links.
+pub(super) fn load_details(conn: &mut Conn, kind: &Kind, heads: &[Head]) -> QueryResult<HashMap<RecordId, Box<dyn AnyRecord>>> {
     let ids: Vec<RecordId> = heads.iter().map(|head| head.id.clone()).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
@@ -75,9 +75,19 @@ pub(super) fn load(conn: &mut Conn, kind: &Kind, heads: &[Head]) -> QueryResult<
             fields.notes.clone_from(&head.notes);
         }
     }
+    Ok(entries)
+}
+
+/// Loads the entries of these heads, in one statement a table: detail, children, links.
+pub(super) fn load(conn: &mut Conn, kind: &Kind, heads: &[Head]) -> QueryResult<HashMap<RecordId, Box<dyn AnyRecord>>> {
+    let mut entries = load_details(conn, kind, heads)?;
+    if entries.is_empty() {
+        return Ok(entries);
+    }
+    let ids: Vec<&RecordId> = heads.iter().map(|head| &head.id).collect();
     if kind.has_links() {
         let rows: Vec<(RecordId, String, RecordId)> = record_links::table
-            .filter(record_links::from_id.eq_any(&ids))
+            .filter(record_links::from_id.eq_any(ids))
             .select((record_links::from_id, record_links::relation, record_links::to_id))
             .load(conn)?;
         for (from, relation, to) in rows {
@@ -92,7 +102,10 @@ pub(super) fn load(conn: &mut Conn, kind: &Kind, heads: &[Head]) -> QueryResult<
 /// Writes the number beside each measured text, in the column's base unit.
 pub(super) fn write_numbers(tx: &mut Tx<'_>, kind: &Kind, entry: &dyn AnyRecord, id: &RecordId) -> QueryResult<()> {
     let numbers: Vec<(&str, Option<f64>)> = measured(&kind.fields)
-        .map(|(index, spec)| (spec.name, entry.get(index).and_then(|text| base_number(&text, unit_of(spec, &kind.fields, |i| entry.get(i)).as_deref()))))
+        .map(|(index, spec)| {
+            let unit = convertible_unit(spec, &kind.fields, |i| entry.get(i));
+            (spec.name, entry.get(index).and_then(|text| base_number(&text, unit.as_deref())))
+        })
         .collect();
     update_numbers(tx, kind.table, &numbers, id, None)?;
     let Some(children) = &kind.children else { return Ok(()) };
@@ -115,6 +128,11 @@ pub fn unit_of(spec: &FieldSpec, fields: &[&'static FieldSpec], get: impl Fn(usi
         Unit::Fixed(unit) => Some(unit.to_owned()),
         Unit::Column(name) | Unit::Free(name) => fields.iter().position(|f| f.name == name).and_then(get),
     }
+}
+
+/// As [`unit_of`], but not for free units: mg/dL of cholesterol is not mg/dL of glucose, so only the columns' own units are converted.
+pub fn convertible_unit(spec: &FieldSpec, fields: &[&'static FieldSpec], get: impl Fn(usize) -> Option<String>) -> Option<String> {
+    if matches!(spec.unit(), Some(Unit::Free(_))) { None } else { unit_of(spec, fields, get) }
 }
 
 /// A measured text as a number in the base unit of its quantity; units that nobody converts stay as they are.

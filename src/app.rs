@@ -1,0 +1,46 @@
+//! The running program's shared parts, and how a handler reaches the database.
+
+use std::sync::Arc;
+
+use actix_web::web;
+
+use crate::{
+    audit::ReadLog,
+    auth::{password::Passwords, secret::SecretKey, setup::Setup},
+    clock::Clock,
+    config::Config,
+    db::{Conn, Db, Tx},
+    error::{Error, Result},
+    interchange::pages::Progress,
+};
+
+/// Handed to every handler; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub config: Arc<Config>,
+    pub db: Db,
+    pub clock: Clock,
+    pub key: Arc<SecretKey>,
+    pub passwords: Arc<Passwords>,
+    pub reads: ReadLog,
+    pub setup: Setup,
+    pub imports: Progress,
+}
+
+impl App {
+    /// Runs blocking work (the database, hashing, rendering) on the thread pool, so that no request holds up another.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
+        let app = self.clone();
+        web::block(move || work(&app)).await.map_err(|_| Error::Busy)?
+    }
+
+    /// One read of the database, on one snapshot.
+    pub async fn read<T: Send + 'static>(&self, work: impl FnOnce(&mut Conn, &Self) -> Result<T> + Send + 'static) -> Result<T> {
+        self.run(move |app| app.db.read(|conn| work(conn, app))).await
+    }
+
+    /// One transaction. It may run several times, see [`Db::write`].
+    pub async fn write<T: Send + 'static>(&self, mut work: impl FnMut(&mut Tx<'_>, &Self) -> Result<T> + Send + 'static) -> Result<T> {
+        self.run(move |app| app.db.write(|tx| work(tx, app))).await
+    }
+}

@@ -1,0 +1,10 @@
+//! Who somebody is: passwords, sessions, tokens, the first account.
+
+pub mod accounts;
+pub mod password;
+pub mod secret;
+pub mod session;
+pub mod setup;
+pub mod throttle;
+pub mod token;
+pub mod token_text;

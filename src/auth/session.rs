@@ -1,0 +1,328 @@
+//! Sessions are rows: the cookie holds a random key, the table its hash. Listed, revocable, ended by time.
+
+use std::collections::HashMap;
+
+use actix_session::{
+    Session, SessionExt,
+    storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError},
+};
+use actix_web::{FromRequest, HttpRequest, cookie::time::Duration as CookieDuration, dev::Payload, web};
+use anyhow::anyhow;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{Duration, NaiveDateTime};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::token_text;
+use crate::{
+    access::{Actor, Via},
+    app::App,
+    db::{
+        Conn, Tx,
+        schema::{sessions, user_preferences, users},
+        types::UserId,
+    },
+    error::{Error, Result},
+    i18n::DateStyle,
+    records::input::UnitSystem,
+};
+
+/// Without "remember this device" a session ends within a day, whatever happens (source document 003).
+const LONGEST: Duration = Duration::hours(24);
+/// With it, within thirty days.
+pub const LONGEST_REMEMBERED: Duration = Duration::days(30);
+/// How exactly "last seen" is kept: a write a minute, not one a page.
+const SEEN_EVERY: Duration = Duration::seconds(60);
+
+const USER: &str = "user";
+const REMEMBER: &str = "remember";
+const ADDRESS: &str = "address";
+const AGENT: &str = "agent";
+const ME: &str = "me";
+
+/// The signed-in person, read together with the session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Me {
+    pub id: UserId,
+    pub session: String,
+    pub name: String,
+    pub username: String,
+    pub role: String,
+    pub language: String,
+    pub metric: bool,
+    #[serde(with = "date_style")]
+    pub dates: DateStyle,
+}
+
+mod date_style {
+    use super::DateStyle;
+    use serde::{Deserialize, Deserializer, Serializer};
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub fn serialize<S: Serializer>(style: &DateStyle, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(match style {
+            DateStyle::DayFirst => "locale",
+            DateStyle::MonthFirst => "month_first",
+            DateStyle::Iso => "iso",
+        })
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateStyle, D::Error> {
+        Ok(DateStyle::parse(&String::deserialize(from)?))
+    }
+}
+
+impl Me {
+    pub fn units(&self) -> UnitSystem {
+        if self.metric { UnitSystem::Metric } else { UnitSystem::Imperial }
+    }
+    pub fn is_admin(&self) -> bool {
+        self.role == "admin"
+    }
+    pub fn may_add_patients(&self) -> bool {
+        self.role != "guest"
+    }
+}
+
+/// A signed-in request: the handler's proof that there is a session.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub me: Me,
+    pub actor: Actor,
+}
+
+impl FromRequest for Signed {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(signed(request).ok_or(Error::NoSession))
+    }
+}
+
+/// Who is signed in, if anybody.
+pub fn me(session: &Session) -> Option<Me> {
+    session.get::<Me>(ME).ok().flatten()
+}
+
+fn signed(request: &HttpRequest) -> Option<Signed> {
+    let me = me(&request.get_session())?;
+    let actor = Actor { user: me.id.clone(), name: me.name.clone(), via: Via::Session(me.session.clone()), address: address(request) };
+    Some(Signed { me, actor })
+}
+
+/// The client's address as `security` found it (a trusted proxy's word, else the socket's).
+pub fn address(request: &HttpRequest) -> Option<String> {
+    crate::security::client_address(request)
+}
+
+/// Begins a session for somebody who proved who they are. A new key: what was before the sign-in is worth nothing after it.
+pub fn begin(session: &Session, request: &HttpRequest, user: &UserId, remember: bool) -> Result<()> {
+    let agent = request.headers().get("user-agent").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let failed = |_| Error::Internal("session".into());
+    session.clear();
+    session.renew();
+    session.insert(USER, user).map_err(failed)?;
+    session.insert(REMEMBER, remember).map_err(failed)?;
+    session.insert(ADDRESS, address(request)).map_err(failed)?;
+    session.insert(AGENT, agent.chars().take(300).collect::<String>()).map_err(failed)?;
+    Ok(())
+}
+
+/// Ends a person's sessions: all, or all but one, or a single one by its public id.
+pub fn end(tx: &mut Tx<'_>, user: &UserId, only: Option<&str>, except: Option<&str>) -> Result<usize> {
+    let mut query = diesel::delete(sessions::table.filter(sessions::user_id.eq(user))).into_boxed();
+    if let Some(only) = only {
+        query = query.filter(sessions::id.eq(only.to_owned()));
+    }
+    if let Some(except) = except {
+        query = query.filter(sessions::id.ne(except.to_owned()));
+    }
+    Ok(query.execute(&mut **tx)?)
+}
+
+/// A session as its owner sees it in the settings.
+#[derive(Clone, Debug, Queryable)]
+pub struct Listed {
+    pub id: String,
+    pub address: Option<String>,
+    pub agent: Option<String>,
+    pub remember: bool,
+    pub created_at: NaiveDateTime,
+    pub last_seen_at: NaiveDateTime,
+    pub expires_at: NaiveDateTime,
+}
+
+pub fn list(conn: &mut Conn, user: &UserId, now: NaiveDateTime) -> Result<Vec<Listed>> {
+    Ok(sessions::table
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::expires_at.gt(now))
+        .order(sessions::last_seen_at.desc())
+        .select((
+            sessions::id,
+            sessions::address,
+            sessions::agent,
+            sessions::remember,
+            sessions::created_at,
+            sessions::last_seen_at,
+            sessions::expires_at,
+        ))
+        .load(conn)?)
+}
+
+/// Removes what is over; a job's work.
+pub fn purge(tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<usize> {
+    Ok(diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(&mut **tx)?)
+}
+
+/// actix-session's store on our table.
+#[derive(Clone)]
+pub struct Store {
+    app: App,
+}
+
+impl Store {
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+}
+
+type State = HashMap<String, String>;
+
+/// Session, user and preferences in one row.
+type Row = (String, String, bool, NaiveDateTime, NaiveDateTime, UserId, String, String, String, Option<String>, Option<String>, Option<String>, Option<i32>);
+
+fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
+    Ok(sessions::table
+        .inner_join(users::table.on(sessions::user_id.eq(users::id.nullable())))
+        .left_join(user_preferences::table.on(user_preferences::user_id.eq(users::id)))
+        .filter(sessions::key_hash.eq(hash))
+        .filter(users::disabled_at.is_null())
+        .select((
+            sessions::id,
+            sessions::state,
+            sessions::remember,
+            sessions::last_seen_at,
+            sessions::expires_at,
+            users::id,
+            users::full_name,
+            users::username,
+            users::role,
+            user_preferences::language.nullable(),
+            user_preferences::unit_system.nullable(),
+            user_preferences::date_format.nullable(),
+            user_preferences::session_timeout_minutes.nullable(),
+        ))
+        .first(conn)
+        .optional()?)
+}
+
+impl Store {
+    fn load_now(&self, hash: &str) -> Result<Option<State>> {
+        let now = self.app.clock.now();
+        let Some(row) = self.app.db.read(|conn| load(conn, hash))? else { return Ok(None) };
+        let (session, state, remember, seen, expires, id, name, username, role, language, units, dates, minutes) = row;
+        let idle = Duration::minutes(i64::from(minutes.unwrap_or(30).max(1)));
+        if now >= expires || (!remember && now - seen > idle) {
+            return Ok(None);
+        }
+        if now - seen > SEEN_EVERY {
+            self.app.db.write(|tx| {
+                diesel::update(sessions::table.find(hash)).set(sessions::last_seen_at.eq(now)).execute(&mut **tx)?;
+                diesel::update(users::table.find(&id)).set(users::last_seen_at.eq(now)).execute(&mut **tx)?;
+                Ok(())
+            })?;
+        }
+        let me = Me {
+            id,
+            session,
+            name,
+            username,
+            role,
+            language: language.unwrap_or_else(|| "en".into()),
+            metric: units.as_deref() == Some("metric"),
+            dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
+        };
+        let mut state: State = serde_json::from_str(&state).unwrap_or_default();
+        state.insert(ME.to_owned(), serde_json::to_string(&me).map_err(|e| Error::Internal(e.to_string()))?);
+        Ok(Some(state))
+    }
+
+    fn save_now(&self, state: &State) -> Result<String> {
+        let mut bytes = [0u8; 32];
+        getrandom::fill(&mut bytes).map_err(|_| Error::Internal("no randomness".into()))?;
+        let key = URL_SAFE_NO_PAD.encode(bytes);
+        let hash = token_text::hash(&key);
+        let now = self.app.clock.now();
+        let text = |name: &str| state.get(name).and_then(|json| serde_json::from_str::<String>(json).ok());
+        let remember = state.get(REMEMBER).is_some_and(|json| json == "true");
+        let user = text(USER).and_then(|id| UserId::parse(&id));
+        self.app.db.write(|tx| {
+            diesel::insert_into(sessions::table)
+                .values((
+                    sessions::key_hash.eq(&hash),
+                    sessions::id.eq(uuid::Uuid::now_v7().to_string()),
+                    sessions::user_id.eq(&user),
+                    sessions::state.eq(plain(state)),
+                    sessions::remember.eq(remember),
+                    sessions::address.eq(text(ADDRESS)),
+                    sessions::agent.eq(text(AGENT)),
+                    sessions::created_at.eq(now),
+                    sessions::last_seen_at.eq(now),
+                    sessions::expires_at.eq(now + if remember { LONGEST_REMEMBERED } else { LONGEST }),
+                ))
+                .execute(&mut **tx)?;
+            Ok(())
+        })?;
+        Ok(key)
+    }
+
+    fn update_now(&self, hash: &str, state: &State) -> Result<()> {
+        self.app.db.write(|tx| {
+            diesel::update(sessions::table.find(hash)).set(sessions::state.eq(plain(state))).execute(&mut **tx)?;
+            Ok(())
+        })
+    }
+
+    fn delete_now(&self, hash: &str) -> Result<()> {
+        self.app.db.write(|tx| {
+            diesel::delete(sessions::table.find(hash)).execute(&mut **tx)?;
+            Ok(())
+        })
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T, anyhow::Error> {
+        let store = self.clone();
+        web::block(move || work(&store)).await.map_err(|e| anyhow!(e))?.map_err(|e| anyhow!(e.to_string()))
+    }
+}
+
+/// The state without what was only read along with it.
+fn plain(state: &State) -> String {
+    let kept: State = state.iter().filter(|(name, _)| *name != ME).map(|(name, json)| (name.clone(), json.clone())).collect();
+    serde_json::to_string(&kept).unwrap_or_default()
+}
+
+impl SessionStore for Store {
+    async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
+        let hash = token_text::hash(key.as_ref());
+        self.run(move |store| store.load_now(&hash)).await.map_err(LoadError::Other)
+    }
+
+    async fn save(&self, state: State, _: &CookieDuration) -> Result<SessionKey, SaveError> {
+        let key = self.run(move |store| store.save_now(&state)).await.map_err(SaveError::Other)?;
+        SessionKey::try_from(key).map_err(|e| SaveError::Other(anyhow!(e.to_string())))
+    }
+
+    async fn update(&self, key: SessionKey, state: State, _: &CookieDuration) -> Result<SessionKey, UpdateError> {
+        let hash = token_text::hash(key.as_ref());
+        self.run(move |store| store.update_now(&hash, &state)).await.map_err(UpdateError::Other)?;
+        Ok(key)
+    }
+
+    async fn update_ttl(&self, _: &SessionKey, _: &CookieDuration) -> Result<(), anyhow::Error> {
+        Ok(())
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
+        let hash = token_text::hash(key.as_ref());
+        self.run(move |store| store.delete_now(&hash)).await
+    }
+}

@@ -1,0 +1,772 @@
+//! The settings: one table says what there is, reads the environment and writes `docs/configuration.md`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::auth::secret::SecretKey;
+
+const PREFIX: &str = "KINCHART_";
+const FILE_SUFFIX: &str = "_FILE";
+const DATABASE_FILE: &str = "kinchart.db";
+const MOST_WORKERS: usize = 1024;
+
+/// Everything an installation can set; what each setting means to its users is in the table below and in `docs/configuration.md`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `KINCHART_LISTEN`: where the server listens.
+    pub listen: SocketAddr,
+    /// `KINCHART_DATA`: the folder of the database, the key and the backups.
+    pub data: PathBuf,
+    /// `KINCHART_UPLOADS`: the folder of the uploaded files.
+    pub uploads: PathBuf,
+    /// `KINCHART_DATABASE_URL`: the database.
+    pub database: Database,
+    /// `KINCHART_PUBLIC_URL`: the address people type.
+    pub public_url: PublicUrl,
+    /// `KINCHART_SECRET_KEY`: the secret key if it does not come from the data folder.
+    pub secret_key: Option<SecretKey>,
+    /// `KINCHART_SIGNUP`: who may make an account.
+    pub signup: Signup,
+    /// `KINCHART_TRUSTED_PROXIES`: whose word about a client's address counts.
+    pub trusted_proxies: Vec<Network>,
+    /// `KINCHART_LOG`: the log's filter, in the form of `env_logger`.
+    pub log: String,
+    /// `KINCHART_WORKERS`: threads that answer requests.
+    pub workers: NonZeroUsize,
+}
+
+/// One setting of the table.
+struct Setting {
+    name: &'static str,
+    /// As the documentation shows it.
+    default: &'static str,
+    description: &'static str,
+    /// May come from a file and is never shown.
+    secret: bool,
+    /// Reads a text that is not empty; an error completes the sentence that the variable's name begins, without the text.
+    set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+const SETTINGS: [Setting; 10] = [
+    Setting {
+        name: "KINCHART_LISTEN",
+        default: "`127.0.0.1:8080`",
+        description: "Address and port the server listens on; `0.0.0.0:8080` for all interfaces.",
+        secret: false,
+        set: |config, text| put(&mut config.listen, text, "must be an address with a port, such as 0.0.0.0:8080"),
+    },
+    Setting {
+        name: "KINCHART_DATA",
+        default: "`./data`",
+        description: "Folder of the database, the secret key and the backups.",
+        secret: false,
+        set: |config, text| put(&mut config.data, text, "must be a folder"),
+    },
+    Setting {
+        name: "KINCHART_UPLOADS",
+        default: "`./uploads`",
+        description: "Folder of the uploaded files.",
+        secret: false,
+        set: |config, text| put(&mut config.uploads, text, "must be a folder"),
+    },
+    Setting {
+        name: "KINCHART_DATABASE_URL",
+        default: "`kinchart.db` in the data folder, made at the first start",
+        description: "`sqlite:` and the path of an existing database, or `postgres://user:password@host/database`.",
+        secret: true,
+        set: set_database,
+    },
+    Setting {
+        name: "KINCHART_PUBLIC_URL",
+        default: "`http://localhost:8080`",
+        description: "The address people type into the browser, without a path. With `https` the cookies are marked Secure.",
+        secret: false,
+        set: |config, text| {
+            put(&mut config.public_url, text, "must be http:// or https:// and a host only, such as https://records.example.org")
+        },
+    },
+    Setting {
+        name: "KINCHART_SECRET_KEY",
+        default: "`secret.key` in the data folder, made at the first start",
+        description: "The secret key in base64, 32 bytes or more (`openssl rand -base64 32`). Keep a copy: the database does not open without it.",
+        secret: true,
+        set: set_secret_key,
+    },
+    Setting {
+        name: "KINCHART_SIGNUP",
+        default: "`closed`",
+        description: "`closed`: accounts are made by an administrator or an invitation; `open`: anybody who reaches the server may make one.",
+        secret: false,
+        set: |config, text| put(&mut config.signup, text, "must be closed or open"),
+    },
+    Setting {
+        name: "KINCHART_TRUSTED_PROXIES",
+        default: "none",
+        description: "Addresses and networks of the reverse proxies whose `X-Forwarded-For` is believed, with commas: `10.0.0.0/8, ::1`.",
+        secret: false,
+        set: set_trusted_proxies,
+    },
+    Setting {
+        name: "KINCHART_LOG",
+        default: "`info`",
+        description: "`error`, `warn`, `info`, `debug` or `trace`, also for parts of the program: `info,kinchart::auth=debug`.",
+        secret: false,
+        set: set_log,
+    },
+    Setting {
+        name: "KINCHART_WORKERS",
+        default: "the number of processor cores",
+        description: "Threads that answer requests.",
+        secret: false,
+        set: set_workers,
+    },
+];
+
+/// All that is wrong with the settings, a sentence each; no secret is in any.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct ConfigError {
+    /// The sentences.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problems.join("\n"))
+    }
+}
+
+impl Config {
+    /// Reads the settings from the process environment.
+    ///
+    /// # Errors
+    /// Tells all problems together.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let mut variables = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            match value.into_string() {
+                Ok(value) => variables.push((name, value)),
+                Err(_) if name.starts_with(PREFIX) => problems.push(format!("{} is not valid UTF-8.", shown(&name))),
+                Err(_) => {}
+            }
+        }
+        Self::read(variables, problems)
+    }
+
+    /// Reads the settings from names and values; an empty value counts as none.
+    ///
+    /// # Errors
+    /// Tells all problems together.
+    pub fn from_vars(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        Self::read(variables, Vec::new())
+    }
+
+    fn read(variables: impl IntoIterator<Item = (String, String)>, mut problems: Vec<String>) -> Result<Self, ConfigError> {
+        let ours = variables.into_iter().filter(|(name, value)| name.starts_with(PREFIX) && !value.trim().is_empty());
+        let given: BTreeMap<String, String> = ours.collect();
+        problems.extend(given.keys().filter_map(|name| unknown(name)));
+        let mut config = Self::default();
+        for setting in &SETTINGS {
+            if let Err(problem) = setting.read(&given, &mut config) {
+                problems.push(problem);
+            }
+        }
+        if let Database::Sqlite { file, create: true } = &mut config.database {
+            *file = config.data.join(DATABASE_FILE);
+        }
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
+    }
+}
+
+/// What counts where nothing is set. A test holds it to the table.
+impl Default for Config {
+    fn default() -> Self {
+        let data = PathBuf::from("./data");
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            database: Database::Sqlite { file: data.join(DATABASE_FILE), create: true },
+            data,
+            uploads: PathBuf::from("./uploads"),
+            public_url: PublicUrl { text: "http://localhost:8080".to_owned() },
+            secret_key: None,
+            signup: Signup::Closed,
+            trusted_proxies: Vec::new(),
+            log: "info".to_owned(),
+            workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+}
+
+impl Setting {
+    fn file_name(&self) -> String {
+        format!("{}{FILE_SUFFIX}", self.name)
+    }
+
+    /// The names of the setting's variables.
+    fn names(&self) -> impl Iterator<Item = String> {
+        let file = self.secret.then(|| self.file_name());
+        std::iter::once(self.name.to_owned()).chain(file)
+    }
+
+    fn read(&self, given: &BTreeMap<String, String>, config: &mut Config) -> Result<(), String> {
+        let file_name = self.file_name();
+        let file = if self.secret { given.get(&file_name) } else { None };
+        let (name, text) = match (given.get(self.name), file) {
+            (None, None) => return Ok(()),
+            (Some(_), Some(_)) => return Err(format!("{} and {file_name} are both set: keep one of them.", self.name)),
+            (Some(text), None) => (self.name, text.clone()),
+            (None, Some(path)) => (file_name.as_str(), secret_file(&file_name, path)?),
+        };
+        (self.set)(config, text.trim()).map_err(|problem| format!("{name} {problem}."))
+    }
+}
+
+/// The path is not told either: it may be the secret, set in the wrong variable.
+fn secret_file(name: &str, path: &str) -> Result<String, String> {
+    let text = fs::read_to_string(path.trim()).map_err(|error| format!("{name} names a file that cannot be read: {error}."))?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() { Err(format!("{name} names an empty file.")) } else { Ok(text.to_owned()) }
+}
+
+fn put<T: FromStr>(place: &mut T, text: &str, problem: &str) -> Result<(), String> {
+    *place = text.parse().map_err(|_| problem.to_owned())?;
+    Ok(())
+}
+
+fn set_database(config: &mut Config, text: &str) -> Result<(), String> {
+    config.database = Database::parse(text)?;
+    Ok(())
+}
+
+fn set_secret_key(config: &mut Config, text: &str) -> Result<(), String> {
+    config.secret_key = Some(SecretKey::from_text(text).map_err(|problem| problem.to_string())?);
+    Ok(())
+}
+
+fn set_trusted_proxies(config: &mut Config, text: &str) -> Result<(), String> {
+    let networks = text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse);
+    let networks: Result<_, NotANetwork> = networks.collect();
+    config.trusted_proxies = networks.map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+fn set_log(config: &mut Config, text: &str) -> Result<(), String> {
+    let is_level = |text: &str| text.trim().parse::<log::LevelFilter>().is_ok();
+    let all_levels = text.split(',').all(|part| is_level(part.rsplit_once('=').map_or(part, |(_, level)| level)));
+    text.clone_into(&mut config.log);
+    all_levels
+        .then_some(())
+        .ok_or_else(|| "must be error, warn, info, debug, trace or off, or such as info,kinchart::auth=debug".to_owned())
+}
+
+fn set_workers(config: &mut Config, text: &str) -> Result<(), String> {
+    put(&mut config.workers, text, "must be a number from 1 on")?;
+    if config.workers.get() > MOST_WORKERS { Err(format!("must be at most {MOST_WORKERS}")) } else { Ok(()) }
+}
+
+/// Which database, and whether it may be made.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Database {
+    /// A file.
+    Sqlite {
+        /// Its path.
+        file: PathBuf,
+        /// Only the default is made on demand; a mistyped path must not become an empty record.
+        create: bool,
+    },
+    /// A server.
+    Postgres {
+        /// With the password.
+        url: String,
+    },
+}
+
+impl Database {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres { url: text.to_owned() });
+        }
+        let path = text.strip_prefix("sqlite:").ok_or("must begin with sqlite: or postgres://")?;
+        let file = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+        let exists = file.is_file();
+        exists.then_some(Self::Sqlite { file, create: false }).ok_or_else(|| "names a file that does not exist".to_owned())
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { file, create } => f.debug_struct("Sqlite").field("file", file).field("create", create).finish(),
+            Self::Postgres { .. } => f.write_str("Postgres(hidden)"),
+        }
+    }
+}
+
+/// The address people type: scheme, host and perhaps a port, in the form that browsers send as Origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    text: String,
+}
+
+impl PublicUrl {
+    /// The address without a slash at its end; the same as the Origin of requests from its pages.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether cookies can be Secure.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.text.starts_with("https://")
+    }
+
+    /// The host with its port, as in the header Host.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.text.split_once("://").map_or("", |(_, host)| host)
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The text is no address of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not an http or https address of a host")]
+pub struct NotAPublicUrl;
+
+impl FromStr for PublicUrl {
+    type Err = NotAPublicUrl;
+
+    fn from_str(text: &str) -> Result<Self, NotAPublicUrl> {
+        let lower = text.to_ascii_lowercase();
+        let (scheme, rest) = lower.split_once("://").ok_or(NotAPublicUrl)?;
+        let default_port = match scheme {
+            "http" => ":80",
+            "https" => ":443",
+            _ => return Err(NotAPublicUrl),
+        };
+        let host = rest.strip_suffix('/').unwrap_or(rest);
+        let host = host.strip_suffix(default_port).unwrap_or(host);
+        is_host(host).then(|| Self { text: format!("{scheme}://{host}") }).ok_or(NotAPublicUrl)
+    }
+}
+
+/// A name, an IPv4 address or an IPv6 address in brackets, perhaps with a port.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_port = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    let is_name = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    is_port && (is_name || address.is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()))
+}
+
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signup {
+    /// Administrators, and who is invited.
+    Closed,
+    /// Anybody.
+    Open,
+}
+
+/// The text is neither `closed` nor `open`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("neither closed nor open")]
+pub struct NotASignup;
+
+impl FromStr for Signup {
+    type Err = NotASignup;
+
+    fn from_str(text: &str) -> Result<Self, NotASignup> {
+        match text {
+            "closed" => Ok(Self::Closed),
+            "open" => Ok(Self::Open),
+            _ => Err(NotASignup),
+        }
+    }
+}
+
+/// An address, or all addresses that begin with the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+/// The text is no network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must be a list of addresses and networks with commas between them, such as 10.0.0.0/8, ::1")]
+pub struct NotANetwork;
+
+impl Network {
+    /// Whether the address belongs to it; an IPv4 address may come in the clothes of IPv6.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(other)) => {
+                let differing = ours.to_bits() ^ other.to_bits();
+                differing.leading_zeros() >= self.bits
+            }
+            (IpAddr::V6(ours), IpAddr::V6(other)) => {
+                let differing = ours.to_bits() ^ other.to_bits();
+                differing.leading_zeros() >= self.bits
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            Some(bits) if bits.bytes().all(|b| b.is_ascii_digit()) => bits.parse().map_err(|_| NotANetwork)?,
+            Some(_) => return Err(NotANetwork),
+            None => most,
+        };
+        (bits <= most).then_some(Self { address, bits }).ok_or(NotANetwork)
+    }
+}
+
+/// The sentence about a variable that is no setting of ours.
+fn unknown(name: &str) -> Option<String> {
+    let known = || SETTINGS.iter().flat_map(Setting::names);
+    if set_by_kubernetes(name) || known().any(|known| known == name) {
+        return None;
+    }
+    let nearest = known().min_by_key(|known| edit_distance(name, known))?;
+    Some(format!("{} is not a setting: did you mean {nearest}?", shown(name)))
+}
+
+/// Kubernetes tells every container about a service called `kinchart` in variables of these names.
+fn set_by_kubernetes(name: &str) -> bool {
+    name == "KINCHART_PORT" || name.starts_with("KINCHART_PORT_") || name.starts_with("KINCHART_SERVICE_")
+}
+
+/// A name that is fit for a terminal.
+fn shown(name: &str) -> String {
+    name.chars().take(80).collect::<String>().escape_debug().to_string()
+}
+
+/// How many letters have to be added, removed or changed.
+fn edit_distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for ((b, above), corner) in right.chars().zip(row.iter().skip(1)).zip(&row) {
+            let before = next.last().copied().unwrap_or(i);
+            next.push((corner + usize::from(a != b)).min(above + 1).min(before + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// The text of `docs/configuration.md`.
+#[must_use]
+pub fn document() -> String {
+    let rows = SETTINGS.iter().map(|setting| {
+        let secret = if setting.secret { "yes" } else { "no" };
+        format!("| `{}` | {} | {} | {secret} |\n", setting.name, setting.default, setting.description)
+    });
+    std::iter::once(INTRODUCTION.to_owned()).chain(rows).collect()
+}
+
+const INTRODUCTION: &str = "\
+# Settings
+
+<!-- Written by `src/config.rs`: change it there, then run `cargo test -- --ignored write_the_settings_document`. -->
+
+Kinchart is set up by environment variables alone. All have a default that works on one machine; an empty value counts as none.
+
+A secret can also come from a file: `KINCHART_SECRET_KEY_FILE=/run/secrets/key` instead of `KINCHART_SECRET_KEY`. A line break at the
+file's end is dropped; setting both is an error.
+
+A variable that begins with `KINCHART_` and is not in the table stops the program, which names the setting that was probably meant.
+Only the ones that Kubernetes sets for a service called `kinchart` are ignored: `KINCHART_PORT`, `KINCHART_PORT_*` and
+`KINCHART_SERVICE_*`.
+
+| Variable | Default | What it does | Secret |
+|---|---|---|---|
+";
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_vars(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    fn problems(variables: &[(&str, &str)]) -> Vec<String> {
+        read(variables).unwrap_err().problems
+    }
+
+    #[test]
+    fn nothing_set_is_the_default() {
+        let config = read(&[("PATH", "/bin"), ("KINCHARTS", "x"), ("KINCHART_LOG", ""), ("KINCHART_SECRET_KEY_FILE", " ")]).unwrap();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.database, Database::Sqlite { file: "./data/kinchart.db".into(), create: true });
+    }
+
+    #[test]
+    fn the_table_tells_the_true_defaults() {
+        let shown: Vec<(String, String)> = SETTINGS
+            .iter()
+            .filter_map(|setting| {
+                let text = setting.default.strip_prefix('`')?.strip_suffix('`')?;
+                Some((setting.name.to_owned(), text.to_owned()))
+            })
+            .collect();
+        assert_eq!(shown.len(), 6, "{shown:?}");
+        assert_eq!(format!("{:?}", Config::from_vars(shown).unwrap()), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("old.db");
+        fs::write(&file, "").unwrap();
+        let config = read(&[
+            ("KINCHART_LISTEN", "[::]:9000"),
+            ("KINCHART_DATA", "/var/lib/kinchart"),
+            ("KINCHART_UPLOADS", "/srv/files"),
+            ("KINCHART_DATABASE_URL", &format!("sqlite:{}", file.display())),
+            ("KINCHART_PUBLIC_URL", "HTTPS://Records.Example.org:443/"),
+            ("KINCHART_SECRET_KEY", KEY),
+            ("KINCHART_SIGNUP", "open"),
+            ("KINCHART_TRUSTED_PROXIES", "10.0.0.0/8, ::1,"),
+            ("KINCHART_LOG", "info,kinchart::auth=debug"),
+            ("KINCHART_WORKERS", " 3 "),
+        ])
+        .unwrap();
+        assert_eq!(config.listen.port(), 9000);
+        assert_eq!((config.data.to_str(), config.uploads.to_str()), (Some("/var/lib/kinchart"), Some("/srv/files")));
+        assert_eq!(config.database, Database::Sqlite { file, create: false });
+        assert_eq!((config.public_url.as_str(), config.public_url.is_https()), ("https://records.example.org", true));
+        assert_eq!(config.secret_key.unwrap().to_text(), KEY);
+        assert_eq!((config.signup, config.trusted_proxies.len()), (Signup::Open, 2));
+        assert_eq!((config.log.as_str(), config.workers.get()), ("info,kinchart::auth=debug", 3));
+    }
+
+    #[test]
+    fn the_default_database_follows_the_data_folder() {
+        let config = read(&[("KINCHART_DATA", "/srv/k")]).unwrap();
+        assert_eq!(config.database, Database::Sqlite { file: "/srv/k/kinchart.db".into(), create: true });
+    }
+
+    #[test]
+    fn each_wrong_value_is_one_sentence_with_the_name() {
+        for (name, value) in [
+            ("KINCHART_LISTEN", "8080"),
+            ("KINCHART_LISTEN", "localhost"),
+            ("KINCHART_DATABASE_URL", "mysql://x"),
+            ("KINCHART_DATABASE_URL", "sqlite:/no/such/file.db"),
+            ("KINCHART_DATABASE_URL", "sqlite::memory:"),
+            ("KINCHART_PUBLIC_URL", "ftp://x"),
+            ("KINCHART_PUBLIC_URL", "https://x/kinchart"),
+            ("KINCHART_SECRET_KEY", "c2hvcnQ="),
+            ("KINCHART_SIGNUP", "yes"),
+            ("KINCHART_TRUSTED_PROXIES", "10.0.0.0/33"),
+            ("KINCHART_LOG", "inof"),
+            ("KINCHART_LOG", "info,kinchart=loud"),
+            ("KINCHART_WORKERS", "0"),
+            ("KINCHART_WORKERS", "1000000"),
+        ] {
+            let problems = problems(&[(name, value)]);
+            let is_about_it = |problem: &String| problem.starts_with(&format!("{name} ")) && problem.ends_with('.');
+            assert!(problems.len() == 1 && problems.iter().all(is_about_it), "{value}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_told_together() {
+        let problems = problems(&[("KINCHART_WORKERS", "many"), ("KINCHART_SINGUP", "open"), ("KINCHART_LISTEN", "x")]);
+        assert_eq!(
+            problems,
+            [
+                "KINCHART_SINGUP is not a setting: did you mean KINCHART_SIGNUP?",
+                "KINCHART_LISTEN must be an address with a port, such as 0.0.0.0:8080.",
+                "KINCHART_WORKERS must be a number from 1 on.",
+            ]
+        );
+        assert_eq!(ConfigError { problems: vec!["a".into(), "b".into()] }.to_string(), "a\nb");
+    }
+
+    #[test]
+    fn unknown_variables_name_the_nearest() {
+        for (typed, meant) in [
+            ("KINCHART_DATABASE", "KINCHART_DATA"),
+            ("KINCHART_SECRETKEY_FILE", "KINCHART_SECRET_KEY_FILE"),
+            ("KINCHART_TRUSTED_PROXY", "KINCHART_TRUSTED_PROXIES"),
+            ("KINCHART_PORTS", "KINCHART_DATA"),
+        ] {
+            let problems = problems(&[(typed, "x")]);
+            assert_eq!(problems, [format!("{typed} is not a setting: did you mean {meant}?")]);
+        }
+        assert!(problems(&[("KINCHART_LISTEN_FILE", "x")]).concat().contains("did you mean KINCHART_LISTEN?"), "no secret, no file");
+        assert!(problems(&[("KINCHART_\u{1b}[2J", "x")]).concat().contains("\\u{1b}"), "nothing for the terminal");
+    }
+
+    #[test]
+    fn kubernetes_may_set_its_own() {
+        let config = read(&[
+            ("KINCHART_PORT", "tcp://10.0.0.1:80"),
+            ("KINCHART_PORT_8080_TCP_ADDR", "10.0.0.1"),
+            ("KINCHART_SERVICE_HOST", "10.0.0.1"),
+        ]);
+        assert!(config.is_ok());
+    }
+
+    #[test]
+    fn secrets_come_from_files_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        fs::write(&path, format!("{KEY}\r\n")).unwrap();
+        let path = path.to_str().unwrap();
+        let config = read(&[("KINCHART_SECRET_KEY_FILE", path)]).unwrap();
+        assert_eq!(config.secret_key.unwrap().to_text(), KEY);
+        fs::write(path, "postgres://u:hunter22@db/k\n").unwrap();
+        let config = read(&[("KINCHART_DATABASE_URL_FILE", path)]).unwrap();
+        assert_eq!(config.database, Database::Postgres { url: "postgres://u:hunter22@db/k".into() });
+        let both = problems(&[("KINCHART_SECRET_KEY", KEY), ("KINCHART_SECRET_KEY_FILE", path)]);
+        assert_eq!(both, ["KINCHART_SECRET_KEY and KINCHART_SECRET_KEY_FILE are both set: keep one of them."]);
+        fs::write(path, "\n").unwrap();
+        assert_eq!(problems(&[("KINCHART_SECRET_KEY_FILE", path)]), ["KINCHART_SECRET_KEY_FILE names an empty file."]);
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let config = read(&[("KINCHART_SECRET_KEY", KEY), ("KINCHART_DATABASE_URL", "postgres://u:hunter22@db/k")]).unwrap();
+        let debug = format!("{config:?} {config:#?}");
+        assert!(!debug.contains("hunter22") && !debug.contains(KEY), "{debug}");
+        for name in
+            ["KINCHART_SECRET_KEY", "KINCHART_SECRET_KEY_FILE", "KINCHART_DATABASE_URL", "KINCHART_DATABASE_URL_FILE", "KINCHART_SECRETKEY"]
+        {
+            let error = read(&[(name, "mysql://u:hunter22@db/k")]).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter22"), "{error}");
+        }
+    }
+
+    #[test]
+    fn public_addresses_become_origins() {
+        for (typed, origin, host) in [
+            ("http://localhost:8080", "http://localhost:8080", "localhost:8080"),
+            ("http://192.168.1.5/", "http://192.168.1.5", "192.168.1.5"),
+            ("http://x:80", "http://x", "x"),
+            ("https://x:80", "https://x:80", "x:80"),
+            ("https://[2001:db8::1]", "https://[2001:db8::1]", "[2001:db8::1]"),
+            ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443", "[2001:db8::1]:8443"),
+        ] {
+            let url: PublicUrl = typed.parse().unwrap();
+            assert_eq!((url.as_str(), url.host()), (origin, host));
+        }
+        for text in [
+            "",
+            "localhost:8080",
+            "http://",
+            "http://x//",
+            "http://x?y",
+            "http://u@x",
+            "http://x:",
+            "http://x:99999",
+            "http://x:+1",
+            "http://[x]",
+            "http://a b",
+            "http://x/#",
+        ] {
+            assert_eq!(text.parse::<PublicUrl>(), Err(NotAPublicUrl), "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_contain_their_addresses() {
+        let contains = |network: &str, address: &str| network.parse::<Network>().unwrap().contains(address.parse().unwrap());
+        for (network, address, inside) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.1.2.3/8", "10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.2", false),
+            ("10.0.0.0/8", "::ffff:10.0.0.1", true),
+            ("0.0.0.0/0", "8.8.8.8", true),
+            ("0.0.0.0/0", "::1", false),
+            ("fd00::/8", "fd12::1", true),
+            ("fd00::/8", "fe80::1", false),
+            ("::/0", "fe80::1", true),
+        ] {
+            assert_eq!(contains(network, address), inside, "{network} {address}");
+        }
+        for text in ["", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0/8", "::1/129", "proxy", "10.0.0.0/8/8"] {
+            assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text}");
+        }
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        for (left, right, distance) in
+            [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("abc", "abc", 0), ("ab", "ba", 2), ("flaw", "lawn", 2)]
+        {
+            assert_eq!((edit_distance(left, right), edit_distance(right, left)), (distance, distance), "{left} {right}");
+        }
+    }
+
+    fn document_path() -> PathBuf {
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md"))
+    }
+
+    #[test]
+    fn the_settings_document_is_up_to_date() {
+        let written = fs::read_to_string(document_path()).unwrap_or_default();
+        assert!(written == document(), "run: cargo test -- --ignored write_the_settings_document");
+    }
+
+    #[test]
+    #[ignore = "writes docs/configuration.md"]
+    fn write_the_settings_document() {
+        fs::write(document_path(), document()).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_values_never_panic(value in any::<String>()) {
+            let variables = SETTINGS.iter().map(|setting| (setting.name.to_owned(), value.clone()));
+            let _ = Config::from_vars(variables);
+        }
+
+        #[test]
+        fn arbitrary_hosts_never_panic(rest in "[a-z0-9:/\\[\\].@-]{0,20}") {
+            if let Ok(url) = format!("https://{rest}").parse::<PublicUrl>() {
+                prop_assert_eq!(url.as_str().parse::<PublicUrl>(), Ok(url.clone()));
+            }
+        }
+    }
+}

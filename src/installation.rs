@@ -1,0 +1,34 @@
+//! Small facts about this installation, by name.
+
+use diesel::prelude::*;
+
+use crate::{
+    db::{
+        Conn, Db,
+        schema::{installation, users},
+        types::UserId,
+    },
+    error::Result,
+};
+
+/// The check value of the secret key: a wrong key is noticed at start.
+pub const KEY_CHECK: &str = "key_check";
+
+pub fn get(db: &Db, name: &str) -> Result<Option<String>> {
+    db.read(|conn| Ok(installation::table.find(name).select(installation::value).first(conn).optional()?))
+}
+
+pub fn set(db: &Db, name: &str, value: &str) -> Result<()> {
+    db.write(|tx| {
+        diesel::delete(installation::table.find(name)).execute(&mut **tx)?;
+        diesel::insert_into(installation::table)
+            .values((installation::name.eq(name), installation::value.eq(value)))
+            .execute(&mut **tx)?;
+        Ok(())
+    })
+}
+
+/// Is there any account? While there is none, every way leads to the setup.
+pub fn has_accounts(conn: &mut Conn) -> Result<bool> {
+    Ok(users::table.select(users::id).first::<UserId>(conn).optional()?.is_some())
+}

@@ -1,0 +1,175 @@
+//! Records of several kinds at once: counts for the menu, the timeline, the trash, search results. Header rows only.
+
+use diesel::{dsl::count_star, prelude::*};
+
+use super::{
+    query::{Condition, visible},
+    schema::records,
+    stored::Head,
+};
+use crate::{
+    access::{Accesses, Level, PatientAccess},
+    db::{Conn, MultiBackend, search, types::RecordId},
+    error::Result,
+};
+
+/// How many living records of each kind this access shows.
+pub fn counts<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<(String, i64)>> {
+    Ok(records::table
+        .filter(visible(access))
+        .filter(records::deleted_at.is_null())
+        .group_by(records::kind)
+        .select((records::kind, count_star()))
+        .load(conn)?)
+}
+
+/// What a timeline is asked for; empty means all.
+#[derive(Clone, Debug, Default)]
+pub struct TimelineQuery {
+    pub kinds: Vec<String>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub page: i64,
+    pub per_page: i64,
+}
+
+/// Records with a date, newest first, and how many there are.
+pub fn timeline<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, query: &TimelineQuery) -> Result<(Vec<Head>, i64)> {
+    let base = || {
+        let mut b = records::table
+            .filter(visible(access))
+            .filter(records::deleted_at.is_null())
+            .filter(records::occurred_on.is_not_null())
+            .into_boxed::<MultiBackend>();
+        if !query.kinds.is_empty() {
+            b = b.filter(records::kind.eq_any(query.kinds.clone()));
+        }
+        if let Some(from) = &query.from {
+            b = b.filter(records::occurred_on.ge(from.clone()));
+        }
+        if let Some(to) = &query.to {
+            b = b.filter(records::occurred_on.le(to.clone()));
+        }
+        b
+    };
+    let total = base().count().get_result(conn)?;
+    let heads = base()
+        .order((records::occurred_on.desc(), records::id.desc()))
+        .limit(query.per_page)
+        .offset((query.page - 1).saturating_mul(query.per_page))
+        .select(Head::as_select())
+        .load(conn)?;
+    Ok((heads, total))
+}
+
+/// What changed lately, newest first.
+pub fn lately<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, most: i64) -> Result<Vec<Head>> {
+    Ok(records::table
+        .filter(visible(access))
+        .filter(records::deleted_at.is_null())
+        .order((records::updated_at.desc(), records::id.desc()))
+        .limit(most)
+        .select(Head::as_select())
+        .load(conn)?)
+}
+
+/// What lies in the trash, latest first.
+pub fn trashed<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<Head>> {
+    Ok(records::table
+        .filter(visible(access))
+        .filter(records::deleted_at.is_not_null())
+        .order(records::deleted_at.desc())
+        .limit(500)
+        .select(Head::as_select())
+        .load(conn)?)
+}
+
+/// One living record's header, whatever its kind.
+pub fn head<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, id: &RecordId) -> Result<Option<Head>> {
+    Ok(records::table.filter(visible(access)).filter(records::id.eq(id)).select(Head::as_select()).first(conn).optional()?)
+}
+
+/// Records in which every word of the query begins a word, over everything the person may see; best first.
+pub fn search(conn: &mut Conn, accesses: &Accesses, q: &str, kinds: &[String]) -> Result<Vec<Head>> {
+    let patients: Vec<_> = accesses.list.iter().map(PatientAccess::id).collect();
+    let ids = search::find(conn, &patients, q)?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut seen: Condition = Box::new(diesel::dsl::sql::<diesel::sql_types::Bool>("1 = 0"));
+    for access in &accesses.list {
+        seen = Box::new(seen.or(visible(access)));
+    }
+    let mut query = records::table.filter(seen).filter(records::id.eq_any(ids)).filter(records::deleted_at.is_null()).into_boxed::<MultiBackend>();
+    if !kinds.is_empty() {
+        query = query.filter(records::kind.eq_any(kinds.to_vec()));
+    }
+    let mut heads: Vec<Head> = query.select(Head::as_select()).load(conn)?;
+    let wanted = crate::text::words(q);
+    heads.sort_by_cached_key(|head| (std::cmp::Reverse(score(head, &wanted)), std::cmp::Reverse(head.occurred_on.clone()), head.id.clone()));
+    Ok(heads)
+}
+
+/// Words of the title count most, whole words more than beginnings, what is going on more than what is over.
+fn score(head: &Head, wanted: &[String]) -> usize {
+    let title = crate::text::words(&head.title);
+    let of_word = |word: &String| match () {
+        () if title.first() == Some(word) => 8,
+        () if title.contains(word) => 6,
+        () if title.iter().any(|t| t.starts_with(word.as_str())) => 4,
+        () => 0,
+    };
+    let active = matches!(head.status.as_deref(), Some("active" | "chronic"));
+    wanted.iter().map(of_word).sum::<usize>() * 2 + usize::from(active)
+}
+
+/// Records of these kinds that a form offers to link to: the newest two hundred of each page are what people choose from.
+pub fn choices<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kinds: &[String]) -> Result<Vec<Head>> {
+    if kinds.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(records::table
+        .filter(visible(access))
+        .filter(records::kind.eq_any(kinds.to_vec()))
+        .filter(records::deleted_at.is_null())
+        .order((records::occurred_on.desc(), records::id.desc()))
+        .limit(500)
+        .select(Head::as_select())
+        .load(conn)?)
+}
+
+/// Records another one can be tied to: those that match, or the newest.
+pub fn linkable<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, own: &RecordId, q: &str) -> Result<Vec<Head>> {
+    let mut query = records::table
+        .filter(visible(access))
+        .filter(records::deleted_at.is_null())
+        .filter(records::id.ne(own))
+        .into_boxed::<MultiBackend>();
+    if !q.trim().is_empty() {
+        query = query.filter(records::id.eq_any(search::find(conn, &[access.id()], q)?));
+    }
+    Ok(query.order((records::updated_at.desc(), records::id.desc())).limit(50).select(Head::as_select()).load(conn)?)
+}
+
+/// The text of the latest version of these records, to show where words were found.
+pub fn found_texts(conn: &mut Conn, heads: &[Head]) -> Result<std::collections::HashMap<RecordId, String>> {
+    use super::schema::record_versions;
+    let ids: Vec<&RecordId> = heads.iter().map(|head| &head.id).collect();
+    if ids.is_empty() {
+        return Ok(std::collections::HashMap::new());
+    }
+    let rows: Vec<(RecordId, String)> = record_versions::table
+        .inner_join(records::table.on(records::id.eq(record_versions::record_id).and(records::version.eq(record_versions::version))))
+        .filter(record_versions::record_id.eq_any(ids))
+        .select((record_versions::record_id, record_versions::snapshot))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, text)| {
+            let snapshot = super::version::Snapshot::from_text(&text)?;
+            let children = snapshot.children.into_iter().flatten();
+            let parts: Vec<String> = snapshot.fields.into_iter().chain(children).filter(|(n, _)| !n.ends_with("_id")).map(|(_, v)| v).collect();
+            Some((id, [parts.join(" · "), snapshot.tags.join(" ")].join(" ")))
+        })
+        .collect())
+}

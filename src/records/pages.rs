@@ -1,0 +1,1052 @@
+//! The pages of every kind: list, detail, form, history. Thin: access, one transaction, a view, a template.
+
+use std::collections::HashMap;
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::{
+    Context, Kind,
+    chart::{Draft, Link, Loaded, RELATIONS},
+    field::{Errors, FieldError, FieldSpec, Input, Mode, Unit},
+    input::{self, Raw},
+    query::ListQuery,
+    version::{Snapshot, differences},
+    view::{self, ChildTable, Choice, ColumnHead, Filter, FormRow, FormSection, LinkLine, ListRow, Names, Section, Typed},
+};
+use crate::{
+    access::{self, Edit, Level, PatientAccess, Rank, View},
+    app::App,
+    audit::Action,
+    auth::session::{Me, Signed},
+    body,
+    codes::{self, List},
+    db::{
+        Conn,
+        types::{PatientId, RecordId},
+    },
+    error::{Error, Result},
+    interchange::merge,
+    list_views,
+    page::{Ui, note_read, render, render_with, see_other},
+    patients, tags,
+};
+
+pub(super) fn kind_of(name: &str) -> Result<&'static Kind> {
+    super::kind(name).ok_or(Error::NotFound)
+}
+pub(super) fn patient_of(text: &str) -> Result<PatientId> {
+    PatientId::parse(text).ok_or(Error::NotFound)
+}
+pub(super) fn record_of(text: &str) -> Result<RecordId> {
+    RecordId::parse(text).ok_or(Error::NotFound)
+}
+
+/// `/patients/{patient}/{kind}` and deeper.
+#[derive(Deserialize, Clone)]
+pub struct Place {
+    pub patient: String,
+    pub kind: String,
+    #[serde(default)]
+    pub record: String,
+    #[serde(default)]
+    pub version: i32,
+}
+
+#[derive(Template)]
+#[template(path = "records/list.html")]
+struct ListPage {
+    ui: Ui,
+    kind: &'static Kind,
+    word: &'static str,
+    base: String,
+    heads: Vec<ColumnHead>,
+    rows: Vec<ListRow>,
+    total: i64,
+    first: i64,
+    last: i64,
+    previous: Option<String>,
+    next: Option<String>,
+    filters: Vec<Filter>,
+    query: ListQuery,
+    from: String,
+    to: String,
+    narrowed: bool,
+    export: String,
+    may_edit: bool,
+    none_known: bool,
+    undo: Option<String>,
+    /// The row whose status is being changed, and the words it can change to.
+    changing: Option<String>,
+    statuses: Vec<Choice>,
+    today: String,
+    print: bool,
+}
+
+/// `GET /patients/{patient}/{kind}`.
+pub async fn list(app: web::Data<App>, signed: Signed, place: web::Path<Place>, request: HttpRequest) -> Result<HttpResponse> {
+    let kind = kind_of(&place.kind)?;
+    let patient = patient_of(&place.patient)?;
+    let pairs = body::query(&request);
+    let here = request.path().to_owned();
+    let user = signed.me.id.clone();
+    let (to_keep, of) = (list_views::to_keep(&pairs), patient.clone());
+    let page = app
+        .read(move |conn, app| {
+            let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
+            let asked = list_views::recall(conn, &signed.me.id, access.id(), kind, &pairs)?;
+            let page = list_page(conn, app, &access, kind, &signed.me, &here, &asked)?;
+            note_read(app, &access, Action::Listed, Some(kind.name), None);
+            Ok(page)
+        })
+        .await?;
+    if let Some(query) = to_keep {
+        app.write(move |tx, _| list_views::remember(tx, &user, &of, kind, &query)).await?;
+    }
+    render(&page)
+}
+
+/// Names of a list's address that are not part of the list asked for.
+const MARKS: &[&str] = &["undo", "change", "print", "reset"];
+
+fn list_page(
+    conn: &mut Conn,
+    app: &App,
+    access: &PatientAccess<View>,
+    kind: &'static Kind,
+    me: &Me,
+    here: &str,
+    pairs: &[(String, String)],
+) -> Result<ListPage> {
+    let chart = access.chart(kind)?;
+    let mark = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+    let asked: Vec<(String, String)> = pairs.iter().filter(|(n, _)| !MARKS.contains(&n.as_str())).cloned().collect();
+    let print = mark("print").is_some();
+    let mut query = ListQuery::parse(kind, &asked, false).map_err(Error::Invalid)?;
+    query.lean = true;
+    if print {
+        (query.page, query.per_page) = (1, 5000);
+    }
+    let (rows, total) = chart.list(conn, &query)?;
+    let names = Names::load(conn, access, kind, &rows)?;
+    let tags = tags::of_household(conn, access.household())?;
+    let ui = Ui::new(Some(me.clone()), here).with_nav(conn, access)?;
+    let none_known = kind.none_known && total == 0 && patients::none_known_kinds(conn, access.id())?.iter().any(|k| k == kind.name);
+    let date = kind.occurred.first().copied().unwrap_or("occurred_on");
+    let raw = |name: &str| asked.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
+    let shown = i64::try_from(rows.len()).unwrap_or_default();
+    let first = (query.page - 1) * query.per_page;
+    Ok(ListPage {
+        heads: heads(&ui, kind, &query, here, &asked),
+        rows: rows.iter().map(|row| view::list_row(&ui, access.id().as_str(), kind, row, &names)).collect(),
+        filters: view::filters(&ui, kind, &query, &tags),
+        previous: (query.page > 1).then(|| link(here, &asked, "page", &(query.page - 1).to_string())),
+        next: (first + shown < total).then(|| link(here, &asked, "page", &(query.page + 1).to_string())),
+        first: if shown == 0 { 0 } else { first + 1 },
+        last: first + shown,
+        from: raw(&format!("{date}_from")),
+        to: raw(&format!("{date}_to")),
+        narrowed: query.is_narrowed(),
+        export: link(&format!("{here}/csv"), &asked, "page", ""),
+        may_edit: access.may(Rank::Edit),
+        none_known,
+        undo: mark("undo"),
+        changing: mark("change"),
+        statuses: statuses(&ui, kind),
+        today: app.clock.today().to_string(),
+        base: here.to_owned(),
+        word: kind.word(),
+        ui,
+        kind,
+        total,
+        query,
+        print,
+    })
+}
+
+fn statuses(ui: &Ui, kind: &Kind) -> Vec<Choice> {
+    let set = kind.field("status").map(|(_, f)| f.input);
+    let Some(Input::Choice { set, words }) = set else { return Vec::new() };
+    words.iter().map(|word| Choice { value: (*word).to_owned(), label: ui.choice(set, word), selected: false }).collect()
+}
+
+/// The same list with one thing changed; another order or filter begins at page one.
+fn link(here: &str, asked: &[(String, String)], name: &str, value: &str) -> String {
+    let mut pairs: Vec<(&str, &str)> =
+        asked.iter().map(|(n, v)| (n.as_str(), v.as_str())).filter(|(n, v)| *n != name && *n != "page" && !v.is_empty()).collect();
+    if !value.is_empty() {
+        pairs.push((name, value));
+    }
+    match serde_urlencoded::to_string(&pairs) {
+        Ok(text) if !text.is_empty() => format!("{here}?{text}"),
+        _ => here.to_owned(),
+    }
+}
+
+fn heads(ui: &Ui, kind: &'static Kind, query: &ListQuery, here: &str, asked: &[(String, String)]) -> Vec<ColumnHead> {
+    let default = (kind.occurred.first().copied().unwrap_or("occurred_on"), true);
+    view::list_columns(kind)
+        .into_iter()
+        .map(|(_, spec)| {
+            let now = query.sort.unwrap_or(default);
+            let mine = now.0 == spec.name;
+            let sorted = match (mine, now.1) {
+                (true, true) => "descending",
+                (true, false) => "ascending",
+                _ => "",
+            };
+            // What is dated or measured is wanted newest or highest first, names from A.
+            let first_descending = spec.is_date() || spec.is_measured();
+            let descending = if mine { !now.1 } else { first_descending };
+            let value = if descending { format!("-{}", spec.name) } else { spec.name.to_owned() };
+            ColumnHead { label: ui.label(kind.word(), spec.name), href: link(here, asked, "sort", &value), sorted, number: spec.is_measured() }
+        })
+        .collect()
+}
+
+#[derive(Template)]
+#[template(path = "records/show.html")]
+struct ShowPage {
+    ui: Ui,
+    kind: &'static Kind,
+    word: &'static str,
+    base: String,
+    id: String,
+    version: i32,
+    title: String,
+    status: Option<(String, String)>,
+    statuses: Vec<Choice>,
+    sections: Vec<Section>,
+    children: Option<ChildTable>,
+    notes: String,
+    tags: Vec<tags::Tag>,
+    links: Vec<LinkLine>,
+    offers: Vec<OfferLine>,
+    source: String,
+    changed_by: String,
+    changed_at: String,
+    may_edit: bool,
+    today: String,
+    severe: bool,
+}
+
+/// A newer value that a source told for a field a person had changed.
+struct OfferLine {
+    field: String,
+    label: String,
+    value: String,
+}
+
+/// `GET /patients/{patient}/{kind}/{record}`.
+pub async fn show(app: web::Data<App>, signed: Signed, place: web::Path<Place>, request: HttpRequest) -> Result<HttpResponse> {
+    let kind = kind_of(&place.kind)?;
+    let (patient, id) = (patient_of(&place.patient)?, record_of(&place.record)?);
+    let here = request.path().to_owned();
+    let page = app
+        .read(move |conn, app| {
+            let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
+            let row = access.chart(kind)?.get(conn, &id)?;
+            note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
+            show_page(conn, app, &access, kind, row, Ui::new(Some(signed.me), &here))
+        })
+        .await?;
+    render(&page)
+}
+
+fn show_page(conn: &mut Conn, app: &App, access: &PatientAccess<View>, kind: &'static Kind, row: Loaded, ui: Ui) -> Result<ShowPage> {
+    let id = row.head.id.clone();
+    let chart = access.chart(kind)?;
+    let links = chart.links(conn, &id)?;
+    let rows = [row];
+    let names = Names::load(conn, access, kind, &rows)?;
+    let versions = chart.versions(conn, &id)?;
+    let offers = super::origins::offers(conn, access, &id)?;
+    let ui = ui.with_nav(conn, access)?;
+    let [row] = rows;
+    let patient = access.id().as_str();
+    let entry = row.entry.as_ref();
+    let status = row.head.status.clone().and_then(|word| {
+        let label = statuses(&ui, kind).into_iter().find(|c| c.value == word).map_or_else(|| word.clone(), |c| c.label);
+        (!kind.status_words().is_empty()).then_some((word, label))
+    });
+    let latest = versions.first();
+    Ok(ShowPage {
+        sections: view::sections(&ui, patient, kind, entry, &names),
+        children: view::children(&ui, patient, kind, entry),
+        links: view::link_lines(&ui, patient, &links),
+        offers: offers
+            .into_iter()
+            .map(|offer| OfferLine { label: ui.label(kind.word(), &offer.field), value: offer.value, field: offer.field })
+            .collect(),
+        statuses: statuses(&ui, kind),
+        source: ui.t(&format!("source.{}", row.head.source.split(':').next().unwrap_or_default())),
+        changed_by: latest.map(|v| v.actor_name.clone()).unwrap_or_default(),
+        changed_at: latest.map(|v| ui.moment(&v.at)).unwrap_or_default(),
+        title: if row.head.title.is_empty() { ui.t("record.untitled") } else { row.head.title.clone() },
+        notes: row.head.notes.clone().unwrap_or_default(),
+        severe: matches!(kind.field("severity").and_then(|(i, _)| entry.get(i)).as_deref(), Some("severe" | "life-threatening")),
+        may_edit: access.may(Rank::Edit),
+        today: app.clock.today().to_string(),
+        base: format!("/patients/{patient}/{}", kind.name),
+        id: id.to_string(),
+        version: row.head.version,
+        word: kind.word(),
+        tags: row.tags,
+        status,
+        kind,
+        ui,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "records/form.html")]
+struct FormPage {
+    ui: Ui,
+    kind: &'static Kind,
+    word: &'static str,
+    action: String,
+    base: String,
+    heading: String,
+    summary: Vec<(String, String)>,
+    /// Nothing is wrong, something is unusual: a box asks to confirm it.
+    asks: bool,
+    sections: Vec<FormSection>,
+    rows: Vec<FormRow>,
+    row_count: usize,
+    tags: String,
+    all_tags: Vec<String>,
+    version: Option<i32>,
+    conflict: Vec<ConflictLine>,
+    offers: Vec<CodeOffer>,
+    offers_for: String,
+    is_new: bool,
+    saved: bool,
+}
+
+/// What somebody else saved meanwhile, beside what this person wants.
+struct ConflictLine {
+    label: String,
+    theirs: String,
+    mine: String,
+}
+
+/// A line of a code list offered inside the form.
+struct CodeOffer {
+    take: String,
+    text: String,
+    detail: String,
+    code: String,
+}
+
+/// What a form page is about.
+struct FormState<'a> {
+    kind: &'static Kind,
+    values: Typed,
+    errors: Errors,
+    tags: String,
+    own: Option<(&'a RecordId, i32)>,
+    rows: usize,
+    conflict: Vec<ConflictLine>,
+    find: Option<(String, String)>,
+    saved: bool,
+}
+
+fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state: FormState<'_>) -> Result<FormPage> {
+    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved } = state;
+    let names = Names::for_form(conn, access, kind)?;
+    let all_tags = tags::of_household(conn, access.household())?.into_iter().map(|tag| tag.name).collect();
+    let ui = ui.with_nav(conn, access)?;
+    let base = format!("/patients/{}/{}", access.id(), kind.name);
+    let (offers_for, offers) = find.map_or_else(Default::default, |(field, q)| (field.clone(), code_offers(kind, &field, &q)));
+    let heading = match own {
+        Some(_) => ui.t1("form.edit", "what", &ui.kind_one(kind)),
+        None => ui.t(&format!("kind.{}.add", kind.word())),
+    };
+    Ok(FormPage {
+        action: own.map_or_else(|| base.clone(), |(id, _)| format!("{base}/{id}/edit")),
+        summary: view::summary(&ui, kind, &errors),
+        asks: view::asks_only(&errors),
+        sections: view::form(&ui, kind, &values, &errors, &names, own.map(|(id, _)| id)),
+        rows: view::form_rows(&ui, kind, rows, &values, &errors),
+        row_count: rows,
+        version: own.map(|(_, version)| version),
+        is_new: own.is_none(),
+        word: kind.word(),
+        all_tags,
+        heading,
+        base,
+        kind,
+        tags,
+        conflict,
+        offers,
+        offers_for,
+        saved,
+        ui,
+    })
+}
+
+fn code_offers(kind: &Kind, field: &str, q: &str) -> Vec<CodeOffer> {
+    let Some(list) = kind.field(field).and_then(|(_, spec)| spec.offers) else { return Vec::new() };
+    codes::search(list, q, 20)
+        .into_iter()
+        .enumerate()
+        .map(|(i, offer)| CodeOffer {
+            take: format!("{field}:{i}"),
+            text: offer.text,
+            detail: offer.detail.unwrap_or_default(),
+            code: offer.code.unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// Blank rows a new form begins with, and how many are added at a time.
+const BLANK_ROWS: usize = 3;
+const MOST_ROWS: usize = 300;
+
+/// `GET .../new`, blank, from another record (`?from=`), or with values from a code list's page.
+pub async fn new(app: web::Data<App>, signed: Signed, place: web::Path<Place>, request: HttpRequest) -> Result<HttpResponse> {
+    let kind = kind_of(&place.kind)?;
+    let patient = patient_of(&place.patient)?;
+    let pairs = body::query(&request);
+    let here = request.path().to_owned();
+    let page = app
+        .read(move |conn, app| {
+            let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
+            let chart = access.chart(kind)?;
+            let given = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+            let mut tags = String::new();
+            let mut rows = BLANK_ROWS;
+            let mut values = presets(kind, &signed.me, app.clock.today());
+            if let Some(from) = given("from").and_then(|id| RecordId::parse(&id)) {
+                let original = chart.get(conn, &from)?;
+                values = view::stored_values(kind, original.entry.as_ref());
+                tags = join(&original.tags);
+                rows = original.entry.child_count() + 1;
+            }
+            values.extend(pairs.iter().filter(|(n, _)| kind.field(n).is_some()).cloned());
+            let state = FormState {
+                kind,
+                values,
+                errors: Errors::new(),
+                tags,
+                own: None,
+                rows,
+                conflict: Vec::new(),
+                find: None,
+                saved: given("saved").is_some(),
+            };
+            form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
+        })
+        .await?;
+    render(&page)
+}
+
+/// What a blank form proposes: the usual status, the person's units, today where something just happened.
+fn presets(kind: &Kind, me: &Me, today: chrono::NaiveDate) -> Typed {
+    let mut values = Typed::new();
+    for spec in &kind.fields {
+        if let Some(word) = spec.preset {
+            values.insert(spec.name.to_owned(), word.to_owned());
+        }
+        if let Some(Unit::Column(column)) = spec.unit()
+            && let Some(unit) = me.units().unit(column)
+        {
+            values.insert(column.to_owned(), unit.to_owned());
+        }
+    }
+    if kind.name == "vitals" {
+        values.insert("recorded_date".to_owned(), today.to_string());
+    }
+    values
+}
+
+fn join(tags: &[tags::Tag]) -> String {
+    tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// `GET .../{record}/edit`.
+pub async fn edit(app: web::Data<App>, signed: Signed, place: web::Path<Place>, request: HttpRequest) -> Result<HttpResponse> {
+    let kind = kind_of(&place.kind)?;
+    let (patient, id) = (patient_of(&place.patient)?, record_of(&place.record)?);
+    let here = request.path().to_owned();
+    let page = app
+        .read(move |conn, app| {
+            let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
+            let row = access.chart(kind)?.get(conn, &id)?;
+            let state = FormState {
+                kind,
+                values: view::stored_values(kind, row.entry.as_ref()),
+                errors: Errors::new(),
+                tags: join(&row.tags),
+                own: Some((&id, row.head.version)),
+                rows: row.entry.child_count() + 1,
+                conflict: Vec::new(),
+                find: None,
+                saved: false,
+            };
+            form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
+        })
+        .await?;
+    render(&page)
+}
+
+/// A record's form as it was sent.
+struct Sent {
+    raw: Raw,
+    values: Typed,
+    rows: usize,
+    tags: Vec<String>,
+    version: Option<i32>,
+    confirmed: bool,
+    /// `_then`: `new` for another one.
+    then: String,
+    more: bool,
+    find: Option<String>,
+    take: Option<String>,
+    errors: Errors,
+}
+
+impl Sent {
+    /// Sorts the pairs: the program's own names begin with `_`, children's with the array's name, the rest are fields.
+    fn read(kind: &Kind, pairs: Vec<(String, String)>) -> Self {
+        let own = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+        let mut sent = Self {
+            raw: Raw::default(),
+            values: HashMap::new(),
+            rows: 0,
+            tags: own("tags").unwrap_or_default().split(',').map(str::to_owned).collect(),
+            version: own("_version").and_then(|v| v.parse().ok()),
+            confirmed: own("_confirmed").is_some(),
+            then: own("_then").unwrap_or_default(),
+            more: own("_more").is_some(),
+            find: own("_find"),
+            take: own("_take"),
+            errors: Errors::new(),
+        };
+        let mut details: Vec<(&'static str, serde_json::Map<String, serde_json::Value>)> = Vec::new();
+        let mut children: Vec<Vec<(String, String)>> = Vec::new();
+        for (name, text) in &pairs {
+            if name.starts_with('_') || name == "tags" {
+                continue;
+            }
+            sent.values.insert(name.clone(), text.clone());
+            if let Some((field, part)) = name.split_once('.') {
+                if let Some((row, column)) = child_name(kind, field, part) {
+                    sent.rows = sent.rows.max(row + 1);
+                    if children.len() <= row {
+                        children.resize_with(row + 1, Vec::new);
+                    }
+                    if let Some(values) = children.get_mut(row) {
+                        values.push((column.to_owned(), text.clone()));
+                    }
+                    continue;
+                }
+                if let Some((_, FieldSpec { name: known, input: Input::Details(_), .. })) = kind.field(field) {
+                    if !details.iter().any(|(n, _)| n == known) {
+                        details.push((known, serde_json::Map::new()));
+                    }
+                    if let Some((_, map)) = details.iter_mut().find(|(n, _)| n == known)
+                        && !text.trim().is_empty()
+                    {
+                        map.insert(part.to_owned(), text.clone().into());
+                    }
+                    continue;
+                }
+            }
+            sent.raw.fields.push((name.clone(), text.clone()));
+        }
+        for (name, map) in details {
+            let text = if map.is_empty() { String::new() } else { serde_json::Value::Object(map).to_string() };
+            sent.raw.fields.push((name.to_owned(), text));
+        }
+        if kind.children.is_some() {
+            sent.take_children(kind, &children);
+        }
+        sent
+    }
+
+    /// Rows in which nothing is written are not rows; errors must still name the row as it stands in the form.
+    fn take_children(&mut self, kind: &Kind, children: &[Vec<(String, String)>]) {
+        let told = |row: &Vec<(String, String)>| row.iter().any(|(_, text)| !text.trim().is_empty());
+        let kept: Vec<Vec<(String, String)>> = children.iter().filter(|row| told(row)).cloned().collect();
+        if let Some(array) = &kind.children {
+            // Rows move up when blank ones above them go; what is shown again moves with them.
+            self.values.retain(|name, _| !name.starts_with(&format!("{}.", array.name)));
+            for (row, values) in kept.iter().enumerate() {
+                for (column, text) in values {
+                    self.values.insert(format!("{}.{row}.{column}", array.name), text.clone());
+                }
+            }
+        }
+        self.rows = kept.len() + 1;
+        self.raw.children = Some(kept);
+    }
+}
+
+fn child_name<'a>(kind: &Kind, field: &str, part: &'a str) -> Option<(usize, &'a str)> {
+    let children = kind.children.as_ref().filter(|c| c.name == field)?;
+    let (row, column) = part.split_once('.')?;
+    let row = row.parse::<usize>().ok().filter(|row| *row < MOST_ROWS)?;
+    children.fields.iter().any(|f| f.name == column).then_some((row, column))
+}
+
+/// What came of a form.
+enum Outcome {
+    Page(StatusCode, Box<FormPage>),
+    Saved(RecordId),
+}
+
+/// `POST /patients/{patient}/{kind}`.
+pub async fn create(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+    save(app, signed, place.into_inner(), payload, request).await
+}
+
+/// `POST .../{record}/edit`.
+pub async fn change(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+    save(app, signed, place.into_inner(), payload, request).await
+}
+
+async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+    let kind = kind_of(&place.kind)?;
+    let patient = patient_of(&place.patient)?;
+    let own = if place.record.is_empty() { None } else { Some(record_of(&place.record)?) };
+    may_edit(&app, &signed, &patient, kind).await?;
+    let pairs = body::form(&request, payload).await?;
+    let base = format!("/patients/{patient}/{}", kind.name);
+    let again = Sent::read(kind, pairs.clone()).then == "new";
+    let outcome = app
+        .write(move |tx, app| {
+            let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+            let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/{}/new", kind.name));
+            take_form(tx, &access, kind, own.as_ref(), Sent::read(kind, pairs.clone()), ui)
+        })
+        .await?;
+    match outcome {
+        Outcome::Page(status, page) => render_with(status, page.as_ref()),
+        Outcome::Saved(_) if again => Ok(see_other(&format!("{base}/new?saved=1"))),
+        Outcome::Saved(id) => Ok(see_other(&format!("{base}/{id}"))),
+    }
+}
+
+/// Access first, body afterwards: a stranger learns nothing from how a body is refused.
+pub(super) async fn may_edit(app: &App, signed: &Signed, patient: &PatientId, kind: &'static Kind) -> Result<()> {
+    let (actor, patient) = (signed.actor.clone(), patient.clone());
+    app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &patient, app.clock.now())?.chart(kind).map(drop)).await
+}
+
+fn take_form(tx: &mut crate::db::Tx<'_>, access: &PatientAccess<Edit>, kind: &'static Kind, own: Option<&RecordId>, mut sent: Sent, ui: Ui) -> Result<Outcome> {
+    let chart = access.chart(kind)?;
+    let current = match own {
+        Some(id) => Some(chart.get(tx, id)?),
+        None => None,
+    };
+    let version = sent.version.or_else(|| current.as_ref().map(|c| c.head.version)).unwrap_or_default();
+    let again = |sent: Sent, errors: Errors, find: Option<(String, String)>, conflict: Vec<ConflictLine>, version: i32| FormState {
+        kind,
+        tags: tags::names(&sent.tags).join(", "),
+        rows: sent.rows.max(1) + if sent.more { BLANK_ROWS } else { 0 },
+        values: sent.values,
+        errors,
+        own: own.map(|id| (id, version)),
+        conflict,
+        find,
+        saved: false,
+    };
+    if let Some(take) = sent.take.clone() {
+        take_offer(kind, &mut sent, &take);
+        let state = again(sent, Errors::new(), None, Vec::new(), version);
+        return Ok(Outcome::Page(StatusCode::OK, Box::new(form_page(tx, access, ui, state)?)));
+    }
+    if sent.more || sent.find.is_some() {
+        let find = sent.find.clone().map(|field| (field.clone(), sent.values.get(&field).cloned().unwrap_or_default()));
+        let state = again(sent, Errors::new(), find, Vec::new(), version);
+        return Ok(Outcome::Page(StatusCode::OK, Box::new(form_page(tx, access, ui, state)?)));
+    }
+    let me = ui.me.clone();
+    let mode = Mode::Typed(ui.words.dates.order());
+    let mut entry = current.as_ref().map_or_else(|| (kind.blank)(), |c| c.entry.boxed_clone());
+    let mut errors = std::mem::take(&mut sent.errors);
+    errors.extend(input::fill(kind, entry.as_mut(), &sent.raw, mode));
+    input::complete_units(kind, entry.as_mut(), me.map_or_else(Default::default, |me| me.units()));
+    errors.extend(input::check_references(tx, access, kind, entry.as_ref(), own)?);
+    let context = Context {
+        today: access.now.date(),
+        birth: access.patient.fields.birth_date.as_ref(),
+        strict: true,
+        confirmed: sent.confirmed,
+    };
+    input::settle(kind, entry.as_mut(), current.as_ref().map(|c| c.entry.as_ref()), &context, &mut errors);
+    if !errors.is_empty() {
+        let state = again(sent, errors, None, Vec::new(), version);
+        return Ok(Outcome::Page(StatusCode::UNPROCESSABLE_ENTITY, Box::new(form_page(tx, access, ui, state)?)));
+    }
+    let draft = Draft { entry, tags: Some(tags::names(&sent.tags)), links: None, source: "person".to_owned() };
+    let Some((id, current)) = own.zip(current) else {
+        let id = chart.add(tx, &draft)?;
+        return Ok(Outcome::Saved(id));
+    };
+    match chart.change(tx, id, version, &draft) {
+        Ok(_) => Ok(Outcome::Saved(id.clone())),
+        Err(Error::Stale { current: newer }) => {
+            let conflict = conflict(&ui, access.id().as_str(), kind, &current, &draft);
+            let state = again(sent, Errors::new(), None, conflict, newer);
+            Ok(Outcome::Page(StatusCode::CONFLICT, Box::new(form_page(tx, access, ui, state)?)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts the values of an offered line into the form's.
+fn take_offer(kind: &Kind, sent: &mut Sent, take: &str) {
+    let Some((field, place)) = take.split_once(':') else { return };
+    let Some(list) = kind.field(field).and_then(|(_, spec)| spec.offers) else { return };
+    let q = sent.values.get(field).cloned().unwrap_or_default();
+    let chosen = place.parse::<usize>().ok().and_then(|i| codes::search(list, &q, 20).into_iter().nth(i));
+    for (name, text) in chosen.into_iter().flat_map(|offer| offer.fields) {
+        if kind.field(name).is_some() {
+            sent.values.insert(name.to_owned(), text);
+        }
+    }
+}
+
+/// Both versions, field by field, where they differ.
+fn conflict(ui: &Ui, patient: &str, kind: &Kind, current: &Loaded, mine: &Draft) -> Vec<ConflictLine> {
+    let names = Names::default();
+    let words = |spec: &FieldSpec, text: Option<String>| text.map(|t| view::show(ui, patient, spec, &t, None, &names).text).unwrap_or_default();
+    let mut lines: Vec<ConflictLine> = kind
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| current.entry.get(*i) != mine.entry.get(*i))
+        .map(|(i, spec)| ConflictLine {
+            label: ui.label(kind.word(), spec.name),
+            theirs: words(spec, current.entry.get(i)),
+            mine: words(spec, mine.entry.get(i)),
+        })
+        .collect();
+    let tags: Vec<String> = current.tags.iter().map(|tag| tag.name.clone()).collect();
+    let (old, new) = (Snapshot::of(kind, current.entry.as_ref(), &tags, &[]), Snapshot::of(kind, mine.entry.as_ref(), &tags, &[]));
+    if old.children != new.children {
+        let text = |snapshot: &Snapshot| {
+            let rows: Vec<String> = snapshot.children.iter().map(|row| row.iter().map(|(_, v)| v.as_str()).collect::<Vec<_>>().join(" ")).collect();
+            rows.join("; ")
+        };
+        let label = kind.children.as_ref().map(|c| ui.t(&format!("children.{}", c.name))).unwrap_or_default();
+        lines.push(ConflictLine { label, theirs: text(&old), mine: text(&new) });
+    }
+    lines
+}
+
+/// A small form about one record: delete, status, link. The version it was made for comes along.
+async fn small_form(
+    app: &App,
+    signed: &Signed,
+    place: &Place,
+    payload: web::Payload,
+    request: &HttpRequest,
+) -> Result<(&'static Kind, PatientId, RecordId, Vec<(String, String)>)> {
+    let kind = kind_of(&place.kind)?;
+    let (patient, id) = (patient_of(&place.patient)?, record_of(&place.record)?);
+    may_edit(app, signed, &patient, kind).await?;
+    let pairs = body::form(request, payload).await?;
+    Ok((kind, patient, id, pairs))
+}
+
+fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+}
+
+/// `POST .../{record}/delete`: into the trash; the list offers to undo it.
+pub async fn delete(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+    let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
+    let back = format!("/patients/{patient}/{}?undo={id}", kind.name);
+    app.write(move |tx, app| {
+        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+        let chart = access.chart(kind)?;
+        let version = value(&pairs, "_version").and_then(|v| v.parse().ok());
+        let expected = match version {
+            Some(version) => version,
+            None => chart.get(tx, &id)?.head.version,
+        };
+        chart.remove(tx, &id, expected)
+    })
+    .await?;
+    Ok(see_other(&back))
+}
+
+/// `POST .../{record}/restore`: out of the trash.
+pub async fn restore(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+    let (kind, patient, id, _) = small_form(&app, &signed, &place, payload, &request).await?;
+    let back = format!("/patients/{patient}/{}/{id}", kind.name);
+    app.write(move |tx, app| {
+        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+        access.chart(kind)?.restore(tx, &id)
+    })
+    .await?;
+    Ok(see_other(&back))
+}
+
+/// `POST .../{record}/status`: the quick change from the list. It asks for the day where the new status ends something.
+pub async fn status(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+    let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
+    let back = value(&pairs, "_back").filter(|b| b.starts_with("/patients/")).map_or_else(|| format!("/patients/{patient}/{}", kind.name), str::to_owned);
+    app.write(move |tx, app| {
+        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+        let chart = access.chart(kind)?;
+        let current = chart.get(tx, &id)?;
+        let mut entry = current.entry.boxed_clone();
+        let mut fields = vec![("status".to_owned(), value(&pairs, "status").unwrap_or_default().to_owned())];
+        if let (Some(ended), Some(date)) = (kind.ended, value(&pairs, "ended_on").filter(|d| !d.trim().is_empty())) {
+            fields.push((ended.to_owned(), date.to_owned()));
+        }
+        let mut errors = input::fill(kind, entry.as_mut(), &Raw { fields, children: None }, Mode::Typed(signed.me.dates.order()));
+        let context =
+            Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: true };
+        input::settle(kind, entry.as_mut(), Some(current.entry.as_ref()), &context, &mut errors);
+        if !errors.is_empty() {
+            return Err(Error::Invalid(errors));
+        }
+        let version = value(&pairs, "_version").and_then(|v| v.parse().ok()).unwrap_or(current.head.version);
+        let draft = Draft { entry, tags: None, links: None, source: "person".to_owned() };
+        chart.change(tx, &id, version, &draft).map(drop)
+    })
+    .await?;
+    Ok(see_other(&back))
+}
+
+/// `POST .../{record}/links`: ties another record to this one, or takes a tie away (`_remove`).
+pub async fn links(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+    let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
+    let back = format!("/patients/{patient}/{}/{id}", kind.name);
+    app.write(move |tx, app| {
+        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+        let chart = access.chart(kind)?;
+        let current = chart.get(tx, &id)?;
+        let mut links = chart.outgoing(tx, &id)?;
+        let to = value(&pairs, "to").unwrap_or_default();
+        let relation = value(&pairs, "relation").unwrap_or("related").to_owned();
+        let other = RecordId::parse(to).ok_or_else(|| Error::Invalid(vec![("to".into(), FieldError::NoSuchRecord)]))?;
+        if value(&pairs, "_remove").is_some() {
+            links.retain(|link| link.to != other || link.relation != relation);
+        } else {
+            check_link(tx, &access, &id, &other, &relation)?;
+            let note = value(&pairs, "note").map(str::trim).filter(|n| !n.is_empty()).map(|n| n.chars().take(300).collect());
+            links.retain(|link| link.to != other || link.relation != relation);
+            links.push(Link { relation, to: other, note });
+        }
+        let draft = Draft { entry: current.entry, tags: None, links: Some(links), source: "person".to_owned() };
+        chart.change(tx, &id, current.head.version, &draft).map(drop)
+    })
+    .await?;
+    Ok(see_other(&back))
+}
+
+/// May this record point there? The other end must be a living record of the same patient, within the access, and not itself.
+pub fn check_link<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, from: &RecordId, to: &RecordId, relation: &str) -> Result<()> {
+    let wrong = |name: &str, error: FieldError| Err(Error::Invalid(vec![(name.to_owned(), error)]));
+    if !RELATIONS.contains(&relation) {
+        return wrong("relation", FieldError::UnknownChoice);
+    }
+    if from == to || !input::record_exists(conn, access, to.as_str(), None)? {
+        return wrong("to", FieldError::NoSuchRecord);
+    }
+    Ok(())
+}
+
+#[derive(Template)]
+#[template(path = "records/link.html")]
+struct LinkPage {
+    ui: Ui,
+    base: String,
+    id: String,
+    title: String,
+    q: String,
+    found: Vec<Found>,
+    relations: Vec<Choice>,
+}
+
+struct Found {
+    id: String,
+    title: String,
+    about: String,
+}
+
+/// `GET .../{record}/links`: find the record to tie this one to.
+pub async fn link_form(app: web::Data<App>, signed: Signed, place: web::Path<Place>, request: HttpRequest) -> Result<HttpResponse> {
+    let kind = kind_of(&place.kind)?;
+    let (patient, id) = (patient_of(&place.patient)?, record_of(&place.record)?);
+    let q = body::query(&request).into_iter().find(|(n, _)| n == "q").map(|(_, v)| v).unwrap_or_default();
+    let here = request.path().to_owned();
+    let page = app
+        .read(move |conn, app| {
+            let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
+            let row = access.chart(kind)?.get(conn, &id)?;
+            let heads = super::overview::linkable(conn, &access, &id, &q)?;
+            let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
+            let found = heads
+                .into_iter()
+                .map(|head| Found {
+                    about: [super::kind(&head.kind).map(|k| ui.kind_one(k)), head.occurred_on.as_deref().map(|d| ui.day(d))]
+                        .into_iter()
+                        .flatten()
+                        .collect::<Vec<_>>()
+                        .join(" · "),
+                    id: head.id.to_string(),
+                    title: head.title,
+                })
+                .collect();
+            let relations = RELATIONS
+                .iter()
+                .map(|r| Choice { value: (*r).to_owned(), label: ui.t(&format!("relation.{r}")), selected: *r == "related" })
+                .collect();
+            let base = format!("/patients/{}/{}", access.id(), kind.name);
+            Ok(LinkPage { ui, base, id: id.to_string(), title: row.head.title, q, found, relations })
+        })
+        .await?;
+    render(&page)
+}
+
+#[derive(Template)]
+#[template(path = "records/history.html")]
+struct HistoryPage {
+    ui: Ui,
+    base: String,
+    id: String,
+    title: String,
+    versions: Vec<VersionView>,
+    may_edit: bool,
+    current: i32,
+}
+
+struct VersionView {
+    version: i32,
+    action: String,
+    who: String,
+    at: String,
+    source: String,
+    changes: Vec<ConflictLine>,
+}
+
+/// `GET .../{record}/history`.
+pub async fn history(app: web::Data<App>, signed: Signed, place: web::Path<Place>, request: HttpRequest) -> Result<HttpResponse> {
+    let kind = kind_of(&place.kind)?;
+    let (patient, id) = (patient_of(&place.patient)?, record_of(&place.record)?);
+    let here = request.path().to_owned();
+    let page = app
+        .read(move |conn, app| {
+            let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
+            let chart = access.chart(kind)?;
+            let row = chart.get(conn, &id)?;
+            let versions = chart.versions(conn, &id)?;
+            note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
+            let names = Names::for_form(conn, &access, kind)?;
+            let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
+            let views = version_views(&ui, access.id().as_str(), kind, &versions, &names);
+            let base = format!("/patients/{}/{}", access.id(), kind.name);
+            let may_edit = access.may(Rank::Edit);
+            Ok(HistoryPage { ui, base, id: id.to_string(), title: row.head.title, versions: views, may_edit, current: row.head.version })
+        })
+        .await?;
+    render(&page)
+}
+
+fn version_views(ui: &Ui, patient: &str, kind: &Kind, versions: &[super::version::Version], names: &Names) -> Vec<VersionView> {
+    let snapshots: Vec<Snapshot> = versions.iter().map(|v| Snapshot::from_text(&v.snapshot).unwrap_or_default()).collect();
+    let empty = Snapshot::default();
+    versions
+        .iter()
+        .enumerate()
+        .map(|(i, version)| {
+            let (new, old) = (snapshots.get(i).unwrap_or(&empty), snapshots.get(i + 1).unwrap_or(&empty));
+            let changes = if matches!(version.action.as_str(), "created") { Vec::new() } else { differences(old, new) };
+            VersionView {
+                version: version.version,
+                action: ui.t(&format!("action.{}", version.action)),
+                who: version.actor_name.clone(),
+                at: ui.moment(&version.at),
+                source: ui.t(&format!("source.{}", version.source.split(':').next().unwrap_or_default())),
+                changes: changes.into_iter().map(|change| difference_line(ui, patient, kind, &change, names)).collect(),
+            }
+        })
+        .collect()
+}
+
+fn difference_line(ui: &Ui, patient: &str, kind: &Kind, change: &super::version::Difference, names: &Names) -> ConflictLine {
+    let (fields, word) = match (change.row, &kind.children) {
+        (Some(_), Some(children)) => (&children.fields, children.table),
+        _ => (&kind.fields, kind.word()),
+    };
+    let spec = fields.iter().find(|f| f.name == change.field);
+    let words = |text: &Option<String>| match (text, spec) {
+        (Some(text), Some(spec)) => {
+            let shown = view::show(ui, patient, spec, text, None, names);
+            if shown.pairs.is_empty() { shown.text } else { shown.pairs.iter().map(|(k, v)| format!("{k}: {v}")).collect::<Vec<_>>().join(", ") }
+        }
+        (Some(text), None) => text.clone(),
+        _ => String::new(),
+    };
+    let label = ui.label(word, &change.field);
+    let label = change.row.map_or_else(|| label.clone(), |row| format!("{label} ({row})"));
+    ConflictLine { label, theirs: words(&change.before), mine: words(&change.after) }
+}
+
+/// `POST .../{record}/history/{version}`: the record as it was then, as a new version.
+pub async fn revert(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+    let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
+    let version = place.version;
+    let back = format!("/patients/{patient}/{}/{id}", kind.name);
+    app.write(move |tx, app| {
+        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+        let chart = access.chart(kind)?;
+        let current = chart.get(tx, &id)?;
+        let expected = value(&pairs, "_version").and_then(|v| v.parse().ok()).unwrap_or(current.head.version);
+        let draft = chart.as_it_was(tx, &id, version)?;
+        chart.change(tx, &id, expected, &draft).map(drop)
+    })
+    .await?;
+    Ok(see_other(&back))
+}
+
+/// `POST .../{record}/offers`: takes or dismisses a newer value that a source told.
+pub async fn offer(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+    let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
+    let back = format!("/patients/{patient}/{}/{id}", kind.name);
+    app.write(move |tx, app| {
+        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+        let field = value(&pairs, "field").unwrap_or_default();
+        access.chart(kind)?.get(tx, &id)?;
+        if value(&pairs, "answer") == Some("take") {
+            merge::accept(tx, &access, &id, field).map(drop)
+        } else {
+            merge::dismiss(tx, &access, &id, field)
+        }
+    })
+    .await?;
+    Ok(see_other(&back))
+}
+
+/// `POST /patients/{patient}/none-known/{kind}`: says, or takes back, that there are none.
+pub async fn none_known(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+    let kind = kind_of(&place.kind)?;
+    let patient = patient_of(&place.patient)?;
+    may_edit(&app, &signed, &patient, kind).await?;
+    let pairs = body::form(&request, payload).await?;
+    let back = format!("/patients/{patient}/{}", kind.name);
+    app.write(move |tx, app| {
+        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+        access.chart(kind)?;
+        if !kind.none_known {
+            return Err(Error::NotFound);
+        }
+        let none = value(&pairs, "none") == Some("true");
+        patients::set_none_known(tx, &access.actor, access.id(), kind.name, none, access.now)
+    })
+    .await?;
+    Ok(see_other(&back))
+}
+
+/// The code list behind a field of this kind, for the search page.
+pub fn list_of(kind: &Kind, field: &str) -> Option<List> {
+    kind.field(field).and_then(|(_, spec)| spec.offers)
+}

@@ -1,0 +1,670 @@
+//! A record as pages show it: plain words and links, made from the field table. Templates know no kinds.
+
+use std::collections::HashMap;
+
+use super::{
+    AnyRecord, Kind,
+    chart::{LinkedRecord, Loaded},
+    field::{Details, Errors, FieldError, FieldSpec, Input, Place, Unit},
+    query::ListQuery,
+    stored::{Head, unit_of},
+};
+use crate::{
+    access::{Level, PatientAccess},
+    db::{Conn, types::RecordId},
+    directory,
+    error::Result,
+    measured::Measured,
+    page::Ui,
+    tags::Tag,
+    units,
+};
+
+/// A value ready to be shown.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    pub text: String,
+    pub href: Option<String>,
+    /// The value as it was recorded, where it is shown converted.
+    pub recorded: Option<String>,
+    /// Right-aligned with tabular figures.
+    pub number: bool,
+    /// Named texts of a details column.
+    pub pairs: Vec<(String, String)>,
+}
+
+/// Names behind ids, loaded once a page.
+#[derive(Default)]
+pub struct Names {
+    practitioners: Vec<(String, String)>,
+    pharmacies: Vec<(String, String)>,
+    practices: Vec<(String, String)>,
+    records: HashMap<RecordId, Head>,
+}
+
+impl Names {
+    /// The names these records need: a statement for each sort that occurs.
+    pub fn load<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind, rows: &[Loaded]) -> Result<Self> {
+        let mut names = Self::default();
+        if rows.iter().any(|row| row.head.practitioner_id.is_some()) {
+            names.practitioners = practitioners(conn, access)?;
+        }
+        let told = |input: fn(&Input) -> bool| {
+            kind.fields.iter().enumerate().any(|(i, f)| input(&f.input) && rows.iter().any(|row| row.entry.get(i).is_some()))
+        };
+        if told(|input| matches!(input, Input::Pharmacy)) {
+            names.pharmacies = pharmacies(conn, access)?;
+        }
+        let linked: Vec<RecordId> = rows.iter().flat_map(|row| row.entry.head().links.values().cloned()).collect();
+        names.records = super::chart::headings(conn, access, &linked)?;
+        Ok(names)
+    }
+
+    /// Everything a form of this kind offers to choose from.
+    pub fn for_form<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind) -> Result<Self> {
+        let mut names = Self { practitioners: practitioners(conn, access)?, ..Self::default() };
+        if kind.fields.iter().any(|f| matches!(f.input, Input::Pharmacy)) {
+            names.pharmacies = pharmacies(conn, access)?;
+        }
+        let wanted: Vec<String> = kind.fields.iter().filter_map(|f| if let Input::Record(kind) = f.input { Some(kind.to_owned()) } else { None }).collect();
+        names.records = super::overview::choices(conn, access, &wanted)?.into_iter().map(|head| (head.id.clone(), head)).collect();
+        Ok(names)
+    }
+
+    pub fn of_practitioners(list: Vec<(crate::db::types::PractitionerId, String)>) -> Self {
+        Self { practitioners: list.into_iter().map(|(id, name)| (id.to_string(), name)).collect(), ..Self::default() }
+    }
+    pub fn of_practices(practices: Vec<(String, String)>) -> Self {
+        Self { practices, ..Self::default() }
+    }
+
+    fn find(list: &[(String, String)], id: &str) -> Option<String> {
+        list.iter().find(|(i, _)| i == id).map(|(_, name)| name.clone())
+    }
+}
+
+fn practitioners<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<(String, String)>> {
+    let all = directory::practitioner_names(conn, access.household())?;
+    Ok(all.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
+}
+
+fn pharmacies<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<(String, String)>> {
+    let all = directory::pharmacy_names(conn, access.household())?;
+    Ok(all.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
+}
+
+/// One field's value, as words.
+pub fn show(ui: &Ui, patient: &str, spec: &FieldSpec, text: &str, unit: Option<&str>, names: &Names) -> Shown {
+    let plain = |text: String| Shown { text, ..Shown::default() };
+    match spec.input {
+        Input::Date => Shown { text: ui.date(text), number: true, ..Shown::default() },
+        Input::Choice { set, .. } => plain(ui.choice(set, text)),
+        Input::Flag => plain(ui.t(if text == "true" { "word.yes" } else { "word.no" })),
+        Input::Sensitivity => plain(ui.choice("Sensitivity", text)),
+        Input::Integer { .. } => Shown { text: text.to_owned(), number: true, ..Shown::default() },
+        Input::Measured(measure) => measured(ui, text, unit, matches!(measure.unit, Unit::Column(_))),
+        Input::Practitioner => Shown {
+            text: Names::find(&names.practitioners, text).unwrap_or_default(),
+            href: Some(format!("/directory/practitioners/{text}")),
+            ..Shown::default()
+        },
+        Input::Practice => plain(Names::find(&names.practices, text).unwrap_or_default()),
+        Input::Pharmacy => Shown {
+            text: Names::find(&names.pharmacies, text).unwrap_or_default(),
+            href: Some(format!("/directory/pharmacies/{text}")),
+            ..Shown::default()
+        },
+        Input::Record(kind) => {
+            let title = RecordId::parse(text).and_then(|id| names.records.get(&id).map(|head| head.title.clone()));
+            match title {
+                Some(text_) => Shown { text: text_, href: Some(format!("/patients/{patient}/{kind}/{text}")), ..Shown::default() },
+                None => plain(ui.t("record.hidden")),
+            }
+        }
+        Input::Details(order) => {
+            let entries = Details::entries(text);
+            let pairs = order.iter().filter_map(|name| entries.get(*name).map(|value| (ui.t(&format!("detail.{name}")), value.clone()))).collect();
+            Shown { pairs, ..Shown::default() }
+        }
+        _ => plain(text.to_owned()),
+    }
+}
+
+/// The value in the unit the person reads; what was recorded stays beside it. A laboratory's own unit is never converted: the same
+/// words mean other amounts for another substance.
+fn measured(ui: &Ui, text: &str, unit: Option<&str>, convertible: bool) -> Shown {
+    let unit = unit.unwrap_or_default();
+    let wanted = ui.me.as_ref().filter(|_| convertible).and_then(|me| crate::records::input::preferred_unit(me.units(), unit));
+    let convert = || {
+        let value = Measured::parse_strict(text).ok()?;
+        let (from, to) = (units::Unit::find(unit)?, units::Unit::find(wanted?)?);
+        units::convert(&value, from, to)
+    };
+    let with_unit = |value: &str, unit: &str| format!("{value} {}", ui.unit(unit)).trim_end().to_owned();
+    match (convert(), wanted) {
+        (Some(value), Some(wanted)) if wanted != unit => {
+            Shown { text: with_unit(&value, wanted), recorded: Some(with_unit(text, unit)), number: true, ..Shown::default() }
+        }
+        _ => Shown { text: with_unit(text, unit), number: true, ..Shown::default() },
+    }
+}
+
+/// A label and its value, on the detail page and in differences.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub label: String,
+    pub shown: Shown,
+}
+
+/// A part of the detail page.
+#[derive(Clone, Debug)]
+pub struct Section {
+    pub heading: String,
+    pub lines: Vec<Line>,
+}
+
+/// The detail page's lines: what is told, in the order of the form. Title, status, notes and a unit beside its value are shown elsewhere.
+pub fn sections(ui: &Ui, patient: &str, kind: &Kind, entry: &dyn AnyRecord, names: &Names) -> Vec<Section> {
+    let mut all: Vec<Section> = Vec::new();
+    let mut heading_of = String::new();
+    for (index, spec) in kind.fields.iter().enumerate() {
+        let Some(text) = entry.get(index) else { continue };
+        let plain = matches!(spec.input, Input::Sensitivity) && text == "normal";
+        if plain || spec.name == "notes" || is_unit(kind, spec.name) {
+            continue;
+        }
+        let unit = unit_of(spec, &kind.fields, |i| entry.get(i));
+        let shown = show(ui, patient, spec, &text, unit.as_deref(), names);
+        if shown.text.is_empty() && shown.pairs.is_empty() {
+            continue;
+        }
+        if all.is_empty() || heading_of != spec.section {
+            spec.section.clone_into(&mut heading_of);
+            let heading = if spec.section == "main" { String::new() } else { ui.t(&format!("section.{}", spec.section)) };
+            all.push(Section { heading, lines: Vec::new() });
+        }
+        if let Some(section) = all.last_mut() {
+            section.lines.push(Line { label: ui.label(kind.word(), spec.name), shown });
+        }
+    }
+    all
+}
+
+fn is_unit(kind: &Kind, name: &str) -> bool {
+    kind.fields.iter().any(|f| matches!(f.unit(), Some(Unit::Column(column) | Unit::Free(column)) if column == name))
+}
+
+/// A table of children on the detail page.
+#[derive(Clone, Debug, Default)]
+pub struct ChildTable {
+    pub heading: String,
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<ChildCell>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ChildCell {
+    pub label: String,
+    pub text: String,
+    pub number: bool,
+    /// `low`, `high`, `critical`: shown with a word and an arrow, then a colour.
+    pub flag: String,
+}
+
+/// Children as a table of the columns that are told at all.
+pub fn children(ui: &Ui, patient: &str, kind: &Kind, entry: &dyn AnyRecord) -> Option<ChildTable> {
+    let spec = kind.children.as_ref()?;
+    if entry.child_count() == 0 {
+        return None;
+    }
+    let names = Names::default();
+    let rows = 0..entry.child_count();
+    let merged = |name: &str| matches!(name, "unit" | "ref_range_min" | "ref_range_max" | "ref_range_text") || name == "result_type";
+    let told: Vec<(usize, &FieldSpec)> = spec
+        .fields
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(i, f)| !merged(f.name) && rows.clone().any(|row| entry.child(row, *i).is_some()))
+        .collect();
+    let word = spec.table;
+    let mut columns: Vec<String> = told.iter().map(|(_, f)| ui.label(word, f.name)).collect();
+    let ranges = rows.clone().map(|row| range(spec, entry, row)).collect::<Vec<_>>();
+    let has_ranges = ranges.iter().any(|r| !r.is_empty());
+    if has_ranges {
+        columns.push(ui.t("field.ref_range"));
+    }
+    let rows = rows
+        .map(|row| {
+            let mut cells: Vec<ChildCell> = told
+                .iter()
+                .map(|(i, f)| {
+                    let unit = unit_of(f, &spec.fields, |i| entry.child(row, i));
+                    let text = entry.child(row, *i).unwrap_or_default();
+                    let shown = if text.is_empty() { Shown::default() } else { show(ui, patient, f, &text, unit.as_deref(), &names) };
+                    let flag = if f.name == "status" { text } else { String::new() };
+                    ChildCell { label: ui.label(word, f.name), text: shown.text, number: shown.number && f.name != "notes", flag }
+                })
+                .collect();
+            if has_ranges {
+                let text = ranges.get(row).cloned().unwrap_or_default();
+                cells.push(ChildCell { label: ui.t("field.ref_range"), text, number: true, flag: String::new() });
+            }
+            cells
+        })
+        .collect();
+    Some(ChildTable { heading: ui.t(&format!("children.{}", spec.name)), columns, rows })
+}
+
+/// `3.5–5.1`, `≤ 5`, or the text the laboratory printed.
+fn range(spec: &super::Children, entry: &dyn AnyRecord, row: usize) -> String {
+    let value = |name: &str| spec.fields.iter().position(|f| f.name == name).and_then(|i| entry.child(row, i));
+    if let Some(text) = value("ref_range_text") {
+        return text;
+    }
+    match (value("ref_range_min"), value("ref_range_max")) {
+        (Some(low), Some(high)) => format!("{low}–{high}"),
+        (Some(low), None) => format!("≥ {low}"),
+        (None, Some(high)) => format!("≤ {high}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// One choice of a select.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+    pub selected: bool,
+}
+
+/// One input of a form.
+#[derive(Clone, Debug)]
+pub struct FormField {
+    pub name: String,
+    pub id: String,
+    pub label: String,
+    pub hint: String,
+    pub value: String,
+    pub error: String,
+    pub required: bool,
+    /// `line`, `text`, `select`, `email`, `tel`, `number`.
+    pub input: &'static str,
+    pub choices: Vec<Choice>,
+    pub max: usize,
+    /// The code list behind it, by URL name.
+    pub offers: &'static str,
+    pub wide: bool,
+    /// Words offered while typing, any other allowed.
+    pub datalist: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct FormSection {
+    pub heading: String,
+    pub fields: Vec<FormField>,
+    /// Parts a person rarely needs open only when something in them is told or wrong.
+    pub folded: bool,
+    pub open: bool,
+}
+
+/// The values to show: what was typed before what is stored.
+pub type Typed = HashMap<String, String>;
+
+/// The form of a kind, filled with what was typed or stored.
+pub fn form(ui: &Ui, kind: &Kind, values: &Typed, errors: &Errors, names: &Names, own: Option<&RecordId>) -> Vec<FormSection> {
+    sectioned(ui, kind.word(), &kind.fields, values, errors, names, own)
+}
+
+/// The form of a patient or a directory entry.
+pub fn plain_form<'a>(
+    ui: &Ui, word: &str, fields: impl Iterator<Item = &'a FieldSpec>, values: &Typed, errors: &Errors, names: &Names,
+) -> Vec<FormSection> {
+    sectioned(ui, word, &fields.collect::<Vec<_>>(), values, errors, names, None)
+}
+
+fn sectioned(
+    ui: &Ui, word: &str, fields: &[&FieldSpec], values: &Typed, errors: &Errors, names: &Names, own: Option<&RecordId>,
+) -> Vec<FormSection> {
+    let mut order: Vec<&str> = Vec::new();
+    for spec in fields {
+        if !order.contains(&spec.section) {
+            order.push(spec.section);
+        }
+    }
+    order
+        .into_iter()
+        .map(|section| {
+            let fields: Vec<FormField> = fields
+                .iter()
+                .filter(|spec| spec.section == section)
+                .flat_map(|spec| form_fields(ui, word, spec, "", values, errors, names, own))
+                .collect();
+            let open = fields.iter().any(|f| !f.error.is_empty() || (!f.value.is_empty() && f.name != "sensitivity" && f.name != "status"));
+            FormSection { heading: ui.t(&format!("section.{section}")), fields, folded: section == "more", open }
+        })
+        .collect()
+}
+
+/// One field, or one for each named text of a details column.
+#[expect(clippy::too_many_arguments, reason = "everything a field's look depends on")]
+pub fn form_fields(
+    ui: &Ui, word: &str, spec: &FieldSpec, prefix: &str, values: &Typed, errors: &Errors, names: &Names, own: Option<&RecordId>,
+) -> Vec<FormField> {
+    let name = format!("{prefix}{}", spec.name);
+    let value = values.get(&name).cloned().unwrap_or_default();
+    let error = errors.iter().find(|(n, _)| *n == name).map(|(_, e)| ui.error(e)).unwrap_or_default();
+    if let Input::Details(parts) = spec.input {
+        return details(ui, &name, parts, &value, values, error);
+    }
+    let mut field = FormField {
+        id: format!("f-{}", name.replace('.', "-")),
+        label: ui.label(word, spec.name),
+        hint: ui.hint(word, spec.name).or_else(|| spec.is_date().then(|| ui.t("hint.date"))).unwrap_or_default(),
+        value,
+        error,
+        required: spec.required,
+        input: "line",
+        choices: Vec::new(),
+        max: spec.max,
+        offers: spec.offers.map_or("", crate::codes::List::name),
+        wide: false,
+        datalist: Vec::new(),
+        name,
+    };
+    shape(ui, &mut field, spec, names, own);
+    vec![field]
+}
+
+fn shape(ui: &Ui, field: &mut FormField, spec: &FieldSpec, names: &Names, own: Option<&RecordId>) {
+    let from = |pairs: &[(String, String)], chosen: &str| -> Vec<Choice> {
+        let blank = Choice { value: String::new(), label: "–".into(), selected: chosen.is_empty() };
+        let rest = pairs.iter().map(|(id, name)| Choice { value: id.clone(), label: name.clone(), selected: id == chosen });
+        std::iter::once(blank).chain(rest).collect()
+    };
+    let value = field.value.clone();
+    match spec.input {
+        Input::Text => {
+            field.input = "text";
+            field.wide = true;
+        }
+        Input::Email => field.input = "email",
+        Input::Phone => field.input = "tel",
+        Input::Choice { set, words } => {
+            field.input = "select";
+            let pairs: Vec<(String, String)> = words.iter().map(|word| ((*word).to_owned(), ui.choice(set, word))).collect();
+            field.choices = from(&pairs, &value);
+            // A word no choice knows (typed into the address, or sent by a script) comes back as it was, with its error.
+            if !value.is_empty() && !words.contains(&value.as_str()) {
+                field.choices.push(Choice { value: value.clone(), label: value, selected: true });
+            }
+        }
+        Input::Flag => {
+            field.input = "select";
+            field.choices = from(&[("true".into(), ui.t("word.yes")), ("false".into(), ui.t("word.no"))], &value);
+        }
+        Input::Sensitivity => {
+            field.datalist = SENSITIVITIES.iter().map(|word| (*word).to_owned()).collect();
+        }
+        Input::Practitioner => {
+            field.input = "select";
+            field.choices = from(&names.practitioners, &value);
+        }
+        Input::Pharmacy => {
+            field.input = "select";
+            field.choices = from(&names.pharmacies, &value);
+        }
+        Input::Practice => {
+            field.input = "select";
+            field.choices = from(&names.practices, &value);
+        }
+        Input::Record(kind) => {
+            field.input = "select";
+            let mut heads: Vec<&Head> = names.records.values().filter(|h| h.kind == kind && own != Some(&h.id)).collect();
+            heads.sort_by(|a, b| b.occurred_on.cmp(&a.occurred_on).then_with(|| a.title.cmp(&b.title)));
+            let label = |h: &Head| match &h.occurred_on {
+                Some(date) => format!("{}, {}", h.title, ui.day(date)),
+                None => h.title.clone(),
+            };
+            let pairs: Vec<(String, String)> = heads.iter().map(|h| (h.id.to_string(), label(h))).collect();
+            field.choices = from(&pairs, &value);
+        }
+        _ => {}
+    }
+}
+
+/// The words a share can leave out; any own word is allowed too.
+pub const SENSITIVITIES: &[&str] = &["normal", "mental_health", "sexual_health", "substance_use", "violence"];
+
+fn details(ui: &Ui, name: &str, parts: &[&str], stored: &str, values: &Typed, error: String) -> Vec<FormField> {
+    let entries = Details::entries(stored);
+    parts
+        .iter()
+        .enumerate()
+        .map(|(i, part)| {
+            let path = format!("{name}.{part}");
+            FormField {
+                id: format!("f-{}", path.replace('.', "-")),
+                label: ui.t(&format!("detail.{part}")),
+                hint: String::new(),
+                value: values.get(&path).or_else(|| entries.get(*part)).cloned().unwrap_or_default(),
+                error: if i == 0 { error.clone() } else { String::new() },
+                required: false,
+                input: "line",
+                choices: Vec::new(),
+                max: 300,
+                offers: "",
+                wide: false,
+                datalist: Vec::new(),
+                name: path,
+            }
+        })
+        .collect()
+}
+
+/// What a stored record puts into its form.
+pub fn stored_values(kind: &Kind, entry: &dyn AnyRecord) -> Typed {
+    let mut values: Typed = kind.fields.iter().enumerate().filter_map(|(i, f)| entry.get(i).map(|text| (f.name.to_owned(), text))).collect();
+    if let Some(children) = &kind.children {
+        for row in 0..entry.child_count() {
+            for (i, f) in children.fields.iter().enumerate() {
+                if let Some(text) = entry.child(row, i) {
+                    values.insert(format!("{}.{row}.{}", children.name, f.name), text);
+                }
+            }
+        }
+    }
+    values
+}
+
+/// One row of children in a form.
+#[derive(Clone, Debug)]
+pub struct FormRow {
+    pub number: usize,
+    pub main: Vec<FormField>,
+    pub more: Vec<FormField>,
+    pub open: bool,
+}
+
+pub fn form_rows(ui: &Ui, kind: &Kind, count: usize, values: &Typed, errors: &Errors) -> Vec<FormRow> {
+    let Some(children) = &kind.children else { return Vec::new() };
+    let names = Names::default();
+    (0..count)
+        .map(|row| {
+            let prefix = format!("{}.{row}.", children.name);
+            let make = |more: bool| -> Vec<FormField> {
+                let chosen = children.fields.iter().filter(|f| (f.section == "more") == more);
+                chosen.flat_map(|f| form_fields(ui, children.table, f, &prefix, values, errors, &names, None)).collect()
+            };
+            let (mut main, more) = (make(false), make(true));
+            for field in &mut main {
+                // A row is wanted only if something is written in it, so the browser must not insist.
+                field.required = false;
+            }
+            let open = more.iter().any(|f| !f.error.is_empty());
+            FormRow { number: row + 1, main, more, open }
+        })
+        .collect()
+}
+
+/// The heads of a list's columns.
+#[derive(Clone, Debug)]
+pub struct ColumnHead {
+    pub label: String,
+    pub href: String,
+    /// `ascending`, `descending` or empty, as `aria-sort` wants it.
+    pub sorted: &'static str,
+    pub number: bool,
+}
+
+/// One row of a list.
+#[derive(Clone, Debug)]
+pub struct ListRow {
+    pub id: String,
+    pub version: i32,
+    pub href: String,
+    pub cells: Vec<ListCell>,
+    pub tags: Vec<Tag>,
+    /// Word and label, for the quick change.
+    pub status: Option<(String, String)>,
+    pub severe: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ListCell {
+    pub label: String,
+    pub text: String,
+    pub number: bool,
+    pub is_title: bool,
+    pub is_status: bool,
+    pub recorded: String,
+}
+
+/// The columns of the kind's list, by index into its fields.
+pub fn list_columns(kind: &'static Kind) -> Vec<(usize, &'static FieldSpec)> {
+    kind.fields.iter().copied().enumerate().filter(|(_, f)| f.in_list).collect()
+}
+
+pub fn list_row(ui: &Ui, patient: &str, kind: &'static Kind, row: &Loaded, names: &Names) -> ListRow {
+    let href = format!("/patients/{patient}/{}/{}", kind.name, row.head.id);
+    let mut status = None;
+    let cells = list_columns(kind)
+        .into_iter()
+        .enumerate()
+        .map(|(place, (index, spec))| {
+            let text = row.entry.get(index).unwrap_or_default();
+            let unit = unit_of(spec, &kind.fields, |i| row.entry.get(i));
+            let mut shown = if text.is_empty() { Shown::default() } else { show(ui, patient, spec, &text, unit.as_deref(), names) };
+            if spec.is_date() && place > 0 {
+                shown.text = ui.day(&text);
+            }
+            let is_status = spec.name == "status" && spec.place == Place::Head;
+            if is_status {
+                status = Some((text, shown.text.clone()));
+            }
+            let is_title = place == 0;
+            if is_title && shown.text.is_empty() {
+                shown.text = if row.head.title.is_empty() { ui.t("record.untitled") } else { row.head.title.clone() };
+            }
+            ListCell {
+                label: ui.label(kind.word(), spec.name),
+                text: shown.text,
+                number: shown.number,
+                is_title,
+                is_status,
+                recorded: shown.recorded.unwrap_or_default(),
+            }
+        })
+        .collect();
+    let severe = kind.field("severity").and_then(|(i, _)| row.entry.get(i)).is_some_and(|s| matches!(s.as_str(), "severe" | "life-threatening"));
+    ListRow { id: row.head.id.to_string(), version: row.head.version, href, cells, tags: row.tags.clone(), status, severe }
+}
+
+/// The select of one filter above a list.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    pub name: String,
+    pub label: String,
+    pub any: String,
+    pub choices: Vec<Choice>,
+}
+
+/// Filters for every choice and flag of the kind, and the tags of the household.
+pub fn filters(ui: &Ui, kind: &Kind, query: &ListQuery, tags: &[Tag]) -> Vec<Filter> {
+    let mut all: Vec<Filter> = kind
+        .fields
+        .iter()
+        .filter(|f| !is_unit(kind, f.name))
+        .filter_map(|f| {
+            let pairs: Vec<(String, String)> = match f.input {
+                Input::Choice { set, words } => words.iter().map(|w| ((*w).to_owned(), ui.choice(set, w))).collect(),
+                Input::Flag => vec![("true".into(), ui.t("word.yes")), ("false".into(), ui.t("word.no"))],
+                _ => return None,
+            };
+            Some(filter(ui, f.name, &ui.label(kind.word(), f.name), pairs, query.filter(f.name).unwrap_or_default()))
+        })
+        .collect();
+    if !tags.is_empty() {
+        let pairs = tags.iter().map(|tag| (crate::text::fold(&tag.name), tag.name.clone())).collect();
+        all.push(filter(ui, "tag", &ui.t("field.tag"), pairs, query.tags.first().map_or("", String::as_str)));
+    }
+    all
+}
+
+fn filter(ui: &Ui, name: &str, label: &str, pairs: Vec<(String, String)>, chosen: &str) -> Filter {
+    let choices = pairs.into_iter().map(|(value, label)| Choice { selected: value == chosen, value, label }).collect();
+    Filter { name: name.to_owned(), label: label.to_owned(), any: ui.t1("list.any", "what", &label.to_lowercase()), choices }
+}
+
+/// A link as the detail page lists it.
+#[derive(Clone, Debug)]
+pub struct LinkLine {
+    pub relation: String,
+    pub title: String,
+    pub href: String,
+    pub kind: String,
+    pub date: String,
+    pub note: String,
+    /// Set when it can be taken away from here.
+    pub remove: Option<(String, String)>,
+}
+
+pub fn link_lines(ui: &Ui, patient: &str, links: &[LinkedRecord]) -> Vec<LinkLine> {
+    links
+        .iter()
+        .map(|link| {
+            let key = if link.incoming { format!("relation.{}.in", link.relation) } else { format!("relation.{}", link.relation) };
+            LinkLine {
+                relation: ui.t(&key),
+                title: link.title.clone(),
+                href: format!("/patients/{patient}/{}/{}", link.kind, link.id),
+                kind: super::kind(&link.kind).map(|k| ui.kind_one(k)).unwrap_or_default(),
+                date: link.occurred_on.as_deref().map(|d| ui.day(d)).unwrap_or_default(),
+                note: link.note.clone().unwrap_or_default(),
+                remove: (!link.incoming).then(|| (link.relation.clone(), link.id.to_string())),
+            }
+        })
+        .collect()
+}
+
+/// The summary above a failed form: each line leads to its field.
+pub fn summary(ui: &Ui, kind: &Kind, errors: &Errors) -> Vec<(String, String)> {
+    errors
+        .iter()
+        .map(|(name, error)| {
+            let last = name.rsplit('.').next().unwrap_or(name);
+            let word = kind.children.as_ref().filter(|c| name.starts_with(c.name)).map_or(kind.word(), |c| c.table);
+            (format!("f-{}", name.replace('.', "-")), format!("{}: {}", ui.label(word, last), ui.error(error)))
+        })
+        .collect()
+}
+
+/// The same for a patient or a directory entry.
+pub fn plain_summary(ui: &Ui, word: &str, errors: &Errors) -> Vec<(String, String)> {
+    errors.iter().map(|(name, error)| (format!("f-{name}"), format!("{}: {}", ui.label(word, name), ui.error(error)))).collect()
+}
+
+/// Does anything ask for a confirmation, and nothing else is wrong?
+pub fn asks_only(errors: &Errors) -> bool {
+    !errors.is_empty() && errors.iter().all(|(_, e)| matches!(e, FieldError::Implausible { .. }))
+}

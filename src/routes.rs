@@ -1,0 +1,75 @@
+//! The whole URL map, on one screen.
+
+use actix_web::{HttpRequest, web::{self, ServiceConfig, get, post}};
+
+use crate::{
+    assets,
+    directory::pages as directory,
+    interchange::pages as import,
+    lookup,
+    patients::{home, pages as patients},
+    records::pages as records,
+    search,
+    tags::pages as tags,
+    timeline,
+};
+
+pub fn map(config: &mut ServiceConfig) {
+    config
+        .route("/static/{tag}/{name}", get().to(assets::serve))
+        .route("/", get().to(home::start))
+        .route("/search", get().to(search::show))
+        .route("/codes/{list}", get().to(lookup::show))
+        .route("/tags", get().to(tags::list))
+        .route("/tags", post().to(tags::create))
+        .route("/tags/{tag}", post().to(tags::change))
+        .route("/import", get().to(import::upload))
+        .route("/import", post().to(import::receive_file))
+        .route("/import/{import}", get().to(import::show))
+        .route("/import/{import}", post().to(import::apply))
+        // Practitioners, practices, pharmacies.
+        .route("/directory/{list}", get().to(directory::list))
+        .route("/directory/{list}", post().to(directory::create))
+        .route("/directory/{list}/new", get().to(directory::new))
+        .route("/directory/{list}/{entry}", get().to(directory::show))
+        .route("/directory/{list}/{entry}", post().to(directory::change))
+        .route("/directory/{list}/{entry}/delete", post().to(directory::delete))
+        // People.
+        .route("/patients", get().to(home::everyone))
+        .route("/patients", post().to(patients::create))
+        .route("/patients/new", get().to(patients::new))
+        .route("/patients/trash", get().to(patients::people_trash))
+        .route("/patients/trash/{patient}/restore", post().to(patients::restore))
+        .route("/patients/{patient}", get().to(home::home))
+        .route("/patients/{patient}/edit", get().to(patients::edit))
+        .route("/patients/{patient}/edit", post().to(patients::change))
+        .route("/patients/{patient}/delete", post().to(patients::delete))
+        .route("/patients/{patient}/timeline", get().to(timeline::show))
+        .route("/patients/{patient}/trash", get().to(patients::trash))
+        // Records of every kind.
+        .route("/patients/{patient}/none-known/{kind}", post().to(records::none_known))
+        .route("/patients/{patient}/{kind}", get().to(records::list))
+        .route("/patients/{patient}/{kind}", post().to(records::create))
+        .route("/patients/{patient}/{kind}/new", get().to(records::new))
+        .route("/patients/{patient}/{kind}/{record}", get().to(records::show))
+        .route("/patients/{patient}/{kind}/{record}/edit", get().to(records::edit))
+        .route("/patients/{patient}/{kind}/{record}/edit", post().to(records::change))
+        .route("/patients/{patient}/{kind}/{record}/delete", post().to(records::delete))
+        .route("/patients/{patient}/{kind}/{record}/restore", post().to(records::restore))
+        .route("/patients/{patient}/{kind}/{record}/status", post().to(records::status))
+        .route("/patients/{patient}/{kind}/{record}/links", get().to(records::link_form))
+        .route("/patients/{patient}/{kind}/{record}/links", post().to(records::links))
+        .route("/patients/{patient}/{kind}/{record}/offers", post().to(records::offer))
+        .route("/patients/{patient}/{kind}/{record}/history", get().to(records::history))
+        .route("/patients/{patient}/{kind}/{record}/history/{version}", post().to(records::revert))
+        .default_service(web::to(nothing));
+}
+
+async fn nothing() -> crate::error::Result<&'static str> {
+    Err(crate::error::Error::NotFound)
+}
+
+/// The pattern a request matched, for the log: ids stand in paths, patterns tell nothing.
+pub fn shape(request: &HttpRequest) -> String {
+    request.match_pattern().unwrap_or_else(|| "no route".to_owned())
+}

@@ -1,0 +1,246 @@
+//! What every answer passes: headers, the cross-site check, the client's address, failures made into pages or problem documents.
+
+use std::net::IpAddr;
+
+use actix_session::SessionExt;
+use actix_web::{
+    Error as WebError, HttpMessage, HttpRequest, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+use askama::Template;
+use futures_util::StreamExt;
+
+use crate::{
+    app::App,
+    auth::session,
+    error::Error,
+    page::Ui,
+};
+
+/// No inline script or style anywhere, nothing from elsewhere, never in a frame.
+const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+     form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'";
+
+const HEADERS: &[(&str, &str)] = &[
+    ("content-security-policy", CSP),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+];
+
+/// Adds the headers every answer carries; pages and API answers are never cached.
+pub async fn headers(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
+    let https = request.app_data::<web::Data<App>>().is_some_and(|app| app.config.public_url.is_https());
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}
+
+/// Refuses a change that another site caused. Browsers tell by `Sec-Fetch-Site`; older ones by `Origin`, which must name this host (compared
+/// with the Host header, so that it also works at a LAN address). A request with neither is no browser's: it carries no stolen cookie.
+pub async fn same_site(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !safe && is_cross_site(request.request()) {
+        return Ok(ServiceResponse::new(request.into_parts().0, HttpResponse::from_error(Error::CrossSite)));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+fn is_cross_site(request: &HttpRequest) -> bool {
+    let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
+    if let Some(site) = header("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    match (header("origin"), header("host")) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, from)| from != host),
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+/// Whom the request came from: the socket's address, or what a trusted proxy says of it.
+pub fn client_address(request: &HttpRequest) -> Option<String> {
+    let peer: IpAddr = request.peer_addr()?.ip();
+    let app = request.app_data::<web::Data<App>>()?;
+    if !trusts(&app, peer) {
+        return Some(peer.to_string());
+    }
+    // The rightmost address that is not a trusted proxy's own: everything left of it a client could have written.
+    let chain: Vec<&str> = request.headers().get_all("x-forwarded-for").filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
+    let client = chain.iter().rev().filter_map(|text| text.trim().parse::<IpAddr>().ok()).find(|ip| !trusts(&app, *ip));
+    Some(client.unwrap_or(peer).to_string())
+}
+
+fn trusts(app: &App, address: IpAddr) -> bool {
+    app.config.trusted_proxies.iter().any(|network| network.contains(address))
+}
+
+/// The largest form that is kept over a sign-in.
+const MOST_KEPT: usize = 256 * 1024;
+
+/// A form sent after the session ran out is not lost: the person signs in, and it is sent again.
+pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
+    let path = request.path().to_owned();
+    let is_form = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("application/x-www-form-urlencoded"));
+    let public = matches!(path.as_str(), "/login" | "/setup" | "/logout") || path.starts_with("/api/");
+    let signed_in = public || session::me(&request.get_session()).is_some();
+    if request.method() != Method::POST || !is_form || signed_in {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    let mut payload = request.take_payload();
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk?;
+        if body.len() + chunk.len() > MOST_KEPT {
+            return Ok(ServiceResponse::new(request.into_parts().0, HttpResponse::from_error(Error::TooLarge)));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let page = crate::auth::accounts::LoginPage::resuming(&path, &String::from_utf8_lossy(&body));
+    let response = crate::page::render_with(StatusCode::UNAUTHORIZED, &page).unwrap_or_else(HttpResponse::from_error);
+    Ok(ServiceResponse::new(request.into_parts().0, response))
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    ui: Ui,
+    status: u16,
+    key: &'static str,
+    wait: Option<String>,
+}
+
+/// Turns a failure into what the path's readers understand: a page, a problem document, a way to the sign-in page.
+pub async fn present(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
+    let response = match next.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => return Err(error),
+    };
+    let status = response.status();
+    let failure = response.response().error().map(|error| error.as_error::<Error>().map_or_else(|| Failure::of_status(status), Failure::of));
+    let Some(failure) = failure.or_else(|| (status == StatusCode::NOT_FOUND && !has_body(&response)).then(|| Failure::of_status(status))) else {
+        return Ok(response);
+    };
+    if failure.status.is_server_error()
+        && let Some(error) = response.response().error()
+    {
+        log::error!("{} {}: {error}", response.request().method(), crate::routes::shape(response.request()));
+    }
+    let answer = if response.request().path().starts_with("/api/") { failure.problem() } else { failure.page(response.request()) };
+    let (request, _) = response.into_parts();
+    Ok(ServiceResponse::new(request, answer))
+}
+
+fn has_body(response: &ServiceResponse<BoxBody>) -> bool {
+    use actix_web::body::BodySize;
+    !matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0))
+}
+
+struct Failure {
+    status: StatusCode,
+    key: &'static str,
+    wait: Option<i64>,
+    fields: Vec<(String, String)>,
+    current: Option<i32>,
+}
+
+impl Failure {
+    fn of(error: &Error) -> Self {
+        let ui = Ui::new(None, "");
+        let fields = match error {
+            Error::Invalid(errors) => errors.iter().map(|(name, e)| (name.clone(), ui.error(e))).collect(),
+            _ => Vec::new(),
+        };
+        let wait = match error {
+            Error::Throttled(seconds) => Some(*seconds),
+            _ => None,
+        };
+        let current = match error {
+            Error::Stale { current } => Some(*current),
+            _ => None,
+        };
+        Self { status: error.status(), key: error.key(), wait, fields, current }
+    }
+
+    fn of_status(status: StatusCode) -> Self {
+        let key = match status {
+            StatusCode::NOT_FOUND => "not_found",
+            StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+            StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+            s if s.is_server_error() => "internal",
+            _ => "bad_request",
+        };
+        Self { status, key, wait: None, fields: Vec::new(), current: None }
+    }
+
+    /// RFC 9457.
+    fn problem(&self) -> HttpResponse {
+        let words = crate::i18n::Locale::default();
+        let mut body = serde_json::json!({
+            "type": format!("about:blank#{}", self.key),
+            "title": words.t(&format!("problem.{}", self.key)),
+            "status": self.status.as_u16(),
+        });
+        if !self.fields.is_empty() {
+            body["errors"] = self.fields.iter().map(|(name, message)| serde_json::json!({"field": name, "message": message})).collect();
+        }
+        if let Some(current) = self.current {
+            body["current_version"] = current.into();
+        }
+        let mut response = HttpResponse::build(self.status);
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if let Some(wait) = self.wait {
+            response.insert_header((header::RETRY_AFTER, wait.to_string()));
+        }
+        response.content_type("application/problem+json").body(body.to_string())
+    }
+
+    fn page(&self, request: &HttpRequest) -> HttpResponse {
+        if self.status == StatusCode::SEE_OTHER {
+            return crate::page::see_other(&sign_in_path(request));
+        }
+        let me = session::me(&request.get_session());
+        let page = ProblemPage {
+            ui: Ui::new(me, request.path()),
+            status: self.status.as_u16(),
+            key: self.key,
+            wait: self.wait.map(|seconds| seconds.to_string()),
+        };
+        let mut response = crate::page::render_with(self.status, &page).unwrap_or_else(|_| HttpResponse::build(self.status).finish());
+        if let Some(wait) = self.wait.and_then(|s| HeaderValue::from_str(&s.to_string()).ok()) {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
+        response
+    }
+}
+
+/// Where to sign in, and where to go on afterwards.
+fn sign_in_path(request: &HttpRequest) -> String {
+    let wanted = request.uri().path_and_query().map_or("/", |p| p.as_str());
+    if request.method() != Method::GET || wanted == "/" {
+        return "/login".to_owned();
+    }
+    let query = serde_urlencoded::to_string([("next", wanted)]).unwrap_or_default();
+    format!("/login?{query}")
+}

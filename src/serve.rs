@@ -1,0 +1,124 @@
+//! The server: opens what it needs, says so in the log, answers until it is told to stop.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_session::{SessionMiddleware, config::PersistentSession};
+use actix_web::{
+    App as WebApp, HttpServer,
+    body::MessageBody,
+    cookie::{Key, SameSite, time},
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::{Compress, from_fn},
+    web,
+};
+
+use crate::{
+    app::App,
+    auth::{
+        password::{COST, Passwords},
+        secret::{self, SecretKey},
+        session::{LONGEST_REMEMBERED, Store},
+        setup::Setup,
+    },
+    clock::Clock,
+    config::{Config, Database},
+    db::Db,
+    installation, jobs, routes, security,
+};
+
+/// Everything that can keep the program from starting, in a sentence for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the folder {0} cannot be made or written: {1}")]
+    Folder(String, std::io::Error),
+    #[error(transparent)]
+    Database(#[from] crate::db::MigrateError),
+    #[error(transparent)]
+    Secret(#[from] secret::SecretError),
+    #[error(transparent)]
+    Other(#[from] crate::error::Error),
+    #[error("the server cannot listen on {0}: {1}")]
+    Listen(std::net::SocketAddr, std::io::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Opens the folders, the database and the key; what `serve` and every other command stand on.
+pub fn open(config: Config) -> Result<App, StartError> {
+    for folder in [&config.data, &config.uploads] {
+        std::fs::create_dir_all(folder).map_err(|error| StartError::Folder(folder.display().to_string(), error))?;
+    }
+    let (url, create, size) = match &config.database {
+        Database::Sqlite { file, create } => (format!("sqlite:{}", file.display()), *create, 8),
+        Database::Postgres { url } => (url.clone(), false, 10),
+    };
+    let db = Db::open(&url, create, size)?;
+    let stored = installation::get(&db, installation::KEY_CHECK)?;
+    let key = secret::load(&config.data, config.secret_key.clone(), stored.as_deref())?;
+    if stored.is_none() {
+        installation::set(&db, installation::KEY_CHECK, &key.check_value())?;
+    }
+    Ok(App {
+        config: Arc::new(config),
+        db,
+        clock: Clock::default(),
+        key: Arc::new(key),
+        passwords: Arc::new(Passwords::new(COST)),
+        reads: crate::audit::ReadLog::default(),
+        setup: Setup::default(),
+        imports: crate::interchange::pages::Progress::default(),
+    })
+}
+
+/// The cookie's own key, so that a made-up cookie never reaches the database.
+fn cookie_key(key: &SecretKey) -> Key {
+    Key::from(&key.derive("session-cookie"))
+}
+
+/// The web application: every layer a request passes, outermost last.
+pub fn web_app(
+    app: App,
+) -> WebApp<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error, InitError = ()>> {
+    let https = app.config.public_url.is_https();
+    // The row in the table decides when a session ends; the cookie only has to live as long as the longest.
+    let lifetime = PersistentSession::default().session_ttl(time::Duration::days(LONGEST_REMEMBERED.num_days()));
+    let sessions = SessionMiddleware::builder(Store::new(app.clone()), cookie_key(&app.key))
+        .cookie_name(if https { "__Host-kinchart".to_owned() } else { "kinchart".to_owned() })
+        .cookie_secure(https)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_path("/".to_owned())
+        .session_lifecycle(lifetime)
+        .build();
+    WebApp::new()
+        .app_data(web::Data::new(app))
+        .configure(routes::map)
+        .wrap(from_fn(security::keep_form))
+        .wrap(from_fn(security::present))
+        .wrap(from_fn(security::same_site))
+        .wrap(sessions)
+        .wrap(from_fn(security::headers))
+        .wrap(Compress::default())
+}
+
+/// Listens and answers until a signal ends it; what waits to be written is written.
+pub async fn run(app: App) -> Result<(), StartError> {
+    let listen = app.config.listen;
+    let workers = app.config.workers.get();
+    let background = jobs::start(app.clone());
+    let server = {
+        let app = app.clone();
+        HttpServer::new(move || web_app(app.clone()))
+            .workers(workers)
+            .tcp_nodelay(true)
+            .client_request_timeout(Duration::from_secs(10))
+            .shutdown_timeout(10)
+            .bind(listen)
+            .map_err(|error| StartError::Listen(listen, error))?
+    };
+    log::info!("Kinchart listens on http://{listen}");
+    server.run().await?;
+    background.stop();
+    app.reads.flush(&app.db)?;
+    Ok(())
+}
