@@ -284,6 +284,50 @@ fn a_record_that_the_source_takes_back_stays_and_is_told() {
 }
 
 #[test]
+fn ties_lead_to_the_records_of_the_file_and_stand_in_the_first_version() {
+    for world in worlds() {
+        let visit = json!({"resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "AMB"}, "subject": {"reference": "Patient/ana"},
+            "type": [{"text": "Check-up"}], "period": {"start": "2020-05-06T09:00:00Z"}});
+        // The visit stands behind the medication that names it.
+        let file = |dose: &str| {
+            let mut medication = medication(dose, "active");
+            medication["encounter"] = json!({"reference": "Encounter/e1"});
+            told(&[ana(), doctor(), medication, visit.clone()])
+        };
+        let id = world.import(&file("1")).patients[0].patient.clone().unwrap();
+        let (record, values) = world.only(&id, "medications");
+        let (stay, _) = world.only(&id, "encounters");
+        assert_eq!(values["visit_id"], stay.head.id.to_string());
+        let versions = world.with(&id, |tx, access| access.chart(records::kind("medications").unwrap())?.versions(tx, &record.head.id));
+        assert_eq!(versions.len(), 1);
+        assert!(versions[0].snapshot.contains(stay.head.id.as_str()));
+
+        // A person cuts the tie; a newer file about something else leaves it cut.
+        world.edit(&id, "medications", "visit_id", "");
+        world.import(&file("2"));
+        let (_, values) = world.only(&id, "medications");
+        assert_eq!((values["dosage"].as_str(), values.get("visit_id")), ("2", None));
+    }
+}
+
+#[test]
+fn a_file_never_takes_the_primary_flag_from_another_policy() {
+    for world in worlds() {
+        let coverage = |id: &str, payor: &str| {
+            json!({"resourceType": "Coverage", "id": id, "status": "active", "order": 1, "beneficiary": {"reference": "Patient/ana"},
+                "payor": [{"display": payor}]})
+        };
+        let id = world.import(&told(&[ana(), coverage("1", "First Mutual")])).patients[0].patient.clone().unwrap();
+        let report = world.import(&told(&[ana(), coverage("1", "First Mutual"), coverage("2", "Second Mutual")]));
+        assert!(report.problems.iter().any(|problem| problem.key == "import.problem.another_is_primary"));
+        let flag = records::kind("insurance").unwrap().field("is_primary").unwrap().0;
+        let primary: Vec<String> = world.all(&id, "insurance").iter().filter(|r| r.entry.get(flag).as_deref() == Some("true")).map(|r| r.head.title.clone()).collect();
+        assert_eq!(primary, ["First Mutual"]);
+        assert!(world.all(&id, "insurance").iter().all(|record| record.head.version == 1));
+    }
+}
+
+#[test]
 fn a_failure_in_the_middle_leaves_the_database_as_it_was() {
     for world in worlds() {
         let file = told(&[vec![ana(), doctor(), medication("1", "active")], panel("5")].concat());
