@@ -1,10 +1,12 @@
 //! Who somebody is: passwords, sessions, tokens, the first account.
 
 pub mod accounts;
+pub mod form;
 pub mod password;
 pub mod secret;
 pub mod session;
 pub mod setup;
+pub mod sign_in;
 pub mod throttle;
 pub mod token;
 pub mod token_text;

@@ -72,6 +72,15 @@ impl Db {
         self.statements.load(Ordering::Relaxed)
     }
 
+    /// How many rows point at something that is not there; PostgreSQL does not let that happen.
+    pub fn dangling(&self) -> Result<usize> {
+        let mut conn = self.pool.get()?;
+        match &mut *conn {
+            Conn::Sqlite(c) => Ok(migrate::dangling(c)?),
+            Conn::Pg(_) => Ok(0),
+        }
+    }
+
     /// Runs `work` on one snapshot. It gets a plain connection: everything that changes records wants a [`Tx`].
     pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         let mut conn = self.pool.get()?;

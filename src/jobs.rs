@@ -11,7 +11,7 @@ use diesel::prelude::*;
 
 use crate::{
     app::App,
-    auth::session,
+    auth::{session, throttle},
     db::{
         MultiBackend, Tx,
         schema::jobs,
@@ -134,7 +134,7 @@ fn run(app: &App, job: &Job) -> Result<()> {
             while app.db.write(|tx| chart::purge(tx, now - TRASH, now))? > 0 {}
             Ok(())
         }
-        "purge_sessions" => app.db.write(|tx| session::purge(tx, now)).map(drop),
+        "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?))).map(drop),
         other => Err(Error::Internal(format!("no such task: {other}"))),
     }
 }

@@ -12,6 +12,8 @@ use crate::{
     search,
     tags::pages as tags,
     timeline,
+    auth::{setup, sign_in},
+    health,
 };
 
 pub fn map(config: &mut ServiceConfig) {
@@ -46,6 +48,13 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/delete", post().to(patients::delete))
         .route("/patients/{patient}/timeline", get().to(timeline::show))
         .route("/patients/{patient}/trash", get().to(patients::trash))
+        .route("/healthz", get().to(health::show))
+        // Accounts.
+        .route("/setup", get().to(setup::show))
+        .route("/setup", post().to(setup::submit))
+        .route("/login", get().to(sign_in::show))
+        .route("/login", post().to(sign_in::submit))
+        .route("/logout", post().to(sign_in::out))
         // Records of every kind.
         .route("/patients/{patient}/none-known/{kind}", post().to(records::none_known))
         .route("/patients/{patient}/{kind}", get().to(records::list))

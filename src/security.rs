@@ -101,7 +101,8 @@ const MOST_KEPT: usize = 256 * 1024;
 pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
     let path = request.path().to_owned();
     let is_form = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("application/x-www-form-urlencoded"));
-    let public = matches!(path.as_str(), "/login" | "/setup" | "/logout") || path.starts_with("/api/");
+    // A page that holds passwords is not kept: they would stand in the next one.
+    let public = matches!(path.as_str(), "/login" | "/setup" | "/signup" | "/logout" | "/settings/password") || path.starts_with("/api/");
     let signed_in = public || session::me(&request.get_session()).is_some();
     if request.method() != Method::POST || !is_form || signed_in {
         return Ok(next.call(request).await?.map_into_boxed_body());
@@ -115,7 +116,7 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
         }
         body.extend_from_slice(&chunk);
     }
-    let page = crate::auth::accounts::LoginPage::resuming(&path, &String::from_utf8_lossy(&body));
+    let page = crate::auth::sign_in::LoginPage::resuming(&path, &String::from_utf8_lossy(&body));
     let response = crate::page::render_with(StatusCode::UNAUTHORIZED, &page).unwrap_or_else(HttpResponse::from_error);
     Ok(ServiceResponse::new(request.into_parts().0, response))
 }

@@ -18,7 +18,8 @@ use crate::{
         password::{COST, Passwords},
         secret::{self, SecretKey},
         session::{LONGEST_REMEMBERED, Store},
-        setup::Setup,
+        setup::{self, Setup},
+        token,
     },
     clock::Clock,
     config::{Config, Database},
@@ -93,6 +94,8 @@ pub fn web_app(
     WebApp::new()
         .app_data(web::Data::new(app))
         .configure(routes::map)
+        .wrap(from_fn(token::first))
+        .wrap(from_fn(setup::first))
         .wrap(from_fn(security::keep_form))
         .wrap(from_fn(security::present))
         .wrap(from_fn(security::same_site))
@@ -117,6 +120,7 @@ pub async fn run(app: App) -> Result<(), StartError> {
             .map_err(|error| StartError::Listen(listen, error))?
     };
     log::info!("Kinchart listens on http://{listen}");
+    setup::announce(&app)?;
     server.run().await?;
     background.stop();
     app.reads.flush(&app.db)?;

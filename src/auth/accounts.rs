@@ -1,31 +1,285 @@
-//! Accounts: signing in and out, the first one, a changed password.
+//! Accounts: the rules for a new one, finding, making, disabling one, and setting its password.
 
-use askama::Template;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
 
-use crate::page::Ui;
+use super::{
+    password::{HashError, PasswordError, check_new},
+    session,
+};
+use crate::{
+    access::{Actor, Via},
+    app::App,
+    audit::{Action, Event},
+    db::{
+        Conn, MultiBackend, Tx,
+        schema::{household_members, households, user_preferences, users},
+        types::{HouseholdId, UserId},
+    },
+    error::{Error, Result},
+    i18n::Locale,
+    records::field::{Errors, FieldError, looks_like_email},
+    text::fold,
+};
 
-/// The sign-in page, alone or in the way of a form that must not be lost.
-#[derive(Template)]
-#[template(path = "auth/login.html")]
-pub struct LoginPage {
-    pub ui: Ui,
+const LONGEST_NAME: usize = 100;
+const LONGEST_USERNAME: usize = 50;
+const SHORTEST_USERNAME: usize = 2;
+const LONGEST_EMAIL: usize = 254;
+
+/// A row of `users`, as signing in and the command line need it.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(MultiBackend))]
+pub struct Account {
+    pub id: UserId,
     pub username: String,
-    pub next: String,
-    /// The form to send again after signing in: its path and its body.
-    pub resume: Option<(String, String)>,
-    pub problem: Option<String>,
-    pub sign_up: bool,
+    pub full_name: String,
+    pub email: Option<String>,
+    pub role: String,
+    pub password_hash: Option<String>,
+    pub disabled_at: Option<NaiveDateTime>,
+    pub last_seen_at: Option<NaiveDateTime>,
 }
 
-impl LoginPage {
-    pub fn resuming(path: &str, body: &str) -> Self {
-        Self {
-            ui: Ui::new(None, "/login"),
-            username: String::new(),
-            next: String::new(),
-            resume: Some((path.to_owned(), body.to_owned())),
-            problem: None,
-            sign_up: false,
+impl Account {
+    /// Who acts when a command is run in this account's name.
+    pub fn at_the_command_line(&self) -> Actor {
+        Actor { user: self.id.clone(), name: self.full_name.clone(), via: Via::Cli, address: None }
+    }
+}
+
+/// Is there any account yet?
+pub fn any(conn: &mut Conn) -> Result<bool> {
+    Ok(users::table.select(users::id).first::<UserId>(conn).optional()?.is_some())
+}
+
+/// The account of that user name or e-mail address; a user name has no `@`, so nobody can take another's address as a name.
+pub fn find(conn: &mut Conn, typed: &str) -> Result<Option<Account>> {
+    let typed = typed.trim();
+    if typed.len() > LONGEST_EMAIL {
+        return Ok(None);
+    }
+    let by_email = typed.contains('@');
+    let mut query = users::table.select(Account::as_select()).into_boxed();
+    query = if by_email { query.filter(users::email.eq(typed.to_lowercase())) } else { query.filter(users::username_folded.eq(fold(typed))) };
+    Ok(query.first(conn).optional()?)
+}
+
+pub fn all(conn: &mut Conn) -> Result<Vec<Account>> {
+    Ok(users::table.order(users::username_folded).select(Account::as_select()).load(conn)?)
+}
+
+/// What is said of an account besides its password.
+#[derive(Clone, Debug, Default)]
+pub struct Details {
+    pub full_name: String,
+    pub username: String,
+    /// Empty for none.
+    pub email: String,
+}
+
+impl Details {
+    /// The rules that need no database.
+    pub fn check(&self) -> Errors {
+        let mut errors = check_name(&self.full_name);
+        errors.extend(check_username(&self.username));
+        errors.extend(check_email(&self.email));
+        errors
+    }
+    /// What a password must not be made of.
+    fn personal(&self) -> [&str; 3] {
+        [&self.full_name, &self.username, &self.email]
+    }
+    fn email(&self) -> Option<String> {
+        (!self.email.is_empty()).then(|| self.email.to_lowercase())
+    }
+}
+
+fn wrong(name: &str, error: FieldError) -> Errors {
+    vec![(name.to_owned(), error)]
+}
+
+pub fn check_name(name: &str) -> Errors {
+    let length = name.chars().count();
+    if name.is_empty() {
+        wrong("full_name", FieldError::Required)
+    } else if length > LONGEST_NAME {
+        wrong("full_name", FieldError::TooLong { max: LONGEST_NAME, is: length })
+    } else if name.chars().any(char::is_control) {
+        wrong("full_name", FieldError::ControlCharacters)
+    } else {
+        Errors::new()
+    }
+}
+
+fn check_username(name: &str) -> Errors {
+    let length = name.chars().count();
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if name.is_empty() {
+        wrong("username", FieldError::Required)
+    } else if length > LONGEST_USERNAME {
+        wrong("username", FieldError::TooLong { max: LONGEST_USERNAME, is: length })
+    } else if length < SHORTEST_USERNAME || !name.chars().all(fits) || !fold(name).chars().any(char::is_alphanumeric) {
+        wrong("username", FieldError::Rule("error.username"))
+    } else {
+        Errors::new()
+    }
+}
+
+pub fn check_email(email: &str) -> Errors {
+    if email.is_empty() || (email.len() <= LONGEST_EMAIL && looks_like_email(email)) {
+        Errors::new()
+    } else {
+        wrong("email", FieldError::NotAnEmail)
+    }
+}
+
+/// The rules for a password that somebody chose: typed twice, not easy to guess.
+pub fn check_password(password: &str, again: Option<&str>, details: &Details) -> Errors {
+    let mut errors = Errors::new();
+    let mut refuse = |key| errors.push(("password".to_owned(), FieldError::Rule(key)));
+    if password.is_empty() {
+        return wrong("password", FieldError::Required);
+    }
+    if let Err(problem) = check_new(password, &details.personal()) {
+        refuse(problem.key());
+        if let PasswordError::TooWeak(advice) = problem {
+            refuse(advice.key());
         }
     }
+    if again.is_some_and(|again| again != password) {
+        errors.push(("password_again".to_owned(), FieldError::Rule("error.password_again")));
+    }
+    errors
+}
+
+/// Hashes a password that passed the rules. Outside any transaction: it takes long.
+pub fn hash(app: &App, password: &str) -> Result<String> {
+    app.passwords.hash(password).map_err(|error| match error {
+        HashError::Busy(_) => Error::Busy,
+        HashError::TooLong => Error::Invalid(wrong("password", FieldError::Rule(PasswordError::TooLong.key()))),
+        HashError::Bcrypt(_) => Error::Internal("hashing a password".to_owned()),
+    })
+}
+
+/// How an account comes to be.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    pub details: Details,
+    pub role: &'static str,
+    pub password_hash: String,
+    pub address: Option<String>,
+    /// By a command, not by the person.
+    pub by_command: bool,
+}
+
+/// Makes the account with its own household and preferences.
+pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<UserId> {
+    let errors = taken(tx, &new.details, None)?;
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    let (user, household) = (UserId::new(), HouseholdId::new());
+    let name = Locale::default().with("household.of", &[("name", &new.details.full_name)]);
+    diesel::insert_into(households::table)
+        .values((households::id.eq(&household), households::name.eq(name), households::created_at.eq(now)))
+        .execute(&mut **tx)?;
+    diesel::insert_into(users::table)
+        .values((
+            users::id.eq(&user),
+            users::household_id.eq(&household),
+            users::username.eq(&new.details.username),
+            users::username_folded.eq(fold(&new.details.username)),
+            users::email.eq(new.details.email()),
+            users::password_hash.eq(&new.password_hash),
+            users::full_name.eq(&new.details.full_name),
+            users::role.eq(new.role),
+            users::auth_method.eq("local"),
+            users::created_at.eq(now),
+            users::updated_at.eq(now),
+        ))
+        .execute(&mut **tx)?;
+    diesel::insert_into(household_members::table)
+        .values((
+            household_members::household_id.eq(&household),
+            household_members::user_id.eq(&user),
+            household_members::role.eq("owner"),
+            household_members::created_at.eq(now),
+        ))
+        .execute(&mut **tx)?;
+    diesel::insert_into(user_preferences::table)
+        .values((user_preferences::user_id.eq(&user), user_preferences::created_at.eq(now), user_preferences::updated_at.eq(now)))
+        .execute(&mut **tx)?;
+    let event = if new.by_command {
+        by_command(Action::AccountCreated, now)
+    } else {
+        by_person(&user, &new.details.full_name, new.address.clone(), Action::AccountCreated, now)
+    };
+    about(event, &user).write(tx)?;
+    Ok(user)
+}
+
+/// Names and addresses another account has.
+pub fn taken(conn: &mut Conn, details: &Details, own: Option<&UserId>) -> Result<Errors> {
+    let mut errors = Errors::new();
+    let other = |found: Option<UserId>| found.is_some_and(|id| Some(&id) != own);
+    if !details.username.is_empty() {
+        let found = users::table.filter(users::username_folded.eq(fold(&details.username))).select(users::id).first(conn).optional()?;
+        if other(found) {
+            errors.extend(wrong("username", FieldError::Rule("error.username_taken")));
+        }
+    }
+    if let Some(email) = details.email() {
+        let found = users::table.filter(users::email.eq(email)).select(users::id).first(conn).optional()?;
+        if other(found) {
+            errors.extend(wrong("email", FieldError::Rule("error.email_taken")));
+        }
+    }
+    Ok(errors)
+}
+
+/// Changes name and e-mail address.
+pub fn change(tx: &mut Tx<'_>, actor: &Actor, details: &Details, now: NaiveDateTime) -> Result<()> {
+    let errors = taken(tx, &Details { username: String::new(), ..details.clone() }, Some(&actor.user))?;
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    diesel::update(users::table.find(&actor.user))
+        .set((users::full_name.eq(&details.full_name), users::email.eq(details.email()), users::updated_at.eq(now)))
+        .execute(&mut **tx)?;
+    about(Event::new(actor, Action::AccountChanged, now), &actor.user).write(tx)?;
+    Ok(())
+}
+
+/// Sets a password and ends the sessions that stood on the old one, but for the one it was changed in.
+pub fn set_password(tx: &mut Tx<'_>, user: &UserId, hash: &str, keep: Option<&str>, event: Event) -> Result<()> {
+    let now = event.at;
+    diesel::update(users::table.find(user)).set((users::password_hash.eq(hash), users::updated_at.eq(now))).execute(&mut **tx)?;
+    session::end(tx, user, None, keep)?;
+    about(event, user).write(tx)?;
+    Ok(())
+}
+
+/// Closes the account: no sign-in, no session, no token works from now on.
+pub fn disable(tx: &mut Tx<'_>, user: &UserId, event: Event) -> Result<()> {
+    let now = event.at;
+    diesel::update(users::table.find(user)).set((users::disabled_at.eq(now), users::updated_at.eq(now))).execute(&mut **tx)?;
+    session::end(tx, user, None, None)?;
+    about(event, user).write(tx)?;
+    Ok(())
+}
+
+/// An event of somebody whose session has no name yet.
+pub fn by_person(user: &UserId, name: &str, address: Option<String>, action: Action, at: NaiveDateTime) -> Event {
+    Event { actor: user.to_string(), actor_name: name.to_owned(), address, ..Event::by_the_program(action, at) }
+}
+
+pub fn by_command(action: Action, at: NaiveDateTime) -> Event {
+    Event { actor: "command".to_owned(), actor_name: "kinchart".to_owned(), ..Event::by_the_program(action, at) }
+}
+
+/// Whose account an event changed: the account's id, which nobody typed.
+fn about(mut event: Event, user: &UserId) -> Event {
+    event.detail = Some(user.to_string());
+    event
 }

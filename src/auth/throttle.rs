@@ -1,1 +1,183 @@
-//! stub
+//! Guesses are counted before they are tried, in one short transaction: of any number sent at once, exactly the allowed number gets through.
+//!
+//! The rule, within fifteen minutes: five wrong tries for one account from one address, twenty for one account, fifty from one address. Whoever
+//! hammers an account from many addresses would lock its owner out with the second limit; so an address from which the account was opened in
+//! the last thirty days is held to the first and the third only. A success forgets the failures of its account and address and gives back its
+//! own try to the other two counts: an attacker who has an account here cannot clear what others' accounts counted.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{Duration, NaiveDateTime};
+use diesel::prelude::*;
+
+use super::secret::{SecretKey, hmac_sha256};
+use crate::{
+    db::{Conn, Tx, schema::throttles},
+    error::{Error, Result},
+};
+
+/// Failures older than this are forgotten; also the longest wait.
+const WINDOW: Duration = Duration::minutes(15);
+/// How long an address counts as one the owner comes from.
+const KNOWN_FOR: Duration = Duration::days(30);
+
+const MOST_PER_PAIR: i32 = 5;
+const MOST_PER_ACCOUNT: i32 = 20;
+const MOST_PER_ADDRESS: i32 = 50;
+const MOST_CODES: i32 = 10;
+const MOST_SIGN_UPS: i32 = 10;
+
+/// Subjects that are no counts but say from which addresses an account is used.
+const KNOWN: &str = "known";
+
+/// Names in the table are keyed hashes: a stranger may have typed a password into the name's field.
+fn subject(key: &SecretKey, what: &str, parts: &[&str]) -> String {
+    let mut bytes: Vec<&[u8]> = Vec::new();
+    for part in parts {
+        bytes.extend([part.as_bytes(), b"\0"]);
+    }
+    format!("{what}:{}", URL_SAFE_NO_PAD.encode(hmac_sha256(&key.derive("throttle"), &bytes)))
+}
+
+/// What counts as one place: an IPv4 address, or the 64 bits that one customer of an IPv6 network has.
+fn place(address: Option<&str>) -> String {
+    let Some(address) = address.and_then(|text| text.parse::<IpAddr>().ok()) else { return "nowhere".to_owned() };
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let network = u128::from(v6) >> 64 << 64;
+            Ipv6Addr::from(network).to_string()
+        }
+    }
+}
+
+/// A count and how high it may go.
+#[derive(Clone, Debug)]
+struct Limit {
+    subject: String,
+    most: i32,
+}
+
+/// The failures counted in the current window, and when it began.
+fn count(conn: &mut Conn, subject: &str, now: NaiveDateTime) -> Result<(i32, NaiveDateTime)> {
+    let row: Option<(i32, NaiveDateTime)> =
+        throttles::table.find(subject).select((throttles::failures, throttles::window_started_at)).first(conn).optional()?;
+    // A clock that was set back must not lock anybody out for as long.
+    Ok(row.filter(|(_, started)| now - *started < WINDOW && *started <= now).unwrap_or((0, now)))
+}
+
+fn set(tx: &mut Tx<'_>, subject: &str, failures: i32, started: NaiveDateTime) -> Result<()> {
+    let values = (throttles::failures.eq(failures), throttles::window_started_at.eq(started));
+    let changed = diesel::update(throttles::table.find(subject)).set(values).execute(&mut **tx)?;
+    if changed == 0 {
+        diesel::insert_into(throttles::table).values((throttles::subject.eq(subject), values)).execute(&mut **tx)?;
+    }
+    Ok(())
+}
+
+fn forget(tx: &mut Tx<'_>, subject: &str) -> Result<()> {
+    diesel::delete(throttles::table.find(subject)).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Counts one try everywhere, or nowhere and tells how long to wait.
+fn reserve(tx: &mut Tx<'_>, limits: &[Limit], now: NaiveDateTime) -> Result<()> {
+    let mut counts = Vec::new();
+    let mut wait = None;
+    for limit in limits {
+        let (failures, started) = count(tx, &limit.subject, now)?;
+        if failures >= limit.most {
+            wait = wait.max(Some((started + WINDOW - now).num_seconds().max(0) + 1));
+        }
+        counts.push((limit, failures, started));
+    }
+    if let Some(seconds) = wait {
+        return Err(Error::Throttled(seconds));
+    }
+    for (limit, failures, started) in counts {
+        set(tx, &limit.subject, failures.saturating_add(1), started)?;
+    }
+    Ok(())
+}
+
+/// A counted try that turned out to be none.
+fn take_back(tx: &mut Tx<'_>, subject: &str, now: NaiveDateTime) -> Result<()> {
+    let (failures, started) = count(tx, subject, now)?;
+    if failures <= 1 { forget(tx, subject) } else { set(tx, subject, failures - 1, started) }
+}
+
+/// One try to sign in.
+#[derive(Clone, Debug)]
+pub struct Guess {
+    pair: Limit,
+    account: Limit,
+    address: Limit,
+    known: String,
+}
+
+impl Guess {
+    /// `account` is the account's id, or the folded name nobody has: both are counted alike.
+    pub fn new(key: &SecretKey, account: &str, address: Option<&str>) -> Self {
+        let place = place(address);
+        Self {
+            pair: Limit { subject: subject(key, "pair", &[account, &place]), most: MOST_PER_PAIR },
+            account: Limit { subject: subject(key, "account", &[account]), most: MOST_PER_ACCOUNT },
+            address: Limit { subject: subject(key, "address", &[&place]), most: MOST_PER_ADDRESS },
+            known: subject(key, KNOWN, &[account, &place]),
+        }
+    }
+
+    /// Call before hashing. 429 if there were too many.
+    pub fn reserve(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
+        let seen: Option<NaiveDateTime> =
+            throttles::table.find(&self.known).select(throttles::window_started_at).first(&mut **tx).optional()?;
+        let mut account = self.account.clone();
+        if seen.is_some_and(|seen| now - seen <= KNOWN_FOR) {
+            // Counted like any other try, but never held up by what others did.
+            account.most = i32::MAX;
+        }
+        reserve(tx, &[self.pair.clone(), self.address.clone(), account], now)
+    }
+
+    pub fn succeeded(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
+        forget(tx, &self.pair.subject)?;
+        take_back(tx, &self.account.subject, now)?;
+        take_back(tx, &self.address.subject, now)?;
+        set(tx, &self.known, 0, now)
+    }
+
+    /// The password was not looked at after all: the machine was busy.
+    pub fn not_tried(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
+        for limit in [&self.pair, &self.account, &self.address] {
+            take_back(tx, &limit.subject, now)?;
+        }
+        Ok(())
+    }
+}
+
+/// A try at something an address may do a few times only: the setup code, a new account.
+#[derive(Clone, Debug)]
+pub struct Knock(Limit);
+
+impl Knock {
+    pub fn setup(key: &SecretKey, address: Option<&str>) -> Self {
+        Self(Limit { subject: subject(key, "setup", &[&place(address)]), most: MOST_CODES })
+    }
+    pub fn sign_up(key: &SecretKey, address: Option<&str>) -> Self {
+        Self(Limit { subject: subject(key, "signup", &[&place(address)]), most: MOST_SIGN_UPS })
+    }
+    pub fn reserve(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
+        reserve(tx, std::slice::from_ref(&self.0), now)
+    }
+    pub fn take_back(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
+        take_back(tx, &self.0.subject, now)
+    }
+}
+
+/// Removes what no longer counts; a job's work.
+pub fn purge(tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<usize> {
+    let over = throttles::window_started_at.lt(now - WINDOW).and(throttles::subject.not_like(format!("{KNOWN}:%")));
+    let unknown = throttles::window_started_at.lt(now - KNOWN_FOR);
+    Ok(diesel::delete(throttles::table.filter(over.or(unknown))).execute(&mut **tx)?)
+}

@@ -1,1 +1,218 @@
-//! stub
+//! API tokens: made in the settings or at the command line, kept as hashes, asked for before anything else of an API request is looked at.
+
+use actix_web::{
+    Error as WebError, FromRequest, HttpMessage, HttpRequest, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::Next,
+    web,
+};
+use chrono::{Duration, NaiveDateTime};
+use diesel::prelude::*;
+
+use super::{session::Me, token_text::TokenText};
+use crate::{
+    access::{Actor, Via},
+    app::App,
+    audit::Event,
+    db::{
+        Conn, MultiBackend, Tx,
+        schema::{api_tokens, user_preferences, users},
+        types::{TokenId, UserId},
+    },
+    error::{Error, Result},
+    i18n::DateStyle,
+};
+
+/// How exactly "last used" is kept: a write a minute, not one a request.
+const USED_EVERY: Duration = Duration::seconds(60);
+/// Most characters of a token's name.
+pub const LONGEST_NAME: usize = 100;
+/// The paths that want a token, and the one among them that describes the others.
+const API: &str = "/api/";
+const OPEN: &str = "/api/v1/openapi.json";
+
+/// An API request with a valid token: the handler's proof. `me.session` is the token's id.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    pub actor: Actor,
+    pub me: Me,
+}
+
+impl FromRequest for Bearer {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(request.extensions().get::<Self>().cloned().ok_or(Error::NoToken))
+    }
+}
+
+/// Looks the token up before a route is chosen or a body read. It is a layer and no asynchronous extractor, because those of one handler run
+/// side by side: a broken body could answer before the missing token does.
+pub async fn first(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
+    if !request.path().starts_with(API) || request.path() == OPEN {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    match bearer(request.request()).await {
+        Ok(bearer) => {
+            request.extensions_mut().insert(bearer);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(error) => Ok(ServiceResponse::new(request.into_parts().0, HttpResponse::from_error(error))),
+    }
+}
+
+async fn bearer(request: &HttpRequest) -> Result<Bearer> {
+    let token = sent(request).ok_or(Error::NoToken)?;
+    let app = request.app_data::<web::Data<App>>().ok_or(Error::NoToken)?;
+    let address = super::session::address(request);
+    app.run(move |app| recognise(app, &token, address)).await
+}
+
+/// The token of the header; two headers are none.
+fn sent(request: &HttpRequest) -> Option<TokenText> {
+    let mut headers = request.headers().get_all(header::AUTHORIZATION);
+    let (one, more) = (headers.next()?.to_str().ok()?, headers.next());
+    let (scheme, text) = one.split_once(' ')?;
+    (more.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| TokenText::parse(text.trim())).flatten()
+}
+
+/// A token with its user and preferences, in one row.
+type Row = (TokenId, bool, Option<NaiveDateTime>, UserId, String, String, String, Option<String>, Option<String>, Option<String>);
+
+fn load(conn: &mut Conn, hash: &str, now: NaiveDateTime) -> Result<Option<Row>> {
+    Ok(api_tokens::table
+        .inner_join(users::table.on(api_tokens::user_id.eq(users::id)))
+        .left_join(user_preferences::table.on(user_preferences::user_id.eq(users::id)))
+        .filter(api_tokens::token_hash.eq(hash))
+        .filter(api_tokens::revoked_at.is_null())
+        .filter(api_tokens::expires_at.is_null().or(api_tokens::expires_at.gt(now)))
+        .filter(users::disabled_at.is_null())
+        .select((
+            api_tokens::id,
+            api_tokens::may_write,
+            api_tokens::last_used_at,
+            users::id,
+            users::full_name,
+            users::username,
+            users::role,
+            user_preferences::language.nullable(),
+            user_preferences::unit_system.nullable(),
+            user_preferences::date_format.nullable(),
+        ))
+        .first(conn)
+        .optional()?)
+}
+
+/// Whose token this is, if it is still good.
+pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Result<Bearer> {
+    let now = app.clock.now();
+    let row = app.db.read(|conn| load(conn, &token.hash(), now))?.ok_or(Error::NoToken)?;
+    let (id, may_write, used, user, name, username, role, language, units, dates) = row;
+    if used.is_none_or(|used| now - used >= USED_EVERY) {
+        app.db.write(|tx| {
+            diesel::update(api_tokens::table.find(&id)).set(api_tokens::last_used_at.eq(now)).execute(&mut **tx)?;
+            Ok(())
+        })?;
+    }
+    let me = Me {
+        id: user.clone(),
+        session: id.to_string(),
+        name: name.clone(),
+        username,
+        role,
+        language: language.unwrap_or_else(|| "en".to_owned()),
+        metric: units.as_deref() == Some("metric"),
+        dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
+    };
+    Ok(Bearer { actor: Actor { user, name, via: Via::Token { id, may_write }, address }, me })
+}
+
+/// A token as its owner sees it: everything but its text, which nobody can see again.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = api_tokens, check_for_backend(MultiBackend))]
+pub struct Token {
+    pub id: TokenId,
+    pub user_id: UserId,
+    pub name: String,
+    pub may_write: bool,
+    pub created_at: NaiveDateTime,
+    pub expires_at: Option<NaiveDateTime>,
+    pub last_used_at: Option<NaiveDateTime>,
+    pub revoked_at: Option<NaiveDateTime>,
+}
+
+impl Token {
+    /// A catalogue word: `active`, `expired`, `revoked`.
+    pub fn state(&self, now: NaiveDateTime) -> &'static str {
+        if self.revoked_at.is_some() {
+            "revoked"
+        } else if self.expires_at.is_some_and(|at| at <= now) {
+            "expired"
+        } else {
+            "active"
+        }
+    }
+}
+
+/// A person's tokens, newest first.
+pub fn list(conn: &mut Conn, user: &UserId) -> Result<Vec<Token>> {
+    Ok(api_tokens::table.filter(api_tokens::user_id.eq(user)).order(api_tokens::id.desc()).select(Token::as_select()).load(conn)?)
+}
+
+/// Everybody's, with the user's name; for the command line.
+pub fn list_all(conn: &mut Conn) -> Result<Vec<(Token, String)>> {
+    Ok(api_tokens::table
+        .inner_join(users::table.on(api_tokens::user_id.eq(users::id)))
+        .order(api_tokens::id)
+        .select((Token::as_select(), users::username))
+        .load(conn)?)
+}
+
+/// What a new token may do, and for how long.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    pub user: UserId,
+    pub name: String,
+    pub may_write: bool,
+    pub expires_at: Option<NaiveDateTime>,
+}
+
+/// Keeps the hash of a token; its text is the caller's to show, once.
+pub fn create(tx: &mut Tx<'_>, new: &NewToken, token: &TokenText, event: Event) -> Result<TokenId> {
+    let id = TokenId::new();
+    diesel::insert_into(api_tokens::table)
+        .values((
+            api_tokens::id.eq(&id),
+            api_tokens::user_id.eq(&new.user),
+            api_tokens::name.eq(&new.name),
+            api_tokens::token_hash.eq(token.hash()),
+            api_tokens::may_write.eq(new.may_write),
+            api_tokens::created_at.eq(event.at),
+            api_tokens::expires_at.eq(new.expires_at),
+        ))
+        .execute(&mut **tx)?;
+    about(event, &id).write(tx)?;
+    Ok(id)
+}
+
+/// Ends a token: one's own, or with no user anybody's.
+pub fn revoke(tx: &mut Tx<'_>, id: &TokenId, of: Option<&UserId>, event: Event) -> Result<()> {
+    let mut query = diesel::update(api_tokens::table.filter(api_tokens::id.eq(id)).filter(api_tokens::revoked_at.is_null())).into_boxed();
+    if let Some(user) = of {
+        query = query.filter(api_tokens::user_id.eq(user));
+    }
+    let changed = query.set(api_tokens::revoked_at.eq(event.at)).execute(&mut **tx)?;
+    if changed == 0 {
+        return Err(Error::NotFound);
+    }
+    about(event, id).write(tx)?;
+    Ok(())
+}
+
+
+fn about(mut event: Event, id: &TokenId) -> Event {
+    event.detail = Some(id.to_string());
+    event
+}

@@ -78,8 +78,15 @@ fn run_sqlite(conn: &mut diesel::SqliteConnection, manager: &Manager) -> Result<
     conn.batch_execute("PRAGMA foreign_keys=OFF").map_err(failed)?;
     conn.run_pending_migrations(Merged(SQLITE)).map_err(migration_failed)?;
     conn.batch_execute("PRAGMA foreign_keys=ON").map_err(failed)?;
-    let dangling: Vec<Violation> = diesel::sql_query("SELECT \"table\" AS name FROM pragma_foreign_key_check").load(conn).map_err(failed)?;
-    if dangling.is_empty() { Ok(()) } else { Err(MigrateError::Dangling(dangling.len())) }
+    let dangling = dangling(conn).map_err(failed)?;
+    if dangling == 0 { Ok(()) } else { Err(MigrateError::Dangling(dangling)) }
+}
+
+/// Rows whose foreign key points at nothing.
+pub fn dangling(conn: &mut diesel::SqliteConnection) -> diesel::QueryResult<usize> {
+    use diesel::RunQueryDsl;
+    let found: Vec<Violation> = diesel::sql_query("SELECT \"table\" AS name FROM pragma_foreign_key_check").load(conn)?;
+    Ok(found.len())
 }
 
 #[derive(diesel::QueryableByName)]

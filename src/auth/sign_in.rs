@@ -1,0 +1,217 @@
+//! Signing in and out, and sending again what was written when a session ran out.
+
+use actix_session::SessionExt;
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+use diesel::prelude::*;
+
+use super::{
+    accounts::{self, Account},
+    form::{self, Form, Problems},
+    password::Busy,
+    session,
+    throttle::Guess,
+};
+use crate::{
+    app::App,
+    audit::{Action, Event},
+    body,
+    config::Signup,
+    db::{Tx, schema::users, types::UserId},
+    error::{Error, Result},
+    page::{Ui, render, see_other},
+    text::fold,
+};
+
+/// The sign-in page, alone or in the way of a form that must not be lost.
+#[derive(Template)]
+#[template(path = "auth/login.html")]
+pub struct LoginPage {
+    pub ui: Ui,
+    pub username: String,
+    pub next: String,
+    /// The form to send again after signing in: its path and its body.
+    pub resume: Option<(String, String)>,
+    pub problem: Option<String>,
+    pub sign_up: bool,
+}
+
+impl LoginPage {
+    pub fn resuming(path: &str, body: &str) -> Self {
+        Self {
+            ui: Ui::new(None, "/login"),
+            username: String::new(),
+            next: String::new(),
+            resume: Some((path.to_owned(), body.to_owned())),
+            problem: None,
+            sign_up: false,
+        }
+    }
+}
+
+/// A path of this program, and nothing a browser could read as another host: one slash first, no second anywhere, no backslash, and no
+/// control characters, which browsers drop.
+pub fn is_local(path: &str) -> bool {
+    let odd = |c: char| c == '\\' || c.is_control();
+    path.len() <= 2000 && path.starts_with('/') && !path.contains("//") && !path.contains(odd)
+}
+
+fn next(wanted: &str) -> &str {
+    if is_local(wanted) { wanted } else { "/" }
+}
+
+/// `GET /login`.
+pub async fn show(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse> {
+    let query = Form(body::query(&request));
+    if session::me(&request.get_session()).is_some() {
+        return Ok(see_other(next(query.raw("next"))));
+    }
+    render(&page(&app, &query, None))
+}
+
+fn page(app: &App, form: &Form, problem: Option<String>) -> LoginPage {
+    let path = form.raw("resume_path");
+    LoginPage {
+        ui: Ui::new(None, "/login"),
+        username: form.raw("username").to_owned(),
+        next: Some(form.raw("next")).filter(|path| is_local(path)).unwrap_or_default().to_owned(),
+        resume: is_local(path).then(|| (path.to_owned(), form.raw("resume_body").to_owned())),
+        problem,
+        sign_up: app.config.signup == Signup::Open,
+    }
+}
+
+/// `POST /login`.
+pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
+    let form = Form::read(&request, payload).await?;
+    let attempt = Attempt {
+        name: form.text("username"),
+        password: form.raw("password").to_owned(),
+        address: session::address(&request),
+    };
+    let outcome = app.run(move |app| sign_in(app, &attempt)).await;
+    let words = crate::i18n::Locale::default();
+    match outcome {
+        Ok(Some(user)) => {
+            session::begin(&request.get_session(), &request, &user, form.has("remember"))?;
+            go_on(&form)
+        }
+        Ok(None) => form::again(StatusCode::UNPROCESSABLE_ENTITY, None, &page(&app, &form, Some(words.t("login.wrong")))),
+        Err(error) => {
+            let (status, Problems { notice, wait, .. }) = form::shown(&words, error)?;
+            form::again(status, wait, &page(&app, &form, Some(notice)))
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "auth/resume.html")]
+struct ResumePage {
+    ui: Ui,
+    path: String,
+    pairs: Vec<(String, String)>,
+}
+
+/// To the page that was wanted, or to the form that was being sent.
+fn go_on(form: &Form) -> Result<HttpResponse> {
+    let path = form.raw("resume_path");
+    if !is_local(path) {
+        return Ok(see_other(next(form.raw("next"))));
+    }
+    let pairs = serde_urlencoded::from_str(form.raw("resume_body")).map_err(|_| Error::BadRequest("broken_form"))?;
+    render(&ResumePage { ui: Ui::new(None, "/login"), path: path.to_owned(), pairs })
+}
+
+struct Attempt {
+    name: String,
+    password: String,
+    address: Option<String>,
+}
+
+/// The user, if name and password fit; nothing tells which of the two does not, or that the account is disabled.
+fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
+    let now = app.clock.now();
+    let address = attempt.address.as_deref();
+    let (account, guess) = app.db.write(|tx| {
+        let account = accounts::find(tx, &attempt.name)?;
+        let subject = account.as_ref().map_or_else(|| format!("name:{}", fold(&attempt.name)), |account| format!("id:{}", account.id));
+        let guess = Guess::new(&app.key, &subject, address);
+        guess.reserve(tx, now)?;
+        Ok((account, guess))
+    })?;
+    let right = match verify(app, account.as_ref(), &attempt.password) {
+        Ok(right) => right,
+        Err(Busy) => {
+            app.db.write(|tx| guess.not_tried(tx, now))?;
+            return Err(Error::Busy);
+        }
+    };
+    let account = account.map(|account| (right && account.disabled_at.is_none(), account));
+    match account {
+        Some((true, account)) => {
+            let newer = rehashed(app, &account, &attempt.password);
+            app.db.write(|tx| open(tx, attempt, &account, newer.as_deref(), &guess, now))
+        }
+        other => {
+            app.db.write(|tx| Ok(refusal(other.as_ref().map(|(_, account)| account), attempt, now).write(tx)?))?;
+            Ok(None)
+        }
+    }
+}
+
+fn verify(app: &App, account: Option<&Account>, password: &str) -> Result<bool, Busy> {
+    match account.and_then(|account| account.password_hash.as_deref()) {
+        Some(stored) => app.passwords.verify(password, stored),
+        None => app.passwords.verify_nobody(password),
+    }
+}
+
+/// A password whose hash is of an older kind gets a new one, now that it is known. If the machine is busy, the next sign-in does it.
+fn rehashed(app: &App, account: &Account, password: &str) -> Option<String> {
+    let stored = account.password_hash.as_deref()?;
+    if app.passwords.is_outdated(stored) { app.passwords.hash(password).ok() } else { None }
+}
+
+/// The password was right: unless it was changed or the account disabled while it was being hashed, the person is in.
+fn open(tx: &mut Tx<'_>, attempt: &Attempt, account: &Account, newer: Option<&str>, guess: &Guess, now: chrono::NaiveDateTime) -> Result<Option<UserId>> {
+    let still: Option<UserId> = users::table
+        .find(&account.id)
+        .filter(users::disabled_at.is_null())
+        .filter(users::password_hash.eq(&account.password_hash))
+        .select(users::id)
+        .first(&mut **tx)
+        .optional()?;
+    if still.is_none() {
+        refusal(Some(account), attempt, now).write(tx)?;
+        return Ok(None);
+    }
+    if let Some(newer) = newer {
+        diesel::update(users::table.find(&account.id)).set(users::password_hash.eq(newer)).execute(&mut **tx)?;
+    }
+    guess.succeeded(tx, now)?;
+    accounts::by_person(&account.id, &account.full_name, attempt.address.clone(), Action::SignedIn, now).write(tx)?;
+    Ok(still)
+}
+
+/// What was typed for a name nobody has stays out of the audit: it may be a password.
+fn refusal(account: Option<&Account>, attempt: &Attempt, now: chrono::NaiveDateTime) -> Event {
+    let event = match account {
+        Some(account) => accounts::by_person(&account.id, &account.full_name, attempt.address.clone(), Action::SignInFailed, now),
+        None => Event {
+            actor: "unknown".to_owned(),
+            actor_name: String::new(),
+            address: attempt.address.clone(),
+            ..Event::by_the_program(Action::SignInFailed, now)
+        },
+    };
+    event.failed("password")
+}
+
+/// `POST /logout`.
+pub async fn out(app: web::Data<App>, request: HttpRequest, signed: Option<session::Signed>) -> Result<HttpResponse> {
+    if let Some(signed) = signed {
+        app.write(move |tx, app| Ok(Event::new(&signed.actor, Action::SignedOut, app.clock.now()).write(tx)?)).await?;
+    }
+    request.get_session().purge();
+    Ok(see_other("/login"))
+}

@@ -1,0 +1,156 @@
+//! `kinchart user`: accounts.
+
+use clap::{Args, Subcommand};
+
+use super::{Failure, Outcome, account, account_named};
+use crate::{
+    app::App,
+    audit::Action,
+    auth::accounts::{self, Details, NewAccount},
+    error::Error,
+};
+
+/// Make, list and close accounts, and set their passwords.
+#[derive(Args)]
+pub struct User {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Add(Add),
+    List(List),
+    ResetPassword(ResetPassword),
+    Disable(Disable),
+}
+
+/// Make an account with a household of its own. The password is read from standard input, one line.
+#[derive(Args)]
+#[command(after_help = "Example:\n  read -rs PASSWORD && echo \"$PASSWORD\" | kinchart user add ann --email ann@example.org --admin --password-stdin")]
+struct Add {
+    /// The name to sign in with.
+    name: String,
+    /// The e-mail address, which can be used to sign in too.
+    #[arg(long, value_name = "ADDRESS")]
+    email: String,
+    /// The name others see; the user name if it is not given.
+    #[arg(long, value_name = "TEXT")]
+    full_name: Option<String>,
+    /// May manage accounts and the installation. Does not open anybody's records.
+    #[arg(long)]
+    admin: bool,
+    /// Read the password from standard input.
+    #[arg(long, required = true)]
+    password_stdin: bool,
+}
+
+/// List the accounts.
+#[derive(Args)]
+#[command(after_help = "Example:\n  kinchart user list")]
+struct List {}
+
+/// Set a new password, read from standard input, and end all sessions of the account.
+#[derive(Args)]
+#[command(after_help = "Example:\n  read -rs PASSWORD && echo \"$PASSWORD\" | kinchart user reset-password ann")]
+struct ResetPassword {
+    /// The account's user name or e-mail address.
+    name: String,
+    /// Read the password from standard input, as this command always does.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+/// Close an account: its sessions end, its tokens no longer work, its records stay.
+#[derive(Args)]
+#[command(after_help = "Example:\n  kinchart user disable ann")]
+struct Disable {
+    /// The account's user name or e-mail address.
+    name: String,
+}
+
+impl User {
+    pub fn run(self, app: &App) -> Outcome {
+        match self.what {
+            What::Add(add) => add.run(app),
+            What::List(_) => list(app),
+            What::ResetPassword(reset) => reset.run(app),
+            What::Disable(disable) => disable.run(app),
+        }
+    }
+}
+
+/// One line, without its end.
+fn password() -> Result<String, Failure> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+impl Add {
+    fn run(self, app: &App) -> Outcome {
+        let username = self.name.trim().to_owned();
+        let details = Details {
+            full_name: self.full_name.map_or_else(|| username.clone(), |name| name.trim().to_owned()),
+            username,
+            email: self.email.trim().to_owned(),
+        };
+        let password = password()?;
+        let mut errors = details.check();
+        errors.extend(accounts::check_password(&password, None, &details));
+        if !errors.is_empty() {
+            return Err(Error::Invalid(errors).into());
+        }
+        let new = NewAccount {
+            details,
+            role: if self.admin { "admin" } else { "user" },
+            password_hash: accounts::hash(app, &password)?,
+            address: None,
+            by_command: true,
+        };
+        let now = app.clock.now();
+        app.db.write(|tx| accounts::create(tx, &new, now))?;
+        println!("The account {} is made.", new.details.username);
+        Ok(())
+    }
+}
+
+fn list(app: &App) -> Outcome {
+    for account in app.db.read(accounts::all)? {
+        let state = if account.disabled_at.is_some() { "disabled" } else { "active" };
+        let email = account.email.as_deref().unwrap_or("-");
+        println!("{}\t{email}\t{}\t{state}\t{}", account.username, account.role, account.full_name);
+    }
+    Ok(())
+}
+
+impl ResetPassword {
+    fn run(self, app: &App) -> Outcome {
+        let found = account_named(app, &self.name)?;
+        let details =
+            Details { full_name: found.full_name.clone(), username: found.username.clone(), email: found.email.clone().unwrap_or_default() };
+        let password = password()?;
+        let errors = accounts::check_password(&password, None, &details);
+        if !errors.is_empty() {
+            return Err(Error::Invalid(errors).into());
+        }
+        let hash = accounts::hash(app, &password)?;
+        let now = app.clock.now();
+        app.db.write(|tx| accounts::set_password(tx, &found.id, &hash, None, accounts::by_command(Action::PasswordChanged, now)))?;
+        println!("The password of {} is changed, and all its sessions are ended.", found.username);
+        Ok(())
+    }
+}
+
+impl Disable {
+    fn run(self, app: &App) -> Outcome {
+        let found = account_named(app, &self.name)?;
+        let now = app.clock.now();
+        app.db.write(|tx| {
+            let current = account(tx, &found.username)?;
+            if current.disabled_at.is_some() { Ok(()) } else { accounts::disable(tx, &current.id, accounts::by_command(Action::AccountChanged, now)) }
+        })?;
+        println!("The account {} is disabled.", found.username);
+        Ok(())
+    }
+}
