@@ -93,10 +93,19 @@ impl Db {
 
     /// Runs `work` in one transaction that sees and leaves a consistent state: all of it happens, or nothing.
     /// It may run several times when another writer was faster, so it must not act outside the database.
-    pub fn write<T>(&self, mut work: impl FnMut(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+    pub fn write<T>(&self, work: impl FnMut(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        self.transact(work, true)
+    }
+
+    /// Runs `work` as [`Db::write`] would and takes all of it back: what it returns tells what would happen.
+    pub fn rehearse<T>(&self, work: impl FnMut(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        self.transact(work, false)
+    }
+
+    fn transact<T>(&self, mut work: impl FnMut(&mut Tx<'_>) -> Result<T>, commit: bool) -> Result<T> {
         let mut conn = self.pool.get()?;
         for attempt in 1..=TRIES {
-            let result = attempt_write(&mut conn, &mut work);
+            let result = attempt_write(&mut conn, &mut work, commit);
             match result {
                 Err(Error::Database(error)) if attempt < TRIES && lost_a_race(&error) => {
                     std::thread::sleep(Duration::from_millis(u64::from(attempt * attempt) * 3));
@@ -108,11 +117,11 @@ impl Db {
     }
 }
 
-fn attempt_write<T>(conn: &mut Conn, work: &mut impl FnMut(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+fn attempt_write<T>(conn: &mut Conn, work: &mut impl FnMut(&mut Tx<'_>) -> Result<T>, commit: bool) -> Result<T> {
     begin(conn, Mode::Write)?;
     match work(&mut Tx(conn)) {
         Ok(value) => {
-            finish(conn, true)?;
+            finish(conn, commit)?;
             Ok(value)
         }
         Err(error) => {

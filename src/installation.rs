@@ -3,7 +3,11 @@
 use diesel::prelude::*;
 
 use crate::{
-    db::{Db, schema::installation},
+    db::{
+        Conn, Db,
+        schema::{installation, users},
+        types::UserId,
+    },
     error::Result,
 };
 
@@ -22,4 +26,9 @@ pub fn set(db: &Db, name: &str, value: &str) -> Result<()> {
             .execute(&mut **tx)?;
         Ok(())
     })
+}
+
+/// Is there any account? While there is none, every way leads to the setup.
+pub fn has_accounts(conn: &mut Conn) -> Result<bool> {
+    Ok(users::table.select(users::id).first::<UserId>(conn).optional()?.is_some())
 }

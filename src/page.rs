@@ -2,13 +2,18 @@
 
 use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
+use diesel::prelude::*;
 
 use crate::{
     access::{Level, PatientAccess},
     app::App,
     assets,
     auth::session::Me,
-    db::Conn,
+    db::{
+        Conn,
+        schema::users,
+        types::{HouseholdId, UserId},
+    },
     error::{Error, Result},
     i18n::Locale,
     records::{self, Group, Kind},
@@ -150,6 +155,13 @@ impl Ui {
     pub fn choice(&self, set: &str, word: &str) -> String {
         self.words.find(&format!("choice.{set}.{word}")).unwrap_or_else(|| word.to_owned())
     }
+    /// A status of this kind, as a word.
+    pub fn status(&self, kind: &Kind, word: &str) -> String {
+        match kind.field("status").map(|(_, f)| f.input) {
+            Some(records::field::Input::Choice { set, .. }) => self.choice(set, word),
+            _ => word.to_owned(),
+        }
+    }
     pub fn unit(&self, unit: &str) -> String {
         self.words.find(&format!("unit.{unit}")).unwrap_or_else(|| unit.to_owned())
     }
@@ -189,3 +201,8 @@ pub fn note_read<L: Level>(app: &App, access: &PatientAccess<L>, action: crate::
     app.reads.note(event);
 }
 
+
+/// The household a person's directory, tags and new patients belong to.
+pub fn household(conn: &mut Conn, user: &UserId) -> Result<HouseholdId> {
+    Ok(users::table.find(user).select(users::household_id).first(conn)?)
+}

@@ -1,5 +1,8 @@
 //! Patients: the people whose records are kept.
 
+pub mod home;
+pub mod pages;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::{Map, Value};
@@ -225,6 +228,48 @@ pub fn change<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, expe
         .execute(&mut **tx)?;
     remember(tx, &access.actor, access.id(), version, &fields, "person", Action::Changed, access.now)?;
     Ok(version)
+}
+
+/// Fills what is still empty from what another system tells; what is there stays as it is. `source` is who says so and the patient's key
+/// there, by which the next file finds this patient. Returns the names of the fields that were filled.
+pub fn complete<L: AtLeast<Full>>(
+    tx: &mut Tx<'_>, access: &PatientAccess<L>, told: &PatientFields, (source, key): (&str, &str),
+) -> Result<Vec<&'static str>> {
+    let mut fields = access.patient.fields.clone();
+    let mut filled = Vec::new();
+    for field in PatientFields::FIELDS {
+        if let (None, Some(text)) = ((field.get)(&fields), (field.get)(told))
+            && (field.set)(&mut fields, &text, Mode::Strict, &field.spec).is_ok()
+        {
+            filled.push(field.spec.name);
+        }
+    }
+    if access.patient.source_key.is_none() {
+        diesel::update(patients::table.find(access.id())).set(patients::source_key.eq(key)).execute(&mut **tx)?;
+    }
+    let mut errors = Errors::new();
+    fields.settle(access.now.date(), false, None, &mut errors);
+    check(tx, access.household(), &fields, &access.patient.owner_user_id, Some(access.id()), &mut errors)?;
+    if filled.is_empty() || !errors.is_empty() {
+        return Ok(Vec::new());
+    }
+    let version = access.patient.version.saturating_add(1);
+    diesel::update(patients::table.find(access.id()))
+        .set((&fields, patients::version.eq(version), patients::updated_at.eq(access.now), patients::updated_by.eq(access.actor.user.as_str())))
+        .execute(&mut **tx)?;
+    remember(tx, &access.actor, access.id(), version, &fields, source, Action::Changed, access.now)?;
+    Ok(filled)
+}
+
+/// The patients this person owns who came from a source under one of these keys.
+pub fn owned_by_source(conn: &mut Conn, user: &UserId, keys: &[&str]) -> Result<Vec<Patient>> {
+    Ok(patients::table
+        .inner_join(patient_owners::table.on(patient_owners::patient_id.eq(patients::id).and(patient_owners::user_id.eq(user))))
+        .filter(patients::deleted_at.is_null())
+        .filter(patients::source_key.eq_any(keys.to_vec()))
+        .order(patients::id)
+        .select(Patient::as_select())
+        .load(conn)?)
 }
 
 /// Into the trash with all records; an owner's decision.

@@ -2,18 +2,35 @@
 
 pub mod chart;
 pub mod field;
+pub mod glance;
 pub mod input;
 pub mod overview;
 pub mod pages;
+pub mod origins;
 pub mod query;
 mod schema;
 mod stored;
+#[cfg(test)]
+mod testing;
 pub mod version;
 pub mod view;
 
 pub mod allergies;
+pub mod choices;
+pub mod conditions;
+pub mod emergency_contacts;
+pub mod encounters;
+pub mod equipment;
+pub mod family_members;
+pub mod immunizations;
+pub mod injuries;
+pub mod insurance;
 pub mod lab_results;
 pub mod medications;
+pub mod observations;
+pub mod procedures;
+pub mod symptoms;
+pub mod treatments;
 pub mod vitals;
 
 use std::{
@@ -31,6 +48,8 @@ use crate::{
         types::{PractitionerId, RecordId},
     },
 };
+pub use stored::Head;
+
 use field::{Bind, Errors, Field, FieldError, FieldSpec, Input, Mode, Place};
 
 /// One kind of record: its columns, its field table, its rules. See `docs/adding-a-record.md`.
@@ -313,10 +332,22 @@ fn load_entries<R: Record>(conn: &mut Conn, ids: &[RecordId]) -> QueryResult<Has
 /// Every kind, in the order of the menu. A new kind adds its line here.
 static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     vec![
+        Kind::of::<conditions::Condition>(),
         Kind::of::<medications::Medication>(),
         Kind::of::<allergies::Allergy>(),
+        Kind::of::<symptoms::Symptom>(),
+        Kind::of::<injuries::Injury>(),
         Kind::of::<lab_results::LabResult>(),
         Kind::of::<vitals::Vitals>(),
+        Kind::of::<observations::Observation>(),
+        Kind::of::<encounters::Encounter>(),
+        Kind::of::<immunizations::Immunization>(),
+        Kind::of::<procedures::Procedure>(),
+        Kind::of::<treatments::Treatment>(),
+        Kind::of::<equipment::Equipment>(),
+        Kind::of::<insurance::Insurance>(),
+        Kind::of::<emergency_contacts::EmergencyContact>(),
+        Kind::of::<family_members::FamilyMember>(),
     ]
 });
 

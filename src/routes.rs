@@ -5,8 +5,14 @@ use actix_web::{HttpRequest, web::{self, ServiceConfig, get, post}};
 use crate::{
     assets,
     auth::{setup, sign_in},
+    directory::pages as directory,
     health,
+    lookup,
+    patients::{home, pages as patients},
     records::pages as records,
+    search,
+    tags::pages as tags,
+    timeline,
 };
 
 pub fn map(config: &mut ServiceConfig) {
@@ -19,6 +25,32 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/login", get().to(sign_in::show))
         .route("/login", post().to(sign_in::submit))
         .route("/logout", post().to(sign_in::out))
+        // Pages of one person, over all patients.
+        .route("/", get().to(home::start))
+        .route("/search", get().to(search::show))
+        .route("/codes/{list}", get().to(lookup::show))
+        .route("/tags", get().to(tags::list))
+        .route("/tags", post().to(tags::create))
+        .route("/tags/{tag}", post().to(tags::change))
+        // Practitioners, practices, pharmacies.
+        .route("/directory/{list}", get().to(directory::list))
+        .route("/directory/{list}", post().to(directory::create))
+        .route("/directory/{list}/new", get().to(directory::new))
+        .route("/directory/{list}/{entry}", get().to(directory::show))
+        .route("/directory/{list}/{entry}", post().to(directory::change))
+        .route("/directory/{list}/{entry}/delete", post().to(directory::delete))
+        // People.
+        .route("/patients", get().to(home::everyone))
+        .route("/patients", post().to(patients::create))
+        .route("/patients/new", get().to(patients::new))
+        .route("/patients/trash", get().to(patients::people_trash))
+        .route("/patients/trash/{patient}/restore", post().to(patients::restore))
+        .route("/patients/{patient}", get().to(home::home))
+        .route("/patients/{patient}/edit", get().to(patients::edit))
+        .route("/patients/{patient}/edit", post().to(patients::change))
+        .route("/patients/{patient}/delete", post().to(patients::delete))
+        .route("/patients/{patient}/timeline", get().to(timeline::show))
+        .route("/patients/{patient}/trash", get().to(patients::trash))
         // Records of every kind.
         .route("/patients/{patient}/none-known/{kind}", post().to(records::none_known))
         .route("/patients/{patient}/{kind}", get().to(records::list))

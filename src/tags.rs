@@ -1,5 +1,7 @@
 //! Tags: a household's own words and colours on records.
 
+pub mod pages;
+
 use std::collections::HashMap;
 
 use diesel::{prelude::*, sql_types::Text};

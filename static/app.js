@@ -1,0 +1,113 @@
+// Makes pages nicer; nothing here is needed. No inline handlers, no framework.
+"use strict";
+
+// What is wrong takes the focus, so that a screen reader begins there.
+const summary = document.getElementById("summary");
+if (summary) summary.focus();
+
+// A form is sent once: the second click of a double click does nothing.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "1";
+  // Coming back with the back button finds a form that can be sent again.
+  window.addEventListener("pageshow", () => delete form.dataset.sent, { once: true });
+});
+
+// Leaving a form in which something was written asks first.
+for (const form of document.querySelectorAll("form[data-keep]")) {
+  let changed = false;
+  form.addEventListener("input", () => { changed = true; });
+  form.addEventListener("submit", () => { changed = false; });
+  window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
+}
+
+// A filter that was chosen is applied at once.
+for (const form of document.querySelectorAll("form.filters")) {
+  for (const select of form.querySelectorAll("select")) select.addEventListener("change", () => form.requestSubmit());
+}
+
+// A menu closes with Escape and when one looks elsewhere.
+for (const menu of document.querySelectorAll("details.add")) {
+  document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") { menu.open = false; menu.querySelector("summary").focus(); }
+  });
+}
+
+// Code lists offer words while one types; the person's own words stay unless an offer is taken.
+for (const input of document.querySelectorAll("input[data-offers]")) offerWords(input);
+
+function offerWords(input) {
+  const list = document.createElement("ul");
+  list.className = "offered";
+  list.id = input.id + "-offered";
+  list.hidden = true;
+  list.setAttribute("role", "listbox");
+  const label = document.querySelector(`label[for="${input.id}"]`);
+  list.setAttribute("aria-label", label ? label.textContent.trim() : "");
+  input.after(list);
+  for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id })) {
+    input.setAttribute(name, value);
+  }
+  let offers = [], chosen = -1, asked = 0, timer;
+
+  const close = () => {
+    list.hidden = true; chosen = -1;
+    input.setAttribute("aria-expanded", "false"); input.removeAttribute("aria-activedescendant");
+  };
+  const choose = (index) => {
+    chosen = index;
+    [...list.children].forEach((item, i) => item.setAttribute("aria-selected", String(i === index)));
+    if (index < 0) input.removeAttribute("aria-activedescendant");
+    else { input.setAttribute("aria-activedescendant", list.children[index].id); list.children[index].scrollIntoView({ block: "nearest" }); }
+  };
+  const take = (index) => {
+    for (const [name, value] of Object.entries(offers[index].fields)) {
+      const field = input.form.elements.namedItem(name);
+      if (field) { field.value = value; const more = field.closest("details"); if (more) more.open = true; }
+    }
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    close();
+  };
+  const show = () => {
+    list.replaceChildren(...offers.map((offer, i) => {
+      const item = document.createElement("li");
+      item.id = `${list.id}-${i}`;
+      item.setAttribute("role", "option");
+      item.setAttribute("aria-selected", "false");
+      const text = document.createElement("span");
+      text.textContent = (offer.code ? offer.code + "  " : "") + offer.text;
+      item.append(text);
+      if (offer.detail) { const detail = document.createElement("span"); detail.className = "quiet small"; detail.textContent = offer.detail; item.append(detail); }
+      item.addEventListener("mousedown", (event) => { event.preventDefault(); take(i); });
+      return item;
+    }));
+    list.hidden = offers.length === 0;
+    input.setAttribute("aria-expanded", String(!list.hidden));
+    chosen = -1;
+  };
+  const ask = async () => {
+    const q = input.value.trim(), mine = ++asked;
+    if (q.length < 2) { close(); return; }
+    try {
+      const answer = await fetch(`/codes/${input.dataset.offers}?` + new URLSearchParams({ q }), { headers: { Accept: "application/json" } });
+      if (!answer.ok || mine !== asked) return;
+      offers = await answer.json();
+      if (mine === asked && document.activeElement === input) show();
+    } catch { close(); }
+  };
+  input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 120); });
+  input.addEventListener("blur", close);
+  input.addEventListener("keydown", (event) => {
+    if (list.hidden) return;
+    if (event.key === "ArrowDown") { event.preventDefault(); choose((chosen + 1) % offers.length); }
+    else if (event.key === "ArrowUp") { event.preventDefault(); choose((chosen - 1 + offers.length) % offers.length); }
+    else if (event.key === "Enter" && chosen >= 0) { event.preventDefault(); take(chosen); }
+    else if (event.key === "Escape") { event.preventDefault(); close(); }
+  });
+}
+
+// "Print" prints.
+if (new URLSearchParams(location.search).has("print")) window.addEventListener("load", () => window.print());

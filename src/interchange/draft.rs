@@ -11,6 +11,8 @@ pub type Fields = BTreeMap<&'static str, String>;
 /// Everything one file told.
 #[derive(Debug, Default)]
 pub struct Told {
+    /// The reader's name, which every record carries as its source: `fhir`.
+    pub format: &'static str,
     pub patients: Vec<PersonDraft>,
     pub practices: Vec<PersonDraft>,
     pub practitioners: Vec<PersonDraft>,
@@ -95,6 +97,7 @@ pub struct Leftover {
     pub original: serde_json::Value,
 }
 
+/// Why something was kept without becoming a record; the words of the database and of the catalogue (`import.reason.`) are [`Self::word`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeftoverReason {
     /// Known, and waiting for a kind of record that will hold it (bills, goals, imaging).
@@ -105,6 +108,17 @@ pub enum LeftoverReason {
     NotUnderstood,
     /// About nobody in this file.
     NoPatient,
+}
+
+impl LeftoverReason {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NoHomeYet => "no_home_yet",
+            Self::Withdrawn => "withdrawn",
+            Self::NotUnderstood => "not_understood",
+            Self::NoPatient => "no_patient",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -131,6 +145,8 @@ pub enum ProblemKind {
 pub enum ReadError {
     #[error("the file is empty")]
     Empty,
+    #[error("the file is of no known format; FHIR R4 bundles (JSON) can be read")]
+    UnknownFormat,
     #[error("the file is larger than {limit} bytes")]
     TooLarge { limit: usize },
     #[error("the file is not JSON: {0}")]

@@ -51,6 +51,7 @@ pub fn read(bytes: &[u8]) -> Result<Told, ReadError> {
     check_bundle(&bundle)?;
     let (mut told, roles) = tell(&bundle)?;
     attach_originals(&mut told, bundle, &roles);
+    told.format = "fhir";
     Ok(told)
 }
 

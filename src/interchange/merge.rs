@@ -1,6 +1,235 @@
-//! stub
-use crate::{access::{PatientAccess, Edit, Level}, db::{Conn, Tx, types::RecordId}, error::Result, records::Kind};
-pub struct Offer { pub field: String, pub value: String }
-pub fn offers<L: Level>(_: &mut Conn, _: &PatientAccess<L>, _: &RecordId) -> Result<Vec<Offer>> { Ok(vec![]) }
-pub fn accept(_: &mut Tx<'_>, _: &PatientAccess<Edit>, _: &'static Kind, _: &RecordId, _: &str) -> Result<()> { Ok(()) }
-pub fn dismiss(_: &mut Tx<'_>, _: &PatientAccess<Edit>, _: &'static Kind, _: &RecordId, _: &str) -> Result<()> { Ok(()) }
+//! Brings what a file told into charts: all of it in one transaction, or nothing.
+//!
+//! What holds for every format:
+//!
+//! * **A record is known by its source's key.** The same file again finds every record by it, sees the same fingerprint and writes nothing.
+//! * **A person's word stands.** What the source last told is kept beside each record (`record_origins.told`). A newer file changes a field
+//!   only where the record still says what the source last told; where a person changed it, the newer value is offered (`import_offers`)
+//!   and nothing else happens until the person takes or dismisses it. The children of a record (lab components) count as one field.
+//! * **Nothing is dropped silently.** A value that a field refuses goes into the notes under the field's name and is told as a problem; what
+//!   has no home yet is kept whole (`imported_leftovers`) with the reason; every resource of the file is counted with exactly one fate.
+//! * **The trash is a person's word too**: a record there is left alone, and continues where it was when it is restored. A record that was
+//!   purged from the trash has left nothing by which it could be known, so the next import brings it back as new.
+//! * **People of the directory and patients are completed, never changed**: what they say is filled in where nothing was recorded.
+//! * An import writes every kind of record, so it takes an access to the whole chart: owners, and shares without a limit.
+//!
+//! Statements are few: what is known of a patient's imported records is loaded once, and a record whose fingerprint is known costs none.
+
+mod directory;
+mod entry;
+mod leftovers;
+mod offers;
+mod people;
+mod records;
+mod report;
+#[cfg(test)]
+mod tests;
+mod three_way;
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::NaiveDateTime;
+use sha2::{Digest, Sha256};
+
+use super::draft::{Draft, Told};
+use crate::{
+    access::{self, Actor, Edit, PatientAccess},
+    audit::{Action, Event},
+    db::{
+        Db, Tx,
+        types::{HouseholdId, PatientId},
+    },
+    error::{Error, Result},
+    records::field::FieldError,
+};
+use directory::Directory;
+pub use offers::{accept, dismiss};
+pub use report::{Change, Fate, Line, PatientReport, Problem, Report};
+
+/// Whose chart the file is meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// By the source's key among the patients this person owns, else a new patient.
+    Matching,
+    /// This one. A file about several people must know this one by the key of an earlier import; the others are matched.
+    Patient(PatientId),
+}
+
+/// What [`apply`] would do, without doing it: the same code, taken back at the end. New patients and records have no id here.
+pub fn preview(db: &Db, actor: &Actor, told: &Told, target: &Target, now: NaiveDateTime) -> Result<Report> {
+    let mut report = db.rehearse(|tx| apply(tx, actor, told, target, now, &mut |_, _| {}))?;
+    for patient in &mut report.patients {
+        if patient.is_new {
+            patient.patient = None;
+        }
+        for line in patient.lines.iter_mut().filter(|line| line.fate == Fate::Added) {
+            line.record = None;
+        }
+    }
+    Ok(report)
+}
+
+/// Imports what a file told. `progress` hears how many of how many entries are done; it must not use the database (the transaction holds
+/// its lock), and starts again from zero when the transaction is tried again.
+pub fn apply(
+    tx: &mut Tx<'_>, actor: &Actor, told: &Told, target: &Target, now: NaiveDateTime, progress: &mut dyn FnMut(usize, usize),
+) -> Result<Report> {
+    let pairs = people::pair(tx, actor, told, target, now)?;
+    let household = people::own_household(tx, actor)?;
+    let mut work = Work::new(actor, household, told, now, progress);
+    let mut report = Report::default();
+    for (index, pair) in pairs.iter().enumerate() {
+        report.patients.push(work.patient(tx, pair, index == 0)?);
+    }
+    report.problems = told.problems.iter().map(Problem::from).chain(work.problems).collect();
+    let miscounted = report.miscounted(told);
+    debug_assert!(miscounted.is_empty(), "resources without exactly one fate: {miscounted:?}");
+    for (kind, told, counted) in miscounted {
+        log::error!("import: {told} resources of type {kind} told, {counted} counted");
+    }
+    Ok(report)
+}
+
+/// One import while it runs.
+struct Work<'a> {
+    actor: &'a Actor,
+    told: &'a Told,
+    now: NaiveDateTime,
+    /// What every record says of where it comes from: `import:fhir`.
+    source: String,
+    /// The actor's own household.
+    household: HouseholdId,
+    /// The resources of the file, to tell them from what was only named or contained in one.
+    entries: HashSet<(&'a str, &'a str)>,
+    directories: HashMap<HouseholdId, Directory>,
+    problems: Vec<Problem>,
+    progress: &'a mut dyn FnMut(usize, usize),
+    done: usize,
+    total: usize,
+}
+
+impl<'a> Work<'a> {
+    fn new(actor: &'a Actor, household: HouseholdId, told: &'a Told, now: NaiveDateTime, progress: &'a mut dyn FnMut(usize, usize)) -> Self {
+        Self {
+            actor,
+            told,
+            now,
+            source: format!("import:{}", told.format),
+            household,
+            entries: told.entries.iter().map(|(kind, key)| (kind.as_str(), key.as_str())).collect(),
+            directories: HashMap::new(),
+            problems: Vec::new(),
+            progress,
+            done: 0,
+            total: told.records.len() + told.leftovers.len(),
+        }
+    }
+
+    fn step(&mut self) {
+        self.done += 1;
+        (self.progress)(self.done, self.total);
+    }
+
+    fn problem(&mut self, place: &str, key: &str, detail: Option<String>) {
+        self.problems.push(Problem { place: place.to_owned(), key: format!("import.problem.{key}"), detail, reason: None });
+    }
+
+    fn refused(&mut self, place: &str, field: &str, error: &FieldError) {
+        let reason = Some(error.message().0.to_owned());
+        self.problems.push(Problem { place: place.to_owned(), key: "import.problem.refused_value".to_owned(), detail: Some(field.to_owned()), reason });
+    }
+
+    /// Everything of the file that is about one person. What is about nobody goes to the first.
+    fn patient(&mut self, tx: &mut Tx<'_>, pair: &people::Pair<'a>, is_first: bool) -> Result<PatientReport> {
+        // The household whose directory the records name: the patient's, or the actor's for a new one.
+        let household = pair.patient.as_ref().map_or_else(|| self.household.clone(), |patient| patient.household_id.clone());
+        let mut report = PatientReport::default();
+        self.directory(tx, &household, &mut report)?;
+        let id = people::settle(self, tx, pair, &household, &mut report)?;
+        let access = access::grant::<Edit>(tx, self.actor, &id, self.now)?;
+        if !access.scope().is_whole() {
+            return Err(Error::Forbidden);
+        }
+        report.patient = Some(id);
+        report.name = access.patient.name();
+        let homeless = records::merge(self, tx, &access, pair.draft, &household, &mut report)?;
+        leftovers::keep(self, tx, &access, pair.draft, &homeless, is_first, &mut report)?;
+        self.none_known(tx, &access, &pair.draft.source_key)?;
+        if is_first {
+            for (kind, key) in &self.told.handled {
+                self.count(&mut report, kind, key, Fate::Unchanged);
+            }
+        }
+        Event::new(self.actor, Action::Imported, self.now).patient(access.id()).write(tx)?;
+        Ok(report)
+    }
+
+    /// The file's practitioners, practices and pharmacies in this household; counted with the first household that meets them.
+    fn directory(&mut self, tx: &mut Tx<'_>, household: &HouseholdId, report: &mut PatientReport) -> Result<()> {
+        if self.directories.contains_key(household) {
+            return Ok(());
+        }
+        let is_first = self.directories.is_empty();
+        let directory = Directory::resolve(self, tx, household)?;
+        if is_first {
+            for (kind, key, fate) in &directory.fates {
+                self.count(report, kind, key, *fate);
+            }
+        }
+        self.directories.insert(household.clone(), directory);
+        Ok(())
+    }
+
+    /// Counts a resource of the file; people who are only named inside another resource are none.
+    fn count(&self, report: &mut PatientReport, kind: &str, key: &str, fate: Fate) {
+        if self.entries.contains(&(kind, key)) {
+            report.count(kind, fate);
+        }
+    }
+
+    /// Counts a draft with its parts. What was no resource of its own (a contact inside a patient) is counted beside the resources.
+    fn count_draft(&self, report: &mut PatientReport, draft: &Draft, fate: Fate) {
+        if self.told.counts.contains_key(&draft.resource_type) {
+            self.count(report, &draft.resource_type, &draft.source_key, fate);
+        } else {
+            report.count(&draft.resource_type, fate);
+        }
+        for (kind, key) in &draft.parts {
+            self.count(report, kind, key, fate);
+        }
+    }
+
+    /// "There are none", said by the source, is noted where the chart agrees.
+    fn none_known(&self, tx: &mut Tx<'_>, access: &PatientAccess<Edit>, patient: &str) -> Result<()> {
+        let said = self.told.none_known.iter().filter(|(key, _)| key == patient);
+        let kinds = said.filter_map(|(_, name)| crate::records::kind(name)).filter(|kind| kind.none_known);
+        for kind in kinds {
+            let known = crate::patients::none_known_kinds(tx, access.id())?;
+            let query = crate::records::query::ListQuery { page: 1, per_page: 1, ..Default::default() };
+            if !known.iter().any(|name| name == kind.name) && access.chart(kind)?.list(tx, &query)?.0.is_empty() {
+                crate::patients::set_none_known(tx, self.actor, access.id(), kind.name, true, self.now)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// SHA-256 as hexadecimal digits.
+fn digest(pieces: &[&str]) -> String {
+    use std::fmt::Write;
+    let mut hash = Sha256::new();
+    for piece in pieces {
+        // The length before each piece keeps `ab, c` and `a, bc` apart.
+        hash.update(piece.len().to_le_bytes());
+        hash.update(piece);
+    }
+    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A key as both databases can store it: PostgreSQL's text has no NUL, and a file may hold anything.
+fn storable(key: &str) -> String {
+    key.replace('\0', "\u{fffd}")
+}

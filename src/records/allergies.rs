@@ -1,13 +1,9 @@
 //! Allergies and intolerances: what must never be given again, and what happened.
 
-use super::{Entry, Group, NoChild, Record, column, columns, head, link_column, statements};
+use super::{Entry, Group, NoChild, Record, choices::Severity, column, columns, head, link_column, statements};
 use crate::{codes::List, dates::PartialDate, db::types::choice, records::field::Field};
 
 choice!(AllergyStatus { Active = "active", Inactive = "inactive", Resolved = "resolved", Unconfirmed = "unconfirmed" });
-choice!(
-    /// How bad, for allergies, conditions, injuries and relatives' conditions alike.
-    Severity { Mild = "mild", Moderate = "moderate", Severe = "severe", LifeThreatening = "life-threatening" }
-);
 
 columns! {
     Allergy in allergies {

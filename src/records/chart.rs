@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     AnyRecord, Kind, input,
     query::{Condition, ListQuery, narrowed, order, visible},
-    schema::{record_codes, record_links, record_tags, record_versions, records},
+    schema::{record_codes, record_links, record_versions, records},
     stored::{self, Head},
     version::{Snapshot, Version},
 };
@@ -126,23 +126,39 @@ impl<L: Level> Chart<'_, L> {
         // A first page that is not full says itself how many there are.
         let shown = i64::try_from(heads.len()).unwrap_or(i64::MAX);
         let total = if query.page == 1 && shown < query.per_page { shown } else { base().count().get_result(conn)? };
-        Ok((self.complete(conn, heads)?, total))
+        Ok((self.complete(conn, heads, query.lean)?, total))
     }
 
     pub fn get(&self, conn: &mut Conn, id: &RecordId) -> Result<Loaded> {
         self.find(conn, id, false)
     }
 
+    /// Those of these records that are here and not in the trash, in a few statements however many.
+    pub fn some(&self, conn: &mut Conn, ids: &[RecordId]) -> Result<HashMap<RecordId, Loaded>> {
+        let mut found = HashMap::new();
+        // SQLite and PostgreSQL both bound the number of values in one statement.
+        for ids in ids.chunks(500) {
+            let heads: Vec<Head> = records::table
+                .filter(self.mine())
+                .filter(records::id.eq_any(ids.to_vec()))
+                .filter(records::deleted_at.is_null())
+                .select(Head::as_select())
+                .load(conn)?;
+            found.extend(self.complete(conn, heads, false)?.into_iter().map(|loaded| (loaded.head.id.clone(), loaded)));
+        }
+        Ok(found)
+    }
+
     fn find(&self, conn: &mut Conn, id: &RecordId, trashed: bool) -> Result<Loaded> {
         let mut query = records::table.filter(self.mine()).filter(records::id.eq(id)).into_boxed();
         query = if trashed { query.filter(records::deleted_at.is_not_null()) } else { query.filter(records::deleted_at.is_null()) };
         let head: Head = query.select(Head::as_select()).first(conn).optional()?.ok_or(Error::NotFound)?;
-        self.complete(conn, vec![head])?.pop().ok_or(Error::NotFound)
+        self.complete(conn, vec![head], false)?.pop().ok_or(Error::NotFound)
     }
 
     /// Details, children, column links and tags of these heads: a statement each, however many rows.
-    fn complete(&self, conn: &mut Conn, heads: Vec<Head>) -> Result<Vec<Loaded>> {
-        let mut entries = stored::load(conn, self.kind, &heads)?;
+    fn complete(&self, conn: &mut Conn, heads: Vec<Head>, lean: bool) -> Result<Vec<Loaded>> {
+        let mut entries = if lean { stored::load_details(conn, self.kind, &heads)? } else { stored::load(conn, self.kind, &heads)? };
         let ids: Vec<&RecordId> = heads.iter().map(|head| &head.id).collect();
         let mut tags = tags::of_records(conn, &ids)?;
         Ok(heads
@@ -230,8 +246,16 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
         self.add_as(tx, RecordId::new(), draft)
     }
 
-    /// Stores a new record under an id made before (imports tie records that are not stored yet).
+    /// Stores a new record under an id made before.
     pub fn add_as(&self, tx: &mut Tx<'_>, id: RecordId, draft: &Draft) -> Result<RecordId> {
+        self.adopt(tx, &id, draft)?;
+        self.tie(tx, &id, draft)?;
+        Ok(id)
+    }
+
+    /// Stores a new record under an id made before, all but its ties: the other ends of an import's ties may not be stored yet. Version 1
+    /// tells of them already, so that [`Chart::tie`] makes no second one.
+    pub fn adopt(&self, tx: &mut Tx<'_>, id: &RecordId, draft: &Draft) -> Result<()> {
         let who = Some(self.access.actor.user.to_string());
         let mut head = Head {
             id: id.clone(),
@@ -254,14 +278,19 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
         };
         head.take(draft.entry.as_ref());
         diesel::insert_into(records::table).values(&head).execute(&mut **tx)?;
-        draft.entry.insert(tx, &id)?;
-        draft.entry.insert_children(tx, &id)?;
-        let links = draft.links.clone().unwrap_or_default();
-        self.write_links(tx, &id, draft.entry.as_ref(), &links)?;
-        let tags = draft.tags.clone().unwrap_or_default();
-        tags::set(tx, self.access, &id, &tags)?;
-        self.written(tx, &head, draft.entry.as_ref(), &tags, &links, Action::Created)?;
-        Ok(id)
+        draft.entry.insert(tx, id)?;
+        draft.entry.insert_children(tx, id)?;
+        let tags = draft.tags.as_deref().unwrap_or_default();
+        if !tags.is_empty() {
+            tags::set(tx, self.access, id, tags)?;
+        }
+        let links = draft.links.as_deref().unwrap_or_default();
+        self.written(tx, &head, draft.entry.as_ref(), tags, links, Action::Created)
+    }
+
+    /// The ties of a record that was just adopted.
+    pub fn tie(&self, tx: &mut Tx<'_>, id: &RecordId, draft: &Draft) -> Result<()> {
+        self.insert_links(tx, id, draft.entry.as_ref(), draft.links.as_deref().unwrap_or_default())
     }
 
     /// Replaces a record. `expected` is the version the person saw; a double click or an unchanged form makes no new version.
@@ -355,6 +384,10 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
     /// Ties of this record: its columns that are links, and the free ones. Only ends within the access can be named.
     fn write_links(&self, tx: &mut Tx<'_>, id: &RecordId, entry: &dyn AnyRecord, links: &[Link]) -> Result<()> {
         diesel::delete(record_links::table.filter(record_links::from_id.eq(id))).execute(&mut **tx)?;
+        self.insert_links(tx, id, entry, links)
+    }
+
+    fn insert_links(&self, tx: &mut Tx<'_>, id: &RecordId, entry: &dyn AnyRecord, links: &[Link]) -> Result<()> {
         let columns = entry.head().links.iter().map(|(relation, to)| Link { relation: (*relation).to_owned(), to: to.clone(), note: None });
         for link in columns.chain(links.iter().cloned()) {
             diesel::insert_into(record_links::table)
@@ -400,23 +433,27 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
 
     /// One primary contact, one primary policy a type: the newest "yes" wins, and the others say "no" in a version of their own.
     fn keep_exclusive(&self, tx: &mut Tx<'_>, head: &Head, entry: &dyn AnyRecord) -> Result<()> {
-        let Some((flag, within)) = self.kind.exclusive else { return Ok(()) };
-        let Some((index, _)) = self.kind.field(flag) else { return Ok(()) };
-        if entry.get(index).as_deref() != Some("true") {
-            return Ok(());
-        }
-        let same = within.and_then(|name| self.kind.field(name)).map(|(i, _)| i);
-        let query = ListQuery { page: 1, per_page: 1000, filters: vec![(flag, vec!["true".to_owned()])], ..ListQuery::default() };
-        for other in self.list(tx, &query)?.0 {
-            let elsewhere = same.is_some_and(|i| other.entry.get(i) != entry.get(i));
-            if other.head.id == head.id || elsewhere {
-                continue;
-            }
+        let Some((index, _)) = self.kind.exclusive.and_then(|(flag, _)| self.kind.field(flag)) else { return Ok(()) };
+        for other in self.rivals(tx, &head.id, entry)? {
             let mut draft = Draft { entry: other.entry, tags: None, links: None, source: other.head.source.clone() };
             let _ = draft.entry.set(index, "false", super::field::Mode::Strict);
             self.change(tx, &other.head.id, other.head.version, &draft)?;
         }
         Ok(())
+    }
+
+    /// Other records that carry the flag which this entry claims and only one record may have.
+    pub fn rivals(&self, conn: &mut Conn, id: &RecordId, entry: &dyn AnyRecord) -> Result<Vec<Loaded>> {
+        let Some((flag, within)) = self.kind.exclusive else { return Ok(Vec::new()) };
+        let Some((index, _)) = self.kind.field(flag) else { return Ok(Vec::new()) };
+        if entry.get(index).as_deref() != Some("true") {
+            return Ok(Vec::new());
+        }
+        let same = within.and_then(|name| self.kind.field(name)).map(|(i, _)| i);
+        let query = ListQuery { page: 1, per_page: 1000, filters: vec![(flag, vec!["true".to_owned()])], ..ListQuery::default() };
+        let mut found = self.list(conn, &query)?.0;
+        found.retain(|other| other.head.id != *id && same.is_none_or(|i| other.entry.get(i) == entry.get(i)));
+        Ok(found)
     }
 }
 
@@ -438,6 +475,11 @@ fn searchable(kind: &Kind, head: &Head, entry: &dyn AnyRecord, tags: &[String]) 
 /// The codes another system gave a record, replaced as a whole.
 pub fn write_codes(tx: &mut Tx<'_>, id: &RecordId, codes: &[crate::interchange::draft::CodeDraft]) -> Result<()> {
     diesel::delete(record_codes::table.filter(record_codes::record_id.eq(id))).execute(&mut **tx)?;
+    add_codes(tx, id, codes)
+}
+
+/// The codes of a new record.
+pub fn add_codes(tx: &mut Tx<'_>, id: &RecordId, codes: &[crate::interchange::draft::CodeDraft]) -> Result<()> {
     for (position, code) in (0i32..).zip(codes) {
         diesel::insert_into(record_codes::table)
             .values((

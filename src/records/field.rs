@@ -51,6 +51,13 @@ pub struct Measure {
     pub plausible: (f64, f64),
 }
 
+impl Measure {
+    /// Any number at all, and words too where the column is a text.
+    pub const fn any(unit: Unit) -> Self {
+        Self { unit, possible: (f64::NEG_INFINITY, f64::INFINITY), plausible: (f64::NEG_INFINITY, f64::INFINITY) }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub enum Unit {
     Column(&'static str),
@@ -248,6 +255,19 @@ impl FieldError {
 /// Errors by field name; children as `components.2.value`.
 pub type Errors = Vec<(String, FieldError)>;
 
+impl From<&'static str> for FieldError {
+    fn from(rule: &'static str) -> Self {
+        Self::Rule(rule)
+    }
+}
+
+/// Refuses a field by a rule of its kind, unless something simpler is wrong with it already.
+pub fn refuse(errors: &mut Errors, name: &str, error: impl Into<FieldError>) {
+    if !errors.iter().any(|(known, _)| known == name) {
+        errors.push((name.to_owned(), error.into()));
+    }
+}
+
 /// A type a column can have: how it is asked for, shown as text and read from text.
 pub trait Bind: Sized {
     const INPUT: Input;
@@ -268,7 +288,8 @@ pub fn parse_optional<T: Bind>(raw: &str, mode: Mode, spec: &FieldSpec) -> Resul
 /// Trims, unifies line ends, and refuses what no keyboard types: control characters, and line breaks in a single line.
 pub fn clean(raw: &str, spec: &FieldSpec) -> Result<String, FieldError> {
     let text = raw.trim().replace("\r\n", "\n");
-    let several_lines = matches!(spec.input, Input::Text | Input::Details(_));
+    let free_value = matches!(spec.input, Input::Measured(Measure { unit: Unit::Free(_), .. }));
+    let several_lines = free_value || matches!(spec.input, Input::Text | Input::Details(_));
     if text.chars().any(|c| c.is_control() && !(several_lines && matches!(c, '\n' | '\t'))) {
         return Err(FieldError::ControlCharacters);
     }
@@ -284,13 +305,23 @@ impl Bind for String {
     fn text(&self) -> String {
         self.clone()
     }
-    fn parse(raw: &str, _: Mode, spec: &FieldSpec) -> Result<Self, FieldError> {
+    fn parse(raw: &str, mode: Mode, spec: &FieldSpec) -> Result<Self, FieldError> {
         let text = clean(raw, spec)?;
         match spec.input {
+            Input::Measured(_) if mode != Mode::Strict => typed_value(text),
             Input::Email if !looks_like_email(&text) => Err(FieldError::NotAnEmail),
             Input::Phone if !text.chars().any(|c| c.is_ascii_digit()) => Err(FieldError::NotAPhone),
             _ => Ok(text),
         }
+    }
+}
+
+/// A number typed into a column that takes words as well gets its decimal point; words stay as they are.
+fn typed_value(text: String) -> Result<String, FieldError> {
+    match Measured::parse_typed(&text) {
+        Ok(number) => Ok(number.as_str().to_owned()),
+        Err(MeasuredError::Ambiguous) => Err(FieldError::AmbiguousNumber),
+        Err(_) => Ok(text),
     }
 }
 
@@ -321,11 +352,7 @@ impl Bind for PartialDate {
 }
 
 impl Bind for Measured {
-    const INPUT: Input = Input::Measured(Measure {
-        unit: Unit::Fixed(""),
-        possible: (f64::NEG_INFINITY, f64::INFINITY),
-        plausible: (f64::NEG_INFINITY, f64::INFINITY),
-    });
+    const INPUT: Input = Input::Measured(Measure::any(Unit::Fixed("")));
     fn text(&self) -> String {
         self.as_str().to_owned()
     }

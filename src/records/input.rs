@@ -4,7 +4,7 @@ use diesel::{OptionalExtension, prelude::*};
 
 use super::{
     AnyRecord, Context, Kind,
-    field::{Errors, FieldError, FieldSpec, Input, Mode, Place, Unit},
+    field::{Errors, FieldError, FieldSpec, Input, Mode, Place, Unit, refuse},
     query::visible,
     schema::records,
     stored::{base_number, convertible_unit},
@@ -15,6 +15,8 @@ use crate::{
     db::{Conn, types::RecordId},
     directory,
     error::Result,
+    measured::Measured,
+    units,
 };
 
 /// Values by name, not yet looked at.
@@ -115,14 +117,30 @@ pub fn settle(kind: &Kind, entry: &mut dyn AnyRecord, before: Option<&dyn AnyRec
         errors.extend(found.map(|error| (spec.name.to_owned(), error)));
     }
     settle_children(kind, entry, context, errors);
+    settle_kind(kind, entry, before, context, errors);
+}
+
+/// The kind's own rules. What broke one already, because another system told it so, doesn't hinder an edit.
+fn settle_kind(kind: &Kind, entry: &mut dyn AnyRecord, before: Option<&dyn AnyRecord>, context: &Context<'_>, errors: &mut Errors) {
+    let earlier = errors.len();
     entry.settle(context, errors);
+    let mut known = Errors::new();
+    if let Some(before) = before {
+        before.boxed_clone().settle(context, &mut known);
+    }
+    let found = errors.split_off(earlier);
+    errors.extend(found.into_iter().filter(|error| !known.contains(error)));
     if context.strict
-        && let (Some(start), Some(end)) = (date(entry.occurred_on()), date(entry.ended_on()))
-        && end_before_start(&start, &end)
+        && ends_before_start(entry)
+        && !before.is_some_and(ends_before_start)
         && let Some(name) = kind.ended
     {
-        errors.push((name.to_owned(), FieldError::EndBeforeStart));
+        refuse(errors, name, FieldError::EndBeforeStart);
     }
+}
+
+fn ends_before_start(entry: &dyn AnyRecord) -> bool {
+    matches!((date(entry.occurred_on()), date(entry.ended_on())), (Some(start), Some(end)) if end_before_start(&start, &end))
 }
 
 fn settle_children(kind: &Kind, entry: &dyn AnyRecord, context: &Context<'_>, errors: &mut Errors) {
@@ -163,14 +181,21 @@ fn check_value(spec: &FieldSpec, text: &str, unit: Option<&str>, context: &Conte
             let outside = |(low, high): (f64, f64)| number < low || number > high;
             if outside(measure.possible) {
                 let (min, max) = measure.possible;
-                return Some(FieldError::OutOfRange { min: min.to_string(), max: max.to_string() });
+                return Some(FieldError::OutOfRange { min: in_unit(min, unit), max: in_unit(max, unit) });
             }
             let (low, high) = measure.plausible;
             (!context.confirmed && outside(measure.plausible))
-                .then(|| FieldError::Implausible { low: low.to_string(), high: high.to_string() })
+                .then(|| FieldError::Implausible { low: in_unit(low, unit), high: in_unit(high, unit) })
         }
         _ => None,
     }
+}
+
+/// A bound, which is in the base unit, in the unit the person writes.
+fn in_unit(bound: f64, unit: Option<&str>) -> String {
+    let text = bound.to_string();
+    let wanted = unit.and_then(units::Unit::find);
+    wanted.and_then(|wanted| units::convert(&Measured::parse_strict(&text).ok()?, wanted.base(), wanted)).unwrap_or(text)
 }
 
 /// Do the things it points at exist where this person may point? Told as "no such", whether they are absent or hidden.

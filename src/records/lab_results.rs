@@ -2,10 +2,10 @@
 
 use super::{Child, Context, Entry, Group, Record, child_column, column, columns, head, link_column, statements};
 use crate::{
-    dates::PartialDate,
+    dates::{PartialDate, end_before_start},
     db::types::choice,
     measured::{Comparator, Measured},
-    records::field::{Errors, Field, FieldError, Input, Measure, Unit},
+    records::field::{Errors, Field, FieldError, Input, Measure, Unit, refuse},
 };
 
 choice!(LabResultStatus { Ordered = "ordered", InProgress = "in_progress", Completed = "completed", Cancelled = "cancelled" });
@@ -77,8 +77,14 @@ impl Record for LabResult {
 
     fn settle(entry: &mut Entry<Self>, context: &Context<'_>, errors: &mut Errors) {
         let done = entry.head.status.as_deref() == Some(LabResultStatus::Completed.as_str());
-        if context.strict && done && entry.body.completed_date.is_none() {
-            errors.push(("completed_date".to_owned(), FieldError::Rule("error.completed_needs_date")));
+        if context.strict && done {
+            entry.refuse_unfinished(errors);
+        }
+        if let (Some(ordered), Some(completed)) = (&entry.body.ordered_date, &entry.body.completed_date)
+            && context.strict
+            && end_before_start(ordered, completed)
+        {
+            refuse(errors, "completed_date", "error.completed_before_ordered");
         }
         if entry.children.len() > 1 && entry.body.is_panel.is_none() {
             entry.body.is_panel = Some(true);
@@ -87,20 +93,30 @@ impl Record for LabResult {
     statements!(lab_results);
 }
 
-const ANY: Measure = Measure {
-    unit: Unit::Free("unit"),
-    possible: (f64::NEG_INFINITY, f64::INFINITY),
-    plausible: (f64::NEG_INFINITY, f64::INFINITY),
-};
+impl Entry<LabResult> {
+    /// A completed result has its day, and its components have values or say in a note why not.
+    fn refuse_unfinished(&self, errors: &mut Errors) {
+        if self.body.completed_date.is_none() {
+            refuse(errors, "completed_date", "error.completed_needs_date");
+        }
+        for (row, component) in self.children.iter().enumerate() {
+            if component.value.is_none() && component.notes.is_none() {
+                refuse(errors, &format!("{}.{row}.value", LabComponent::NAME), "error.component_needs_value");
+            }
+        }
+    }
+}
+
+const ANY: Input = Input::Measured(Measure::any(Unit::Free("unit")));
 
 impl Child for LabComponent {
     const NAME: &'static str = "components";
     const FIELDS: &'static [Field<Self>] = &[
         child_column!(test_name).required().list(),
-        child_column!(value).list().input(Input::Measured(ANY)),
+        child_column!(value).list().long().input(ANY),
         child_column!(unit).list(),
-        child_column!(ref_range_min).input(Input::Measured(ANY)),
-        child_column!(ref_range_max).input(Input::Measured(ANY)),
+        child_column!(ref_range_min).input(ANY),
+        child_column!(ref_range_max).input(ANY),
         child_column!(ref_range_text).more(),
         child_column!(status).list().more(),
         child_column!(result_type).more(),
@@ -110,7 +126,7 @@ impl Child for LabComponent {
         child_column!(notes).more().long(),
     ];
 
-    fn settle(&mut self, _: &Context<'_>, errors: &mut Vec<(&'static str, FieldError)>) {
+    fn settle(&mut self, context: &Context<'_>, errors: &mut Vec<(&'static str, FieldError)>) {
         if let (Some(low), Some(high)) = (number(self.ref_range_min.as_ref()), number(self.ref_range_max.as_ref()))
             && low > high
         {
@@ -121,9 +137,11 @@ impl Child for LabComponent {
         {
             self.result_type = Some(result_type(value));
         }
-        if self.status.is_none() {
-            self.status = self.computed_status();
-        }
+        self.status = match (self.status, self.computed_status()) {
+            (None, computed) => computed,
+            (Some(told), Some(computed)) if context.strict && told.contradicts(computed) => Some(computed),
+            (told, _) => told,
+        };
     }
     statements!(child lab_test_components);
 }
@@ -143,9 +161,22 @@ fn result_type(value: &str) -> ResultType {
     }
 }
 
+impl ComponentStatus {
+    /// Against what value and range say (normal, low or high). The laboratory may know more: how critical, or that it is abnormal in a
+    /// way no range tells.
+    fn contradicts(self, computed: Self) -> bool {
+        match self {
+            Self::Abnormal | Self::Critical => false,
+            Self::CriticalLow => computed != Self::Low,
+            Self::CriticalHigh => computed != Self::High,
+            Self::Normal | Self::Low | Self::High => computed != self,
+        }
+    }
+}
+
 impl LabComponent {
     /// Status from value and range, where both are told. `<5` is low or normal only if that is certain: below a minimum of 5 or
-    /// more it is low, within a range that begins below 5 nothing is said.
+    /// more it is low, within a range that begins below 5 nothing is said; `<=5` may be the minimum itself.
     fn computed_status(&self) -> Option<ComponentStatus> {
         let value = Measured::parse_strict(self.value.as_deref()?).ok()?;
         let (low, high) = (number(self.ref_range_min.as_ref()), number(self.ref_range_max.as_ref()));
@@ -159,17 +190,72 @@ impl LabComponent {
                 () if high.is_some_and(|high| at > high) => ComponentStatus::High,
                 () => ComponentStatus::Normal,
             }),
-            Some(Comparator::Less | Comparator::LessOrEqual) => match (low, high) {
-                (Some(low), _) if at <= low => Some(ComponentStatus::Low),
+            Some(sign @ (Comparator::Less | Comparator::LessOrEqual)) => match (low, high) {
+                (Some(low), _) if at < low || (at <= low && sign == Comparator::Less) => Some(ComponentStatus::Low),
                 (None, Some(high)) if at <= high => Some(ComponentStatus::Normal),
                 _ => None,
             },
-            Some(Comparator::Greater | Comparator::GreaterOrEqual) => match (low, high) {
-                (_, Some(high)) if at >= high => Some(ComponentStatus::High),
+            Some(sign @ (Comparator::Greater | Comparator::GreaterOrEqual)) => match (low, high) {
+                (_, Some(high)) if at > high || (at >= high && sign == Comparator::Greater) => Some(ComponentStatus::High),
                 (Some(low), None) if at >= low => Some(ComponentStatus::Normal),
                 _ => None,
             },
-            Some(_) => None,
+            Some(Comparator::About) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::records::testing::{imported, told};
+
+    const POTASSIUM: [(&str, &str); 4] = [("test_name", "Potassium"), ("ref_range_min", "3.5"), ("ref_range_max", "5.1"), ("unit", "mmol/L")];
+
+    fn status(value: &str, said: Option<&str>, from_a_person: bool) -> Option<String> {
+        let mut row = POTASSIUM.to_vec();
+        row.push(("value", value));
+        row.extend(said.map(|said| ("status", said)));
+        let fields = [("test_name", "Electrolytes"), ("completed_date", "2026-03-01"), ("status", "completed")];
+        let result = if from_a_person { told("lab-results", &fields, &[&row]) } else { imported("lab-results", &fields, &[&row]) };
+        result.child(0, "status")
+    }
+
+    #[test]
+    fn the_range_decides_and_the_laboratory_may_know_more() {
+        for (value, said, expected) in [
+            ("3.1", None, Some("low")),
+            ("3.1", Some("normal"), Some("low")),
+            ("3.1", Some("critical_high"), Some("low")),
+            ("3.1", Some("critical_low"), Some("critical_low")),
+            ("3.1", Some("critical"), Some("critical")),
+            ("4.0", Some("high"), Some("normal")),
+            ("4.0", Some("abnormal"), Some("abnormal")),
+            ("5.2", Some("low"), Some("high")),
+            ("haemolysed", Some("abnormal"), Some("abnormal")),
+        ] {
+            assert_eq!(status(value, said, true).as_deref(), expected, "{value} {said:?}");
+        }
+        assert_eq!(status("3.1", Some("normal"), false).as_deref(), Some("normal"), "what another system told stays");
+    }
+
+    #[test]
+    fn nothing_is_said_that_a_comparator_leaves_open() {
+        for (value, expected) in [
+            ("<3.5", Some("low")), ("<=3.5", None), ("<=3.4", Some("low")), ("<4", None),
+            (">5.1", Some("high")), (">=5.1", None), (">=5.2", Some("high")), (">4", None),
+            ("~4", None), ("3.5", Some("normal")), ("5.1", Some("normal")),
+        ] {
+            assert_eq!(status(value, None, true).as_deref(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_completed_result_is_complete() {
+        let pending = [&POTASSIUM[..], &[("test_name", "Sodium")]];
+        let done = told("lab-results", &[("test_name", "Electrolytes"), ("status", "completed")], &pending[..1]);
+        assert_eq!(done.wrong(), [("completed_date", "error.completed_needs_date"), ("components.0.value", "error.component_needs_value")]);
+        assert!(told("lab-results", &[("test_name", "Electrolytes"), ("status", "ordered")], &pending).errors.is_empty());
+        let upside_down = told("lab-results", &[("test_name", "Sodium"), ("ordered_date", "2026-03-02"), ("completed_date", "2026-03-01")], &[]);
+        assert_eq!(upside_down.wrong(), [("completed_date", "error.completed_before_ordered")]);
     }
 }

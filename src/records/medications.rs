@@ -1,11 +1,11 @@
 //! Medications: what a person takes or took, prescribed or not.
 
-use super::{Entry, Group, NoChild, Record, column, columns, head, link_column, statements};
+use super::{Context, Entry, Group, NoChild, Record, column, columns, head, link_column, statements};
 use crate::{
     codes::List,
     dates::PartialDate,
     db::types::{PharmacyId, choice},
-    records::field::Field,
+    records::field::{Errors, Field, FieldError, refuse},
 };
 
 choice!(MedicationStatus { Active = "active", Stopped = "stopped", OnHold = "on-hold", Completed = "completed", Cancelled = "cancelled" });
@@ -43,7 +43,7 @@ impl Record for Medication {
         column!(indication).list(),
         head::practitioner(),
         column!(effective_period_start).list(),
-        column!(effective_period_end),
+        column!(effective_period_end).future(),
         head::status::<Self, MedicationStatus>().preset("active"),
         column!(alternative_name).more(),
         column!(side_effects).more().long(),
@@ -57,5 +57,26 @@ impl Record for Medication {
     fn title(entry: &Entry<Self>) -> String {
         entry.body.medication_name.clone().unwrap_or_default()
     }
+
+    /// A course may be planned to its last day, but what is over did not end tomorrow.
+    fn settle(entry: &mut Entry<Self>, context: &Context<'_>, errors: &mut Errors) {
+        let status = entry.head.status.as_deref().and_then(MedicationStatus::parse);
+        let over = matches!(status, Some(MedicationStatus::Stopped | MedicationStatus::Completed));
+        if context.strict && over && entry.body.effective_period_end.as_ref().is_some_and(|end| end.is_after_today(context.today)) {
+            refuse(errors, "effective_period_end", FieldError::InTheFuture);
+        }
+    }
     statements!(medications);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::records::testing::told;
+
+    #[test]
+    fn a_course_may_end_tomorrow_but_what_is_over_did_not() {
+        let until = |status| told("medications", &[("medication_name", "Amoxicillin"), ("effective_period_end", "2026-03-20"), ("status", status)], &[]);
+        assert!(until("active").errors.is_empty());
+        assert_eq!(until("completed").wrong(), [("effective_period_end", "error.in_the_future")]);
+    }
 }

@@ -150,3 +150,26 @@ pub fn linkable<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, own: &Reco
     }
     Ok(query.order((records::updated_at.desc(), records::id.desc())).limit(50).select(Head::as_select()).load(conn)?)
 }
+
+/// The text of the latest version of these records, to show where words were found.
+pub fn found_texts(conn: &mut Conn, heads: &[Head]) -> Result<std::collections::HashMap<RecordId, String>> {
+    use super::schema::record_versions;
+    let ids: Vec<&RecordId> = heads.iter().map(|head| &head.id).collect();
+    if ids.is_empty() {
+        return Ok(std::collections::HashMap::new());
+    }
+    let rows: Vec<(RecordId, String)> = record_versions::table
+        .inner_join(records::table.on(records::id.eq(record_versions::record_id).and(records::version.eq(record_versions::version))))
+        .filter(record_versions::record_id.eq_any(ids))
+        .select((record_versions::record_id, record_versions::snapshot))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, text)| {
+            let snapshot = super::version::Snapshot::from_text(&text)?;
+            let children = snapshot.children.into_iter().flatten();
+            let parts: Vec<String> = snapshot.fields.into_iter().chain(children).filter(|(n, _)| !n.ends_with("_id")).map(|(_, v)| v).collect();
+            Some((id, [parts.join(" · "), snapshot.tags.join(" ")].join(" ")))
+        })
+        .collect())
+}

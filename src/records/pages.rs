@@ -124,6 +124,7 @@ fn list_page(
     let asked: Vec<(String, String)> = pairs.iter().filter(|(n, _)| !MARKS.contains(&n.as_str())).cloned().collect();
     let print = mark("print").is_some();
     let mut query = ListQuery::parse(kind, &asked, false).map_err(Error::Invalid)?;
+    query.lean = true;
     if print {
         (query.page, query.per_page) = (1, 5000);
     }
@@ -260,7 +261,7 @@ fn show_page(conn: &mut Conn, app: &App, access: &PatientAccess<View>, kind: &'s
     let rows = [row];
     let names = Names::load(conn, access, kind, &rows)?;
     let versions = chart.versions(conn, &id)?;
-    let offers = merge::offers(conn, access, &id)?;
+    let offers = super::origins::offers(conn, access, &id)?;
     let ui = ui.with_nav(conn, access)?;
     let [row] = rows;
     let patient = access.id().as_str();
@@ -1014,7 +1015,12 @@ pub async fn offer(app: web::Data<App>, signed: Signed, place: web::Path<Place>,
     app.write(move |tx, app| {
         let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
         let field = value(&pairs, "field").unwrap_or_default();
-        if value(&pairs, "answer") == Some("take") { merge::accept(tx, &access, kind, &id, field) } else { merge::dismiss(tx, &access, kind, &id, field) }
+        access.chart(kind)?.get(tx, &id)?;
+        if value(&pairs, "answer") == Some("take") {
+            merge::accept(tx, &access, &id, field).map(drop)
+        } else {
+            merge::dismiss(tx, &access, &id, field)
+        }
     })
     .await?;
     Ok(see_other(&back))

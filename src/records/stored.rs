@@ -59,8 +59,8 @@ impl Head {
     }
 }
 
-/// Loads the entries of these heads, in one statement a table: detail, children, links.
-pub(super) fn load(conn: &mut Conn, kind: &Kind, heads: &[Head]) -> QueryResult<HashMap<RecordId, Box<dyn AnyRecord>>> {
+/// Loads the kind's own columns (and children) of these heads, without links.
+pub(super) fn load_details(conn: &mut Conn, kind: &Kind, heads: &[Head]) -> QueryResult<HashMap<RecordId, Box<dyn AnyRecord>>> {
     let ids: Vec<RecordId> = heads.iter().map(|head| head.id.clone()).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
@@ -75,9 +75,19 @@ pub(super) fn load(conn: &mut Conn, kind: &Kind, heads: &[Head]) -> QueryResult<
             fields.notes.clone_from(&head.notes);
         }
     }
+    Ok(entries)
+}
+
+/// Loads the entries of these heads, in one statement a table: detail, children, links.
+pub(super) fn load(conn: &mut Conn, kind: &Kind, heads: &[Head]) -> QueryResult<HashMap<RecordId, Box<dyn AnyRecord>>> {
+    let mut entries = load_details(conn, kind, heads)?;
+    if entries.is_empty() {
+        return Ok(entries);
+    }
+    let ids: Vec<&RecordId> = heads.iter().map(|head| &head.id).collect();
     if kind.has_links() {
         let rows: Vec<(RecordId, String, RecordId)> = record_links::table
-            .filter(record_links::from_id.eq_any(&ids))
+            .filter(record_links::from_id.eq_any(ids))
             .select((record_links::from_id, record_links::relation, record_links::to_id))
             .load(conn)?;
         for (from, relation, to) in rows {

@@ -71,6 +71,13 @@ impl Names {
         Ok(names)
     }
 
+    pub fn of_practitioners(list: Vec<(crate::db::types::PractitionerId, String)>) -> Self {
+        Self { practitioners: list.into_iter().map(|(id, name)| (id.to_string(), name)).collect(), ..Self::default() }
+    }
+    pub fn of_practices(practices: Vec<(String, String)>) -> Self {
+        Self { practices, ..Self::default() }
+    }
+
     fn find(list: &[(String, String)], id: &str) -> Option<String> {
         list.iter().find(|(i, _)| i == id).map(|(_, name)| name.clone())
     }
@@ -306,8 +313,21 @@ pub type Typed = HashMap<String, String>;
 
 /// The form of a kind, filled with what was typed or stored.
 pub fn form(ui: &Ui, kind: &Kind, values: &Typed, errors: &Errors, names: &Names, own: Option<&RecordId>) -> Vec<FormSection> {
+    sectioned(ui, kind.word(), &kind.fields, values, errors, names, own)
+}
+
+/// The form of a patient or a directory entry.
+pub fn plain_form<'a>(
+    ui: &Ui, word: &str, fields: impl Iterator<Item = &'a FieldSpec>, values: &Typed, errors: &Errors, names: &Names,
+) -> Vec<FormSection> {
+    sectioned(ui, word, &fields.collect::<Vec<_>>(), values, errors, names, None)
+}
+
+fn sectioned(
+    ui: &Ui, word: &str, fields: &[&FieldSpec], values: &Typed, errors: &Errors, names: &Names, own: Option<&RecordId>,
+) -> Vec<FormSection> {
     let mut order: Vec<&str> = Vec::new();
-    for spec in &kind.fields {
+    for spec in fields {
         if !order.contains(&spec.section) {
             order.push(spec.section);
         }
@@ -315,11 +335,10 @@ pub fn form(ui: &Ui, kind: &Kind, values: &Typed, errors: &Errors, names: &Names
     order
         .into_iter()
         .map(|section| {
-            let fields: Vec<FormField> = kind
-                .fields
+            let fields: Vec<FormField> = fields
                 .iter()
                 .filter(|spec| spec.section == section)
-                .flat_map(|spec| form_fields(ui, kind.word(), spec, "", values, errors, names, own))
+                .flat_map(|spec| form_fields(ui, word, spec, "", values, errors, names, own))
                 .collect();
             let open = fields.iter().any(|f| !f.error.is_empty() || (!f.value.is_empty() && f.name != "sensitivity" && f.name != "status"));
             FormSection { heading: ui.t(&format!("section.{section}")), fields, folded: section == "more", open }
@@ -638,6 +657,11 @@ pub fn summary(ui: &Ui, kind: &Kind, errors: &Errors) -> Vec<(String, String)> {
             (format!("f-{}", name.replace('.', "-")), format!("{}: {}", ui.label(word, last), ui.error(error)))
         })
         .collect()
+}
+
+/// The same for a patient or a directory entry.
+pub fn plain_summary(ui: &Ui, word: &str, errors: &Errors) -> Vec<(String, String)> {
+    errors.iter().map(|(name, error)| (format!("f-{name}"), format!("{}: {}", ui.label(word, name), ui.error(error)))).collect()
 }
 
 /// Does anything ask for a confirmation, and nothing else is wrong?

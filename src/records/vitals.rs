@@ -5,7 +5,7 @@ use crate::{
     dates::PartialDate,
     db::types::choice,
     measured::Measured,
-    records::field::{Errors, Field, FieldError, Input, Measure, Unit},
+    records::field::{Errors, Field, Input, Measure, Unit, refuse},
     units,
 };
 
@@ -41,7 +41,7 @@ columns! {
     }
 }
 
-/// A measured column: its unit, what is refused as impossible and what is asked about, both in the base unit (kg, cm, Cel, mmol/L).
+/// A measured column: its unit, what is refused as impossible and what is asked about, both in the base unit (kg, cm, C, mmol/L).
 /// The bounds are wide on purpose: a premature baby and a record holder are people too.
 const fn measure(unit: Unit, possible: (f64, f64), plausible: (f64, f64)) -> Input {
     Input::Measured(Measure { unit, possible, plausible })
@@ -96,6 +96,8 @@ impl Record for Vitals {
             (&body.blood_glucose, body.blood_glucose_unit.map(|u| u.as_str())),
             (&body.a1c, Some("% HbA1c")),
             (&body.respiratory_rate, Some("breaths/min")),
+            (&body.bmi, Some("kg/m²")),
+            (&body.pain_scale, Some("of 10 pain")),
         ];
         parts.extend(with_unit.iter().filter_map(|(value, unit)| {
             value.as_ref().map(|value| format!("{value} {}", unit.unwrap_or_default()).trim_end().to_owned())
@@ -107,16 +109,20 @@ impl Record for Vitals {
     fn settle(entry: &mut Entry<Self>, context: &Context<'_>, errors: &mut Errors) {
         let body = &mut entry.body;
         if context.strict && !body.measures_something() {
-            errors.push(("systolic_bp".to_owned(), FieldError::Rule("error.nothing_measured")));
+            refuse(errors, "systolic_bp", "error.nothing_measured");
         }
         if let (Some(systolic), Some(diastolic)) = (number(body.systolic_bp.as_ref()), number(body.diastolic_bp.as_ref()))
             && context.strict
             && diastolic > systolic
         {
-            errors.push(("diastolic_bp".to_owned(), FieldError::Rule("error.diastolic_over_systolic")));
+            refuse(errors, "diastolic_bp", "error.diastolic_over_systolic");
         }
-        if body.bmi.is_none() {
-            body.bmi = body.computed_bmi();
+        if let Some(computed) = body.computed_bmi() {
+            let told = number(body.bmi.as_ref());
+            let outdated = context.strict && told.is_some_and(|told| (told - computed).abs() > BMI_TOLERANCE);
+            if told.is_none() || outdated {
+                body.bmi = Measured::parse_strict(&format!("{computed:.1}")).ok();
+            }
         }
     }
     statements!(vitals);
@@ -125,6 +131,9 @@ impl Record for Vitals {
 fn number(value: Option<&Measured>) -> Option<f64> {
     value.and_then(Measured::number)
 }
+
+/// A told BMI that is further off belongs to another weight or height. Growth charts print one decimal.
+const BMI_TOLERANCE: f64 = 0.1;
 
 impl Vitals {
     fn measures_something(&self) -> bool {
@@ -136,13 +145,49 @@ impl Vitals {
         .any(|value| value.is_some())
     }
 
-    /// Weight in kilograms over the square of height in metres, to one decimal as growth charts print it.
-    fn computed_bmi(&self) -> Option<Measured> {
+    /// Weight in kilograms over the square of height in metres.
+    fn computed_bmi(&self) -> Option<f64> {
         let kilograms = units::to_base(number(self.weight.as_ref())?, units::Unit::find(self.weight_unit?.as_str())?);
         let metres = units::to_base(number(self.height.as_ref())?, units::Unit::find(self.height_unit?.as_str())?) / 100.0;
-        if metres <= 0.0 {
-            return None;
-        }
-        Measured::parse_strict(&format!("{:.1}", kilograms / (metres * metres))).ok()
+        (metres > 0.0).then(|| kilograms / (metres * metres))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::records::{
+        field::FieldError,
+        testing::{imported, told},
+    };
+
+    const BODY: [(&str, &str); 5] =
+        [("recorded_date", "2026-03-01"), ("weight", "160"), ("weight_unit", "lbs"), ("height", "180"), ("height_unit", "cm")];
+
+    #[test]
+    fn the_bmi_follows_weight_and_height() {
+        let bmi = |said: &[(&str, &str)]| told("vitals", &[&BODY[..], said].concat(), &[]).value("bmi");
+        assert_eq!(bmi(&[]).as_deref(), Some("22.4"));
+        assert_eq!(bmi(&[("bmi", "22.40")]).as_deref(), Some("22.40"), "as printed");
+        assert_eq!(bmi(&[("bmi", "31")]).as_deref(), Some("22.4"));
+        assert_eq!(imported("vitals", &[&BODY[..], &[("bmi", "31")]].concat(), &[]).value("bmi").as_deref(), Some("31"));
+    }
+
+    #[test]
+    fn ordinary_values_pass_and_bounds_are_told_in_their_unit() {
+        let ordinary = [("temperature", "98.6"), ("temperature_unit", "F"), ("blood_glucose", "100"), ("blood_glucose_unit", "mg/dL")];
+        assert!(told("vitals", &[&BODY[..], &ordinary].concat(), &[]).errors.is_empty());
+        let mmol = [("blood_glucose", "5.6"), ("blood_glucose_unit", "mmol/L")];
+        assert!(told("vitals", &[&BODY[..], &mmol].concat(), &[]).errors.is_empty());
+        let fever = told("vitals", &[&BODY[..], &[("temperature", "200"), ("temperature_unit", "F")]].concat(), &[]);
+        let range = FieldError::OutOfRange { min: "50.0".into(), max: "122.0".into() };
+        assert_eq!(fever.error("temperature"), Some(&range));
+    }
+
+    #[test]
+    fn something_was_measured() {
+        let date = [("recorded_date", "2026-03-01")];
+        assert_eq!(told("vitals", &date, &[]).wrong(), [("systolic_bp", "error.nothing_measured")]);
+        let pain = told("vitals", &[&date[..], &[("pain_scale", "3")]].concat(), &[]);
+        assert_eq!((pain.wrong(), pain.entry.title().as_str()), (vec![], "3 of 10 pain"));
     }
 }

@@ -1,0 +1,174 @@
+//! Practitioners, practices and pharmacies of a file, each found again in the household's directory or added to it.
+//!
+//! Known by the source's key; else by the number nobody shares (NPI); else by the same name, unless something says that it is another one.
+//! An entry of the household is completed where nothing was recorded and never changed otherwise; published entries of others are only named.
+
+use std::collections::HashMap;
+
+use super::super::draft::{Fields, PersonDraft};
+use super::{Work, report::Fate, storable};
+use crate::{
+    db::{Tx, types::HouseholdId},
+    directory::{Entry, Listed, Pharmacy, Practice, Practitioner},
+    error::Result,
+    records::field::Mode,
+    text,
+};
+
+/// Where the file's keys lead in one household.
+#[derive(Default)]
+pub struct Directory {
+    pub practitioners: HashMap<String, String>,
+    pub pharmacies: HashMap<String, String>,
+    /// Ids to names, for reports.
+    pub names: HashMap<String, String>,
+    /// Resource type, key and what became of it.
+    pub fates: Vec<(&'static str, String, Fate)>,
+}
+
+/// What tells two entries of one name apart: different values are different entries.
+trait Distinct: Listed {
+    const TELLING: &'static [&'static str];
+    const RESOURCE_TYPE: &'static str;
+}
+impl Distinct for Practitioner {
+    const TELLING: &'static [&'static str] = &["npi"];
+    const RESOURCE_TYPE: &'static str = "Practitioner";
+}
+impl Distinct for Practice {
+    const TELLING: &'static [&'static str] = &["npi", "address"];
+    const RESOURCE_TYPE: &'static str = "Organization";
+}
+impl Distinct for Pharmacy {
+    const TELLING: &'static [&'static str] = &["store_number", "street_address"];
+    const RESOURCE_TYPE: &'static str = "Organization";
+}
+
+impl Directory {
+    pub fn resolve(work: &mut Work<'_>, tx: &mut Tx<'_>, household: &HouseholdId) -> Result<Self> {
+        let mut directory = Self::default();
+        let told = work.told;
+        let practices = directory.list::<Practice>(work, tx, household, &told.practices, &HashMap::new())?;
+        directory.practitioners = directory.list::<Practitioner>(work, tx, household, &told.practitioners, &practices)?;
+        directory.pharmacies = directory.list::<Pharmacy>(work, tx, household, &told.pharmacies, &HashMap::new())?;
+        Ok(directory)
+    }
+
+    /// Brings the drafts of one list in; returns keys to ids.
+    fn list<T: Distinct>(
+        &mut self, work: &mut Work<'_>, tx: &mut Tx<'_>, household: &HouseholdId, drafts: &[PersonDraft], practices: &HashMap<String, String>,
+    ) -> Result<HashMap<String, String>> {
+        let mut ids = HashMap::new();
+        let mut known: Vec<Entry<T>> = T::list(tx, household)?;
+        for draft in drafts {
+            let practice = draft.belongs_to.as_ref().and_then(|key| practices.get(key));
+            let told: T = read(work, draft, practice);
+            if told.name().is_empty() {
+                continue;
+            }
+            let (id, fate) = file(work, tx, household, &mut known, draft, &told)?;
+            self.fates.push((T::RESOURCE_TYPE, draft.source_key.clone(), fate));
+            ids.insert(draft.source_key.clone(), id);
+        }
+        self.names.extend(known.iter().map(|entry| (entry.id.clone(), entry.fields.name().to_owned())));
+        Ok(ids)
+    }
+}
+
+/// The entry as told. A value that its field refuses goes into the notes.
+fn read<T: Listed>(work: &mut Work<'_>, draft: &PersonDraft, practice: Option<&String>) -> T {
+    let mut pairs: Vec<(String, String)> = fields(&draft.fields);
+    pairs.extend(practice.map(|id| ("practice_id".to_owned(), id.clone())));
+    let (mut entry, errors) = T::read(&pairs, Mode::Strict);
+    for (name, error) in errors {
+        let Some(text) = pairs.iter().find(|(other, _)| *other == name).map(|(_, text)| text.clone()) else { continue };
+        set(&mut entry, &name, "");
+        let notes = value(&entry, "notes");
+        let line = format!("{}: {text}", name.replace('_', " "));
+        set(&mut entry, "notes", &notes.map_or(line.clone(), |notes| format!("{notes}\n{line}")));
+        work.refused(&draft.source_key, &name, &error);
+    }
+    entry
+}
+
+fn fields(fields: &Fields) -> Vec<(String, String)> {
+    fields.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect()
+}
+
+/// Finds the entry or makes it.
+fn file<T: Distinct>(
+    work: &Work<'_>, tx: &mut Tx<'_>, household: &HouseholdId, known: &mut Vec<Entry<T>>, draft: &PersonDraft, told: &T,
+) -> Result<(String, Fate)> {
+    let key = storable(&draft.source_key);
+    let by_key = T::by_source(tx, household, &key)?;
+    if let Some(entry) = find(known, by_key.as_deref(), told) {
+        let fate = complete(work, tx, household, entry, told)?;
+        return Ok((entry.id.clone(), fate));
+    }
+    // The key may belong to another one of the same number in another system; then this one goes without.
+    let source = by_key.is_none().then_some((work.source.as_str(), key.as_str()));
+    let id = told.insert(tx, household, source, work.now)?;
+    known.push(Entry { id: id.clone(), version: 1, own: true, fields: told.clone() });
+    Ok((id, Fate::Added))
+}
+
+fn find<'k, T: Distinct>(known: &'k mut [Entry<T>], by_key: Option<&str>, told: &T) -> Option<&'k mut Entry<T>> {
+    let place = known
+        .iter()
+        .position(|entry| by_key == Some(entry.id.as_str()) && may_be(&entry.fields, told))
+        .or_else(|| known.iter().position(|entry| told.npi().is_some() && told.npi() == entry.fields.npi()))
+        .or_else(|| known.iter().position(|entry| same_name(&entry.fields, told) && !contradict(&entry.fields, told)))?;
+    known.get_mut(place)
+}
+
+/// Short keys (`Practitioner/1`) are used by many systems: the same key is the same one only if the number or a part of the name agrees.
+fn may_be<T: Listed>(entry: &T, told: &T) -> bool {
+    let words = text::words(entry.name());
+    match (entry.npi(), told.npi()) {
+        (Some(a), Some(b)) => a == b,
+        _ => text::words(told.name()).iter().any(|word| word.chars().count() > 2 && words.contains(word)),
+    }
+}
+
+fn same_name<T: Listed>(a: &T, b: &T) -> bool {
+    !a.name().is_empty() && text::words(a.name()) == text::words(b.name())
+}
+
+fn contradict<T: Distinct>(a: &T, b: &T) -> bool {
+    T::TELLING.iter().any(|name| match (value(a, name), value(b, name)) {
+        (Some(a), Some(b)) => text::words(&a) != text::words(&b),
+        _ => false,
+    })
+}
+
+/// Fills what is empty in an entry of the actor's own household.
+fn complete<T: Listed>(work: &Work<'_>, tx: &mut Tx<'_>, household: &HouseholdId, entry: &mut Entry<T>, told: &T) -> Result<Fate> {
+    if !entry.own || work.household != *household {
+        return Ok(Fate::Unchanged);
+    }
+    let mut fields = entry.fields.clone();
+    let mut is_filled = false;
+    for field in T::FIELDS {
+        if let (None, Some(text)) = ((field.get)(&fields), (field.get)(told)) {
+            is_filled |= (field.set)(&mut fields, &text, Mode::Strict, &field.spec).is_ok();
+        }
+    }
+    if !is_filled {
+        return Ok(Fate::Unchanged);
+    }
+    fields.update(tx, household, &entry.id, entry.version, work.now)?;
+    entry.version = entry.version.saturating_add(1);
+    entry.fields = fields;
+    Ok(Fate::Updated)
+}
+
+fn value<T: Listed>(entry: &T, name: &str) -> Option<String> {
+    T::FIELDS.iter().find(|field| field.spec.name == name).and_then(|field| (field.get)(entry))
+}
+
+/// Sets a field if the list has it; what does not fit leaves it as it was.
+fn set<T: Listed>(entry: &mut T, name: &str, text: &str) {
+    if let Some(field) = T::FIELDS.iter().find(|field| field.spec.name == name) {
+        let _ = (field.set)(entry, text, Mode::Strict, &field.spec);
+    }
+}

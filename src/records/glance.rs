@@ -1,0 +1,318 @@
+//! A patient at a glance: what a doctor asks first, in few statements however long the record is.
+
+use std::collections::HashMap;
+
+use diesel::{
+    dsl::count_star,
+    prelude::*,
+    sql_types::{BigInt, Double, Nullable, Text},
+};
+
+use super::{
+    AnyRecord, Kind,
+    query::{Condition, visible},
+    schema::records,
+    stored::{self, Head},
+};
+use crate::{
+    access::{Accesses, Level, PatientAccess},
+    db::{Conn, MultiBackend, types::RecordId},
+    error::Result,
+};
+
+/// Statuses that mean "going on".
+const CURRENT: &[&str] = &["active", "chronic", "recurrence", "relapse", "recurring", "unconfirmed", "in_progress"];
+/// More than fits on anybody's overview.
+const MOST: i64 = 120;
+
+/// A record that is going on, with its own columns.
+pub struct Current {
+    pub head: Head,
+    pub entry: Box<dyn AnyRecord>,
+    pub kind: &'static Kind,
+}
+
+impl Current {
+    pub fn get(&self, field: &str) -> String {
+        self.kind.field(field).and_then(|(i, _)| self.entry.get(i)).unwrap_or_default()
+    }
+}
+
+/// What is going on, of these kinds: one statement for the heads, one a kind for the rest.
+pub fn current<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kinds: &[&str]) -> Result<Vec<Current>> {
+    let wanted: Vec<String> = kinds.iter().map(|k| (*k).to_owned()).collect();
+    let heads: Vec<Head> = records::table
+        .filter(visible(access))
+        .filter(records::kind.eq_any(wanted))
+        .filter(records::deleted_at.is_null())
+        // An import may leave a status out; what nobody called over counts as going on.
+        .filter(records::status.is_null().or(records::status.eq_any(CURRENT.to_vec())))
+        .order((records::occurred_on.desc(), records::id.desc()))
+        .limit(MOST)
+        .select(Head::as_select())
+        .load(conn)?;
+    let mut found = Vec::new();
+    for kind in super::kinds().iter().filter(|kind| kinds.contains(&kind.name)) {
+        let of_kind: Vec<Head> = heads.iter().filter(|head| head.kind == kind.name).cloned().collect();
+        let mut entries = stored::load_details(conn, kind, &of_kind)?;
+        found.extend(of_kind.into_iter().filter_map(|head| entries.remove(&head.id).map(|entry| Current { head, entry, kind })));
+    }
+    Ok(found)
+}
+
+/// One measured value at one time.
+#[derive(Clone, Debug)]
+pub struct Point {
+    pub on: String,
+    pub number: f64,
+}
+
+/// A measured column over time; the latest value as text with its unit.
+#[derive(Clone, Debug)]
+pub struct Trend {
+    pub record: RecordId,
+    pub kind: &'static str,
+    pub name: String,
+    pub text: String,
+    pub unit: String,
+    pub on: String,
+    pub flag: String,
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+    pub points: Vec<Point>,
+}
+
+#[derive(diesel::QueryableByName)]
+struct ComponentRow {
+    #[diesel(sql_type = Text)]
+    record_id: RecordId,
+    #[diesel(sql_type = Nullable<Text>)]
+    occurred_on: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    test_name: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    test_code: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    value: Option<String>,
+    #[diesel(sql_type = Nullable<Double>)]
+    value_number: Option<f64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    unit: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    status: Option<String>,
+    #[diesel(sql_type = Nullable<Double>)]
+    low: Option<f64>,
+    #[diesel(sql_type = Nullable<Double>)]
+    high: Option<f64>,
+}
+
+/// How many components the overview looks back over: a dozen large panels a year for several years.
+const LOOK_BACK: i64 = 800;
+
+/// Tests whose latest value is out of range, each with its own past. Values in another unit are left out of the line, not converted.
+pub fn out_of_range<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, most: usize) -> Result<Vec<Trend>> {
+    let ids = records::table
+        .filter(visible(access))
+        .filter(records::kind.eq("lab-results"))
+        .filter(records::deleted_at.is_null())
+        .order((records::occurred_on.desc(), records::id.desc()))
+        .limit(200)
+        .select(records::id)
+        .load::<RecordId>(conn)?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<String> = (1..=ids.len()).map(|n| format!("${n}")).collect();
+    let text = format!(
+        "SELECT c.record_id, r.occurred_on, c.test_name, c.test_code, c.value, c.value_number, c.unit, c.status, \
+         c.ref_range_min_number AS low, c.ref_range_max_number AS high FROM lab_test_components c JOIN records r ON r.id = c.record_id \
+         WHERE c.record_id IN ({}) ORDER BY r.occurred_on DESC, r.id DESC, c.display_order LIMIT ${}",
+        places.join(", "),
+        ids.len() + 1
+    );
+    let mut query = diesel::sql_query(text).into_boxed::<MultiBackend>();
+    for id in ids {
+        query = query.bind::<Text, _>(id);
+    }
+    let rows: Vec<ComponentRow> = query.bind::<BigInt, _>(LOOK_BACK).load(conn)?;
+    Ok(trends(rows, most))
+}
+
+fn trends(rows: Vec<ComponentRow>, most: usize) -> Vec<Trend> {
+    let mut order: Vec<String> = Vec::new();
+    let mut tests: HashMap<String, Vec<ComponentRow>> = HashMap::new();
+    for row in rows {
+        let key = row.test_code.clone().or_else(|| row.test_name.as_deref().map(crate::text::fold)).unwrap_or_default();
+        if !tests.contains_key(&key) {
+            order.push(key.clone());
+        }
+        tests.entry(key).or_default().push(row);
+    }
+    let mut found: Vec<Trend> = order.into_iter().filter_map(|key| trend(tests.remove(&key)?)).collect();
+    found.truncate(most);
+    found
+}
+
+/// Newest first in, a trend out if the newest is out of range.
+fn trend(rows: Vec<ComponentRow>) -> Option<Trend> {
+    let latest = rows.first()?;
+    let flag = latest.status.clone().filter(|s| s != "normal")?;
+    let mut points: Vec<Point> = rows
+        .iter()
+        .filter(|row| row.unit == latest.unit)
+        .filter_map(|row| Some(Point { on: row.occurred_on.clone()?, number: row.value_number? }))
+        .take(12)
+        .collect();
+    points.reverse();
+    Some(Trend {
+        record: latest.record_id.clone(),
+        kind: "lab-results",
+        name: latest.test_name.clone().unwrap_or_default(),
+        text: latest.value.clone().unwrap_or_default(),
+        unit: latest.unit.clone().unwrap_or_default(),
+        on: latest.occurred_on.clone().unwrap_or_default(),
+        flag,
+        low: latest.low,
+        high: latest.high,
+        points,
+    })
+}
+
+/// The latest value of each measured column of vitals, with its past. Two statements.
+pub fn vitals<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<Trend>> {
+    let Some(kind) = super::kind("vitals") else { return Ok(Vec::new()) };
+    let heads: Vec<Head> = records::table
+        .filter(visible(access))
+        .filter(records::kind.eq(kind.name))
+        .filter(records::deleted_at.is_null())
+        .order((records::occurred_on.is_null(), records::occurred_on.desc(), records::id.desc()))
+        .limit(60)
+        .select(Head::as_select())
+        .load(conn)?;
+    let entries = stored::load_details(conn, kind, &heads)?;
+    let mut found = Vec::new();
+    for (index, spec) in kind.fields.iter().enumerate().filter(|(_, f)| f.is_measured()) {
+        let told: Vec<(&Head, String, Option<String>)> = heads
+            .iter()
+            .filter_map(|head| {
+                let entry = entries.get(&head.id)?;
+                let text = entry.get(index)?;
+                Some((head, text, stored::unit_of(spec, &kind.fields, |i| entry.get(i))))
+            })
+            .collect();
+        let Some((head, text, unit)) = told.first() else { continue };
+        let mut points: Vec<Point> = told
+            .iter()
+            .filter_map(|(head, text, unit)| Some(Point { on: head.occurred_on.clone()?, number: stored::base_number(text, unit.as_deref())? }))
+            .take(12)
+            .collect();
+        points.reverse();
+        found.push(Trend {
+            record: head.id.clone(),
+            kind: "vitals",
+            name: spec.name.to_owned(),
+            text: text.clone(),
+            unit: unit.clone().unwrap_or_default(),
+            on: head.occurred_on.clone().unwrap_or_default(),
+            flag: String::new(),
+            low: None,
+            high: None,
+            points,
+        });
+    }
+    Ok(found)
+}
+
+/// Something that lies ahead: a policy's end, a service, a planned procedure.
+#[derive(Clone, Debug, diesel::QueryableByName)]
+pub struct Ahead {
+    #[diesel(sql_type = Text)]
+    pub id: RecordId,
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    #[diesel(sql_type = Text)]
+    pub field: String,
+    #[diesel(sql_type = Text)]
+    pub title: String,
+    #[diesel(sql_type = Text)]
+    pub on: String,
+}
+
+/// Dates that may lie in the future, of every kind, from today on; one statement.
+pub fn ahead<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, today: &str, most: i64) -> Result<Vec<Ahead>> {
+    let fields = super::kinds().iter().filter(|k| access.scope().allows_kind(k.name)).flat_map(|kind| {
+        kind.fields.iter().filter(|f| f.future && f.is_date() && f.place == super::field::Place::Detail).map(move |f| (kind, f.name))
+    });
+    // Names come from the field tables; patient and day are bound once and repeated by number.
+    let parts: Vec<String> = fields
+        .map(|(kind, name)| {
+            format!(
+                "SELECT r.id AS id, r.kind AS kind, '{name}' AS field, r.title AS title, d.{name} AS \"on\" FROM {} d JOIN records r ON r.id = d.record_id \
+                 WHERE r.patient_id = $1 AND r.deleted_at IS NULL AND d.{name} >= $2",
+                kind.table
+            )
+        })
+        .collect();
+    if parts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = format!("SELECT * FROM ({}) a ORDER BY \"on\", id LIMIT $3", parts.join(" UNION ALL "));
+    let found: Vec<Ahead> = diesel::sql_query(text).bind::<Text, _>(access.id()).bind::<Text, _>(today.to_owned()).bind::<BigInt, _>(most).load(conn)?;
+    if access.scope().is_whole() {
+        return Ok(found);
+    }
+    let ids: Vec<RecordId> = found.iter().map(|a| a.id.clone()).collect();
+    let seen = super::chart::headings(conn, access, &ids)?;
+    Ok(found.into_iter().filter(|a| seen.contains_key(&a.id)).collect())
+}
+
+/// Several patients' counts and dangerous allergies, for the page of everyone one cares for.
+#[derive(Default)]
+pub struct Everyone {
+    counts: HashMap<(String, String), i64>,
+    pub alerts: HashMap<String, Vec<String>>,
+}
+
+impl Everyone {
+    pub fn count(&self, patient: &str, kind: &str) -> i64 {
+        self.counts.get(&(patient.to_owned(), kind.to_owned())).copied().unwrap_or_default()
+    }
+}
+
+/// Two statements for any number of patients.
+pub fn everyone(conn: &mut Conn, accesses: &Accesses) -> Result<Everyone> {
+    if accesses.list.is_empty() {
+        return Ok(Everyone::default());
+    }
+    let seen = || {
+        let mut any: Condition = Box::new(diesel::dsl::sql::<diesel::sql_types::Bool>("1 = 0"));
+        for access in &accesses.list {
+            any = Box::new(any.or(visible(access)));
+        }
+        any
+    };
+    let rows: Vec<(String, String, i64)> = records::table
+        .filter(seen())
+        .filter(records::deleted_at.is_null())
+        .filter(records::status.is_null().or(records::status.eq_any(CURRENT.to_vec())))
+        .group_by((records::patient_id, records::kind))
+        .select((records::patient_id, records::kind, count_star()))
+        .load(conn)?;
+    let severe = diesel::dsl::sql::<diesel::sql_types::Bool>(
+        "EXISTS (SELECT 1 FROM allergies d WHERE d.record_id = records.id AND d.severity IN ('severe', 'life-threatening'))",
+    );
+    let alerts: Vec<(String, String)> = records::table
+        .filter(seen())
+        .filter(records::kind.eq("allergies"))
+        .filter(records::deleted_at.is_null())
+        .filter(records::status.is_null().or(records::status.eq_any(CURRENT.to_vec())))
+        .filter(severe)
+        .order(records::title)
+        .select((records::patient_id, records::title))
+        .load(conn)?;
+    let mut all = Everyone { counts: rows.into_iter().map(|(p, k, n)| ((p, k), n)).collect(), ..Everyone::default() };
+    for (patient, title) in alerts {
+        all.alerts.entry(patient).or_default().push(title);
+    }
+    Ok(all)
+}
