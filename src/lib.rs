@@ -30,6 +30,7 @@ pub mod routes;
 pub mod security;
 pub mod search;
 pub mod serve;
+pub mod settings;
 pub mod spark;
 pub mod tags;
 pub mod text;

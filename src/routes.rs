@@ -4,13 +4,14 @@ use actix_web::{HttpRequest, web::{self, ServiceConfig, get, post}};
 
 use crate::{
     assets,
-    auth::{setup, sign_in},
+    auth::{setup, sign_in, sign_up},
     directory::pages as directory,
     health,
     lookup,
     patients::{home, pages as patients},
     records::pages as records,
     search,
+    settings::{pages as settings, password, sessions, tokens},
     tags::pages as tags,
     timeline,
 };
@@ -25,6 +26,18 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/login", get().to(sign_in::show))
         .route("/login", post().to(sign_in::submit))
         .route("/logout", post().to(sign_in::out))
+        .route("/signup", get().to(sign_up::show))
+        .route("/signup", post().to(sign_up::submit))
+        .route("/settings", get().to(settings::show))
+        .route("/settings/profile", post().to(settings::save_profile))
+        .route("/settings/preferences", post().to(settings::save_preferences))
+        .route("/settings/password", get().to(password::show))
+        .route("/settings/password", post().to(password::change))
+        .route("/settings/sessions", get().to(sessions::list))
+        .route("/settings/sessions", post().to(sessions::end))
+        .route("/settings/tokens", get().to(tokens::list))
+        .route("/settings/tokens", post().to(tokens::create))
+        .route("/settings/tokens/{token}/revoke", post().to(tokens::revoke))
         // Pages of one person, over all patients.
         .route("/", get().to(home::start))
         .route("/search", get().to(search::show))

@@ -65,6 +65,10 @@ pub fn find(conn: &mut Conn, typed: &str) -> Result<Option<Account>> {
     Ok(query.first(conn).optional()?)
 }
 
+pub fn by_id(conn: &mut Conn, id: &UserId) -> Result<Account> {
+    Ok(users::table.find(id).select(Account::as_select()).first(conn)?)
+}
+
 pub fn all(conn: &mut Conn) -> Result<Vec<Account>> {
     Ok(users::table.order(users::username_folded).select(Account::as_select()).load(conn)?)
 }
