@@ -12,6 +12,7 @@ pub mod codes;
 pub mod config;
 pub mod dates;
 pub mod db;
+pub mod demo;
 pub mod directory;
 pub mod error;
 pub mod health;

@@ -187,6 +187,7 @@ fn make(app: &App, wanted: &Wanted) -> Result<Option<UserId>> {
         password_hash: accounts::hash(app, &wanted.password)?,
         address: wanted.address.clone(),
         by_command: false,
+        household: None,
     };
     let made = app.db.write(|tx| if accounts::any(tx)? { Ok(None) } else { accounts::create(tx, &new, now).map(Some) })?;
     app.setup.finish();

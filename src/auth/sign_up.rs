@@ -69,6 +69,7 @@ fn make(app: &App, form: &Form, details: Details, address: Option<String>) -> Re
     // Counted before anything costs time or tells which names are taken; not given back on success.
     let knock = Knock::sign_up(&app.key, address.as_deref());
     app.db.write(|tx| knock.reserve(tx, now))?;
-    let new = NewAccount { details, role: "user", password_hash: accounts::hash(app, form.raw("password"))?, address, by_command: false };
+    let password_hash = accounts::hash(app, form.raw("password"))?;
+    let new = NewAccount { details, role: "user", password_hash, address, by_command: false, household: None };
     app.db.write(|tx| accounts::create(tx, &new, now))
 }
