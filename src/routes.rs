@@ -4,21 +4,42 @@ use actix_web::{HttpRequest, web::{self, ServiceConfig, get, post}};
 
 use crate::{
     assets,
+    auth::{setup, sign_in, sign_up},
     directory::pages as directory,
+    health,
     interchange::pages as import,
     lookup,
     patients::{home, pages as patients},
     records::pages as records,
     search,
+    settings::{pages as settings, password, sessions, tokens},
     tags::pages as tags,
     timeline,
-    auth::{setup, sign_in},
-    health,
 };
 
 pub fn map(config: &mut ServiceConfig) {
     config
         .route("/static/{tag}/{name}", get().to(assets::serve))
+        .route("/healthz", get().to(health::show))
+        // Accounts.
+        .route("/setup", get().to(setup::show))
+        .route("/setup", post().to(setup::submit))
+        .route("/login", get().to(sign_in::show))
+        .route("/login", post().to(sign_in::submit))
+        .route("/logout", post().to(sign_in::out))
+        .route("/signup", get().to(sign_up::show))
+        .route("/signup", post().to(sign_up::submit))
+        .route("/settings", get().to(settings::show))
+        .route("/settings/profile", post().to(settings::save_profile))
+        .route("/settings/preferences", post().to(settings::save_preferences))
+        .route("/settings/password", get().to(password::show))
+        .route("/settings/password", post().to(password::change))
+        .route("/settings/sessions", get().to(sessions::list))
+        .route("/settings/sessions", post().to(sessions::end))
+        .route("/settings/tokens", get().to(tokens::list))
+        .route("/settings/tokens", post().to(tokens::create))
+        .route("/settings/tokens/{token}/revoke", post().to(tokens::revoke))
+        // Pages of one person, over all patients.
         .route("/", get().to(home::start))
         .route("/search", get().to(search::show))
         .route("/codes/{list}", get().to(lookup::show))
@@ -48,13 +69,6 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/delete", post().to(patients::delete))
         .route("/patients/{patient}/timeline", get().to(timeline::show))
         .route("/patients/{patient}/trash", get().to(patients::trash))
-        .route("/healthz", get().to(health::show))
-        // Accounts.
-        .route("/setup", get().to(setup::show))
-        .route("/setup", post().to(setup::submit))
-        .route("/login", get().to(sign_in::show))
-        .route("/login", post().to(sign_in::submit))
-        .route("/logout", post().to(sign_in::out))
         // Records of every kind.
         .route("/patients/{patient}/none-known/{kind}", post().to(records::none_known))
         .route("/patients/{patient}/{kind}", get().to(records::list))
