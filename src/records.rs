@@ -1,6 +1,8 @@
 //! A record: the trait a kind implements, and the registry of all kinds. Everything below the registry is written once for every kind.
 
+pub mod api;
 pub mod chart;
+pub mod export;
 pub mod field;
 pub mod glance;
 pub mod input;

@@ -108,7 +108,7 @@ pub async fn list(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
 }
 
 /// Names of a list's address that are not part of the list asked for.
-const MARKS: &[&str] = &["undo", "change", "print", "reset"];
+pub(super) const MARKS: &[&str] = &["undo", "change", "print", "reset"];
 
 fn list_page(
     conn: &mut Conn,
