@@ -456,7 +456,11 @@ fn shape(ui: &Ui, field: &mut FormField, spec: &FieldSpec, names: &Names, own: O
                 Some(date) => format!("{}, {}", h.title, ui.day(date)),
                 None => h.title.clone(),
             };
-            let pairs: Vec<(String, String)> = heads.iter().map(|h| (h.id.to_string(), label(h))).collect();
+            let mut pairs: Vec<(String, String)> = heads.iter().map(|h| (h.id.to_string(), label(h))).collect();
+            // A tie to what this person may not see, or to the trash, must outlive an edit of something else.
+            if !value.is_empty() && !pairs.iter().any(|(id, _)| *id == value) {
+                pairs.push((value.clone(), ui.t("record.hidden")));
+            }
             field.choices = from(&pairs, &value);
         }
         _ => {}
