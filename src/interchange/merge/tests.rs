@@ -328,6 +328,25 @@ fn a_file_never_takes_the_primary_flag_from_another_policy() {
 }
 
 #[test]
+fn several_imports_at_once_all_come_through() {
+    for world in worlds() {
+        let file = told(&[vec![ana(), doctor(), medication("1", "active")], panel("5")].concat());
+        let import = |actor: Actor| {
+            for _ in 0..5 {
+                world.db.write(|tx| apply(tx, &actor, &file, &Target::Matching, world.now, &mut |_, _| {})).unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            for actor in [world.actor.clone(), world.actor.clone(), world.another(), world.another()] {
+                scope.spawn(|| import(actor));
+            }
+        });
+        // Two at once for one person are one patient.
+        assert_eq!(world.patients().len(), 1);
+    }
+}
+
+#[test]
 fn a_failure_in_the_middle_leaves_the_database_as_it_was() {
     for world in worlds() {
         let file = told(&[vec![ana(), doctor(), medication("1", "active")], panel("5")].concat());
