@@ -7,6 +7,7 @@ pub mod secret;
 pub mod session;
 pub mod setup;
 pub mod sign_in;
+pub mod sign_up;
 pub mod throttle;
 pub mod token;
 pub mod token_text;

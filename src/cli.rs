@@ -1,6 +1,7 @@
 //! The command line: one file a command, all but `serve` at home beside a running server.
 
 mod check;
+mod demo;
 mod import;
 mod key;
 mod serve;
@@ -43,6 +44,7 @@ enum Command {
     Import(import::Import),
     Check(check::Check),
     Key(key::Key),
+    Demo(demo::Demo),
 }
 
 /// Why a command ended without doing what it was asked for.
@@ -100,6 +102,7 @@ fn run(command: Command) -> Outcome {
         Command::Import(import) => import.run(&open(config)?),
         Command::Check(check) => check.run(config),
         Command::Key(key) => key.run(config),
+        Command::Demo(demo) => demo.run(&open(config)?),
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use diesel::{
-    connection::{AnsiTransactionManager, TransactionManager},
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     r2d2::Pool,
     result::{DatabaseErrorKind, Error as DieselError},
 };
@@ -27,6 +27,10 @@ pub use migrate::{MigrateError, revert_all};
 
 /// How often a transaction that lost a race (PostgreSQL 40001, 40P01; SQLite busy) is tried before the person is asked to try again.
 const TRIES: u32 = 8;
+/// A long transaction (an import) can lose every race against short ones; from this try on, PostgreSQL lets it run alone.
+const TRIES_BESIDE_OTHERS: u32 = 4;
+/// The advisory lock of all writers: shared by those that run beside others, held by the one that runs alone.
+const WRITERS: i64 = 7_465_208;
 
 /// The pool, and a count of all statements run through it.
 #[derive(Clone)]
@@ -105,7 +109,8 @@ impl Db {
     fn transact<T>(&self, mut work: impl FnMut(&mut Tx<'_>) -> Result<T>, commit: bool) -> Result<T> {
         let mut conn = self.pool.get()?;
         for attempt in 1..=TRIES {
-            let result = attempt_write(&mut conn, &mut work, commit);
+            let mode = if attempt > TRIES_BESIDE_OTHERS { Mode::WriteAlone } else { Mode::Write };
+            let result = attempt_write(&mut conn, &mut work, mode, commit);
             match result {
                 Err(Error::Database(error)) if attempt < TRIES && lost_a_race(&error) => {
                     std::thread::sleep(Duration::from_millis(u64::from(attempt * attempt) * 3));
@@ -117,34 +122,39 @@ impl Db {
     }
 }
 
-fn attempt_write<T>(conn: &mut Conn, work: &mut impl FnMut(&mut Tx<'_>) -> Result<T>, commit: bool) -> Result<T> {
-    begin(conn, Mode::Write)?;
-    match work(&mut Tx(conn)) {
-        Ok(value) => {
-            finish(conn, commit)?;
-            Ok(value)
-        }
-        Err(error) => {
-            finish(conn, false)?;
-            Err(error)
-        }
+fn attempt_write<T>(conn: &mut Conn, work: &mut impl FnMut(&mut Tx<'_>) -> Result<T>, mode: Mode, commit: bool) -> Result<T> {
+    begin(conn, mode)?;
+    let result = work(&mut Tx(conn));
+    let ended = finish(conn, commit && result.is_ok());
+    if let (Mode::WriteAlone, Conn::Pg(c)) = (mode, conn) {
+        // Fails only with the connection, which takes the lock with it.
+        let _ = c.batch_execute(&format!("SELECT pg_advisory_unlock({WRITERS})"));
     }
+    ended.and(result)
 }
 
 #[derive(Clone, Copy)]
 enum Mode {
     Read,
     Write,
+    WriteAlone,
 }
 
 fn begin(conn: &mut Conn, mode: Mode) -> Result<()> {
     match (conn, mode) {
         (Conn::Sqlite(c), Mode::Read) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN DEFERRED")?,
-        (Conn::Sqlite(c), Mode::Write) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
+        // SQLite has one writer at a time anyway.
+        (Conn::Sqlite(c), Mode::Write | Mode::WriteAlone) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
         (Conn::Pg(c), Mode::Read) => {
             AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
         }
         (Conn::Pg(c), Mode::Write) => {
+            let shared = format!("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT pg_advisory_xact_lock_shared({WRITERS})");
+            AnsiTransactionManager::begin_transaction_sql(c, &shared)?;
+        }
+        (Conn::Pg(c), Mode::WriteAlone) => {
+            // Before BEGIN: the snapshot must not be older than the end of those it waited for.
+            c.batch_execute(&format!("SELECT pg_advisory_lock({WRITERS})"))?;
             AnsiTransactionManager::begin_transaction_sql(c, "BEGIN ISOLATION LEVEL SERIALIZABLE")?;
         }
     }

@@ -1,6 +1,7 @@
 //! Kinchart keeps a family's medical records in one program. `docs/architecture.md` shows the house on one page.
 
 pub mod access;
+pub mod api;
 pub mod app;
 pub mod assets;
 pub mod audit;
@@ -12,6 +13,7 @@ pub mod codes;
 pub mod config;
 pub mod dates;
 pub mod db;
+pub mod demo;
 pub mod directory;
 pub mod error;
 pub mod health;
@@ -30,6 +32,7 @@ pub mod routes;
 pub mod security;
 pub mod search;
 pub mod serve;
+pub mod settings;
 pub mod spark;
 pub mod tags;
 pub mod text;

@@ -65,6 +65,10 @@ pub fn find(conn: &mut Conn, typed: &str) -> Result<Option<Account>> {
     Ok(query.first(conn).optional()?)
 }
 
+pub fn by_id(conn: &mut Conn, id: &UserId) -> Result<Account> {
+    Ok(users::table.find(id).select(Account::as_select()).first(conn)?)
+}
+
 pub fn all(conn: &mut Conn) -> Result<Vec<Account>> {
     Ok(users::table.order(users::username_folded).select(Account::as_select()).load(conn)?)
 }
@@ -171,19 +175,21 @@ pub struct NewAccount {
     pub address: Option<String>,
     /// By a command, not by the person.
     pub by_command: bool,
+    /// The household to join; without one, the account gets its own.
+    pub household: Option<HouseholdId>,
 }
 
-/// Makes the account with its own household and preferences.
+/// Makes the account with its household and preferences.
 pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<UserId> {
     let errors = taken(tx, &new.details, None)?;
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    let (user, household) = (UserId::new(), HouseholdId::new());
-    let name = Locale::default().with("household.of", &[("name", &new.details.full_name)]);
-    diesel::insert_into(households::table)
-        .values((households::id.eq(&household), households::name.eq(name), households::created_at.eq(now)))
-        .execute(&mut **tx)?;
+    let user = UserId::new();
+    let (household, place) = match &new.household {
+        Some(household) => (household.clone(), "member"),
+        None => (found_household(tx, &new.details.full_name, now)?, "owner"),
+    };
     diesel::insert_into(users::table)
         .values((
             users::id.eq(&user),
@@ -203,7 +209,7 @@ pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<U
         .values((
             household_members::household_id.eq(&household),
             household_members::user_id.eq(&user),
-            household_members::role.eq("owner"),
+            household_members::role.eq(place),
             household_members::created_at.eq(now),
         ))
         .execute(&mut **tx)?;
@@ -217,6 +223,15 @@ pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<U
     };
     about(event, &user).write(tx)?;
     Ok(user)
+}
+
+fn found_household(tx: &mut Tx<'_>, name: &str, now: NaiveDateTime) -> Result<HouseholdId> {
+    let id = HouseholdId::new();
+    let name = Locale::default().with("household.of", &[("name", name)]);
+    diesel::insert_into(households::table)
+        .values((households::id.eq(&id), households::name.eq(name), households::created_at.eq(now)))
+        .execute(&mut **tx)?;
+    Ok(id)
 }
 
 /// Names and addresses another account has.

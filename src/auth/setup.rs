@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     app::App,
+    config::Config,
     db::types::UserId,
     error::{Error, Result},
     page::{Ui, render, render_with, see_other},
@@ -58,7 +59,7 @@ impl Setup {
         }
         let code = SetupCode::generate().map_err(|error| Error::Internal(error.to_string()))?;
         // The one secret that belongs into the log: it is how somebody shows that the machine is theirs.
-        log::warn!("Open {}/setup and enter the code {code}", app.config.public_url);
+        log::warn!("Open {}/setup and enter the code {code}", address(app));
         *held = Some(code.clone());
         Ok(code)
     }
@@ -67,6 +68,11 @@ impl Setup {
         self.done.store(true, Ordering::Relaxed);
         *self.code.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
+}
+
+/// Where people reach the server: what was set, else the port it listens on.
+fn address(app: &App) -> String {
+    if app.config.public_url == Config::default().public_url { format!("http://localhost:{}", app.config.listen.port()) } else { app.config.public_url.to_string() }
 }
 
 /// At the start of the server: tells the code if there is no account.
@@ -127,8 +133,7 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
         Err(error) => {
             let ui = Ui::new(None, "/setup");
             let (status, problems) = form::shown(&ui.words, error)?;
-            let wait = problems.wait;
-            form::again(status, wait, &SetupPage { ui, problems, code, details })
+            form::again(status, problems.wait, &SetupPage { ui, problems, code, details })
         }
     }
 }
@@ -182,6 +187,7 @@ fn make(app: &App, wanted: &Wanted) -> Result<Option<UserId>> {
         password_hash: accounts::hash(app, &wanted.password)?,
         address: wanted.address.clone(),
         by_command: false,
+        household: None,
     };
     let made = app.db.write(|tx| if accounts::any(tx)? { Ok(None) } else { accounts::create(tx, &new, now).map(Some) })?;
     app.setup.finish();

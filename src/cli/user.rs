@@ -107,6 +107,7 @@ impl Add {
             password_hash: accounts::hash(app, &password)?,
             address: None,
             by_command: true,
+            household: None,
         };
         let now = app.clock.now();
         app.db.write(|tx| accounts::create(tx, &new, now))?;

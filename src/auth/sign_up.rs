@@ -1,0 +1,75 @@
+//! `/signup`: an account for anybody, where the installation allows it (`KINCHART_SIGNUP=open`).
+
+use actix_session::SessionExt;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use super::{
+    accounts::{self, Details, NewAccount},
+    form::{self, Form, Problems},
+    session,
+    throttle::Knock,
+};
+use crate::{
+    app::App,
+    config::Signup,
+    db::types::UserId,
+    error::{Error, Result},
+    page::{Ui, render, see_other},
+};
+
+#[derive(Template)]
+#[template(path = "auth/signup.html")]
+struct SignUpPage {
+    ui: Ui,
+    problems: Problems,
+    details: Details,
+}
+
+fn must_be_open(app: &App) -> Result<()> {
+    if app.config.signup == Signup::Open { Ok(()) } else { Err(Error::NotFound) }
+}
+
+/// `GET /signup`.
+pub async fn show(app: web::Data<App>) -> Result<HttpResponse> {
+    must_be_open(&app)?;
+    render(&SignUpPage { ui: Ui::new(None, "/signup"), problems: Problems::default(), details: Details::default() })
+}
+
+/// `POST /signup`.
+pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
+    must_be_open(&app)?;
+    let form = Form::read(&request, payload).await?;
+    let details = Details { full_name: form.text("full_name"), username: form.text("username"), email: form.text("email") };
+    let (wanted, address) = (details.clone(), session::address(&request));
+    match app.run(move |app| make(app, &form, wanted, address)).await {
+        Ok(user) => {
+            session::begin(&request.get_session(), &request, &user, false)?;
+            Ok(see_other("/"))
+        }
+        Err(error) => {
+            let ui = Ui::new(None, "/signup");
+            let (status, problems) = form::shown(&ui.words, error)?;
+            form::again(status, problems.wait, &SignUpPage { ui, problems, details })
+        }
+    }
+}
+
+fn make(app: &App, form: &Form, details: Details, address: Option<String>) -> Result<UserId> {
+    let now = app.clock.now();
+    let mut errors = details.check();
+    errors.extend(accounts::check_password(form.raw("password"), Some(form.raw("password_again")), &details));
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    // The first account is the setup's, whatever the settings say.
+    if app.setup.is_due(app)? {
+        return Err(Error::NotFound);
+    }
+    // Counted before anything costs time or tells which names are taken; not given back on success.
+    let knock = Knock::sign_up(&app.key, address.as_deref());
+    app.db.write(|tx| knock.reserve(tx, now))?;
+    let password_hash = accounts::hash(app, form.raw("password"))?;
+    let new = NewAccount { details, role: "user", password_hash, address, by_command: false, household: None };
+    app.db.write(|tx| accounts::create(tx, &new, now))
+}

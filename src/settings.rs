@@ -1,0 +1,7 @@
+//! A person's settings: who they are, how things are shown, password, devices, API tokens.
+
+pub mod pages;
+pub mod password;
+pub mod preferences;
+pub mod sessions;
+pub mod tokens;
