@@ -1,6 +1,10 @@
 //! Records of several kinds at once: counts for the menu, the timeline, the trash, search results. Header rows only.
 
-use diesel::{dsl::count_star, prelude::*};
+use diesel::{
+    dsl::{count_star, sql},
+    prelude::*,
+    sql_types::{Bool, Text},
+};
 
 use super::{
     query::{Condition, visible},
@@ -8,9 +12,10 @@ use super::{
     stored::Head,
 };
 use crate::{
-    access::{Accesses, Level, PatientAccess},
+    access::{Accesses, Level, PatientAccess, Rank},
     db::{Conn, MultiBackend, search, types::RecordId},
     error::Result,
+    tags::{self, Tag},
 };
 
 /// How many living records of each kind this access shows.
@@ -21,6 +26,24 @@ pub fn counts<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
         .group_by(records::kind)
         .select((records::kind, count_star()))
         .load(conn)?)
+}
+
+/// The tags to choose from: the household's for an owner; for anybody else those on records they see, because a tag's name can tell of an
+/// illness as well as a record does.
+pub fn tags_to_choose<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<Tag>> {
+    if access.may(Rank::Own) {
+        return tags::of_household(conn, access.household());
+    }
+    let mut seen = Vec::new();
+    // A statement for each of the household's few tags: a condition that both databases understand cannot stand in a subquery.
+    for tag in tags::of_household(conn, access.household())? {
+        let on_it = sql::<Bool>("EXISTS (SELECT 1 FROM record_tags rt WHERE rt.record_id = records.id AND rt.tag_id = ").bind::<Text, _>(tag.id.clone()).sql(")");
+        let one = records::table.filter(visible(access)).filter(records::deleted_at.is_null()).filter(on_it).select(records::id);
+        if one.first::<RecordId>(conn).optional()?.is_some() {
+            seen.push(tag);
+        }
+    }
+    Ok(seen)
 }
 
 /// What a timeline is asked for; empty means all.

@@ -132,7 +132,7 @@ fn list_page(
     let names = Names::load(conn, access, kind, &rows)?;
     // In an order a person asked for, rows stand where that order puts them.
     let codes = if kind.joined_by_code && query.sort.is_none() { chart::codes_of(conn, &rows)? } else { HashMap::new() };
-    let tags = tags::of_household(conn, access.household())?;
+    let tags = super::overview::tags_to_choose(conn, access)?;
     let ui = Ui::new(Some(me.clone()), here).with_nav(conn, access)?;
     let none_known = kind.none_known && total == 0 && patients::none_known_kinds(conn, access.id())?.iter().any(|k| k == kind.name);
     let date = kind.occurred.first().copied().unwrap_or("occurred_on");
@@ -357,7 +357,7 @@ struct FormState<'a> {
 fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state: FormState<'_>) -> Result<FormPage> {
     let FormState { kind, values, errors, tags, own, rows, conflict, find, saved } = state;
     let names = Names::for_form(conn, access, kind)?;
-    let all_tags = tags::of_household(conn, access.household())?.into_iter().map(|tag| tag.name).collect();
+    let all_tags = super::overview::tags_to_choose(conn, access)?.into_iter().map(|tag| tag.name).collect();
     let ui = ui.with_nav(conn, access)?;
     let base = format!("/patients/{}/{}", access.id(), kind.name);
     let (offers_for, offers) = find.map_or_else(Default::default, |(field, q)| (field.clone(), code_offers(kind, &field, &q)));
