@@ -83,6 +83,10 @@ impl Actor {
     pub fn via_read_only(&self) -> bool {
         matches!(self.via, Via::Token { may_write: false, .. })
     }
+    /// Who says what this actor writes, as versions keep it.
+    pub fn source(&self) -> &'static str {
+        if matches!(self.via, Via::Token { .. }) { "api" } else { "person" }
+    }
     fn highest(&self) -> Rank {
         match self.via {
             Via::Token { may_write: false, .. } => Rank::View,
@@ -115,9 +119,23 @@ pub struct PatientAccess<L: Level> {
     pub patient: Patient,
     pub actor: Actor,
     pub rank: Rank,
+    /// The patient's own, not shared with them; a token that only reads weakens the rank and not this.
+    pub owner: bool,
     pub now: NaiveDateTime,
     scope: Scope,
     level: PhantomData<L>,
+}
+
+impl Rank {
+    pub const WORDS: &'static [&'static str] = &["view", "edit", "full", "own"];
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Edit => "edit",
+            Self::Full => "full",
+            Self::Own => "own",
+        }
+    }
 }
 
 impl<L: Level> PatientAccess<L> {
@@ -143,6 +161,7 @@ impl<L: Level> PatientAccess<L> {
 struct Grant {
     patient: Patient,
     rank: Rank,
+    owner: bool,
     scope: Scope,
 }
 
@@ -182,7 +201,7 @@ pub fn grant<L: Level>(conn: &mut Conn, actor: &Actor, patient: &PatientId, now:
     if found.rank < L::RANK {
         return Err(Error::Forbidden);
     }
-    Ok(PatientAccess { patient: found.patient, actor: actor.clone(), rank: found.rank, now, scope: found.scope, level: PhantomData })
+    Ok(PatientAccess { patient: found.patient, actor: actor.clone(), rank: found.rank, owner: found.owner, now, scope: found.scope, level: PhantomData })
 }
 
 /// Everything this person may look at, for pages over several patients.
@@ -191,7 +210,7 @@ pub fn all(conn: &mut Conn, actor: &Actor, now: NaiveDateTime) -> Result<Accesse
     let list = rows
         .into_iter()
         .filter_map(|row| granted(row, actor, now))
-        .map(|g| PatientAccess { patient: g.patient, actor: actor.clone(), rank: g.rank, now, scope: g.scope, level: PhantomData })
+        .map(|g| PatientAccess { patient: g.patient, actor: actor.clone(), rank: g.rank, owner: g.owner, now, scope: g.scope, level: PhantomData })
         .collect();
     Ok(Accesses { list })
 }
@@ -199,7 +218,7 @@ pub fn all(conn: &mut Conn, actor: &Actor, now: NaiveDateTime) -> Result<Accesse
 fn granted((patient, owner, share): Row, actor: &Actor, now: NaiveDateTime) -> Option<Grant> {
     let highest = actor.highest();
     if owner.is_some() {
-        return Some(Grant { patient, rank: Rank::Own.min(highest), scope: Scope::default() });
+        return Some(Grant { patient, rank: Rank::Own.min(highest), owner: true, scope: Scope::default() });
     }
     let share = share?;
     let begun = share.starts_at.is_none_or(|from| from <= now);
@@ -214,7 +233,7 @@ fn granted((patient, owner, share): Row, actor: &Actor, now: NaiveDateTime) -> O
     };
     // A list that cannot be read must not open everything: such a share shows nothing.
     let scope = Scope { kinds: list(share.kinds)?, tags: list(share.tags)?, without: list(share.without)?.unwrap_or_default() };
-    Some(Grant { patient, rank: rank.min(highest), scope })
+    Some(Grant { patient, rank: rank.min(highest), owner: false, scope })
 }
 
 fn list(json: Option<String>) -> Option<Option<Vec<String>>> {

@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     db::{Conn, Db, Tx},
     error::{Error, Result},
+    interchange::pages::Progress,
 };
 
 /// Handed to every handler; cheap to clone.
@@ -23,6 +24,7 @@ pub struct App {
     pub passwords: Arc<Passwords>,
     pub reads: ReadLog,
     pub setup: Setup,
+    pub imports: Progress,
 }
 
 impl App {

@@ -1,7 +1,11 @@
 //! Bodies and queries as pairs, read only after access was granted, and never more than fits.
 
+use std::fmt;
+
 use actix_web::{HttpRequest, http::header, web};
 use futures_util::StreamExt;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
 
 use crate::error::{Error, Result};
 
@@ -46,15 +50,115 @@ pub fn query(request: &HttpRequest) -> Vec<(String, String)> {
     pairs(request.query_string().as_bytes()).unwrap_or_default()
 }
 
-/// A JSON object, numbers with their digits.
-pub async fn json(request: &HttpRequest, payload: web::Payload) -> Result<serde_json::Map<String, serde_json::Value>> {
-    let kind = content_type(request);
-    if !(kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json")) {
+/// A JSON object: numbers with their digits, and no name told twice.
+pub async fn json(request: &HttpRequest, payload: web::Payload) -> Result<Map<String, Value>> {
+    let kind = content_type(request).to_ascii_lowercase();
+    if !(kind == "application/json" || kind.ends_with("+json")) {
         return Err(Error::UnsupportedMedia);
     }
-    match serde_json::from_slice(&bytes(payload).await?) {
-        Ok(serde_json::Value::Object(object)) => Ok(object),
+    object(&bytes(payload).await?)
+}
+
+fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
+    match serde_json::from_slice(bytes) {
+        Ok(Strict(Value::Object(object))) => Ok(object),
         Ok(_) => Err(Error::BadRequest("not_an_object")),
+        // Syntax is serde_json's to judge; what `Strict` itself refuses is data.
+        Err(error) if error.is_data() => Err(Error::BadRequest("repeated_name")),
         Err(_) => Err(Error::BadRequest("not_json")),
+    }
+}
+
+/// Any JSON value in which no object names anything twice: of two values for one name, neither can be taken for the one that was meant.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+/// How serde_json, with `arbitrary_precision`, hands over a number with all its digits.
+const NUMBER: &str = "$serde_json::private::Number";
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON without repeated names")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E>(self, yes: bool) -> Result<Value, E> {
+        Ok(yes.into())
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
+    }
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(text.into())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Strict(value)) = from.next_element()? {
+            all.push(value);
+        }
+        Ok(Value::Array(all))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = from.next_key::<String>()? {
+            if name == NUMBER {
+                let text: String = from.next_value()?;
+                return text.parse::<Number>().map(Value::Number).map_err(de::Error::custom);
+            }
+            let Strict(value) = from.next_value()?;
+            if object.insert(name, value).is_some() {
+                return Err(de::Error::custom("repeated name"));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        let text = r#"{"a":1.10,"b":[72.50,1e2,-0],"c":{"d":123456789012345678901234567890},"e":null,"f":true,"g":"x"}"#;
+        assert_eq!(Value::Object(object(text.as_bytes()).unwrap()).to_string(), text);
+    }
+
+    #[test]
+    fn what_is_no_plain_object_is_refused() {
+        for (text, key) in [
+            ("", "not_json"),
+            ("{", "not_json"),
+            ("[]", "not_an_object"),
+            ("1", "not_an_object"),
+            (r#"{"a":1,"a":1}"#, "repeated_name"),
+            (r#"{"a":[{"b":1,"b":2}]}"#, "repeated_name"),
+            ("{\"a\":\"\u{1}\"}", "not_json"),
+        ] {
+            assert!(matches!(object(text.as_bytes()), Err(Error::BadRequest(k)) if k == key), "{text}");
+        }
+        assert!(object(&[b'{', b'"', 0xff, b'"', b':', b'1', b'}']).is_err());
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(object(format!("{{\"a\":{deep}}}").as_bytes()).is_err());
     }
 }

@@ -22,6 +22,9 @@ pub enum Error {
     /// 400: not even readable; the text is a catalogue key.
     #[error("bad request: {0}")]
     BadRequest(&'static str),
+    /// 405, the API only: the path is there, with these methods.
+    #[error("method not allowed")]
+    MethodNotAllowed(&'static str),
     /// 422: readable, but some fields are wrong.
     #[error("invalid fields")]
     Invalid(Vec<(String, crate::records::field::FieldError)>),
@@ -77,6 +80,7 @@ impl Error {
             Self::NoSession => StatusCode::SEE_OTHER,
             Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
@@ -96,6 +100,7 @@ impl Error {
             Self::NoSession => "no_session",
             Self::NoToken => "no_token",
             Self::BadRequest(key) => key,
+            Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::Invalid(_) => "invalid",
             Self::Stale { .. } => "stale",
             Self::PreconditionRequired => "precondition_required",

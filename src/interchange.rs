@@ -6,6 +6,7 @@
 pub mod draft;
 pub mod fhir;
 pub mod merge;
+pub mod pages;
 
 use draft::{ReadError, Told};
 

@@ -140,6 +140,26 @@ impl Measured {
     }
 }
 
+/// Digits that say something where values are compared: nobody reads the fourteen digits that some machines print.
+const BRIEF_DIGITS: u32 = 4;
+
+/// A measured text rounded for lists and overviews; `None` where it is short already, or no number.
+#[must_use]
+pub fn brief(text: &str) -> Option<String> {
+    let value = Measured::parse_strict(text).ok()?;
+    let digits = value.number_text().chars().filter(char::is_ascii_digit).count();
+    if digits <= 6 || !value.number_text().contains('.') {
+        return None;
+    }
+    let decimal = value.decimal()?;
+    // Whole numbers keep all their digits: only the fraction is cut.
+    let whole = decimal.trunc().to_string().chars().filter(char::is_ascii_digit).count();
+    let figures = BRIEF_DIGITS.max(u32::try_from(whole).unwrap_or(BRIEF_DIGITS));
+    let rounded = decimal.round_sf(figures)?.normalize();
+    let sign = text.find(|c: char| c.is_ascii_digit() || c == '-' || c == '.').and_then(|at| text.get(..at)).unwrap_or_default();
+    Some(format!("{sign}{rounded}"))
+}
+
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)

@@ -166,12 +166,15 @@ pub struct NewPatient {
     pub strict: bool,
 }
 
+/// May this actor make patients? Asked before the body of a request is read, and again with the write.
+pub fn may_create(conn: &mut Conn, actor: &Actor) -> Result<HouseholdId> {
+    let (household, role): (HouseholdId, String) = users::table.find(&actor.user).select((users::household_id, users::role)).first(conn)?;
+    if role == "guest" || actor.via_read_only() { Err(Error::Forbidden) } else { Ok(household) }
+}
+
 /// Makes a patient owned by the actor, in their household.
 pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewPatient, now: NaiveDateTime, mut errors: Errors) -> Result<PatientId> {
-    let (household, role): (HouseholdId, String) = users::table.find(&actor.user).select((users::household_id, users::role)).first(&mut **tx)?;
-    if role == "guest" || actor.via_read_only() {
-        return Err(Error::Forbidden);
-    }
+    let household = may_create(tx, actor)?;
     let mut fields = new.fields;
     fields.settle(now.date(), new.strict, None, &mut errors);
     check(tx, &household, &fields, &actor.user, None, &mut errors)?;
@@ -226,7 +229,7 @@ pub fn change<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, expe
     diesel::update(patients::table.find(access.id()))
         .set((&fields, patients::version.eq(version), patients::updated_at.eq(access.now), patients::updated_by.eq(access.actor.user.as_str())))
         .execute(&mut **tx)?;
-    remember(tx, &access.actor, access.id(), version, &fields, "person", Action::Changed, access.now)?;
+    remember(tx, &access.actor, access.id(), version, &fields, access.actor.source(), Action::Changed, access.now)?;
     Ok(version)
 }
 
@@ -281,7 +284,7 @@ pub fn remove<L: AtLeast<Own>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, expec
     diesel::update(patients::table.find(access.id()))
         .set((patients::deleted_at.eq(access.now), patients::version.eq(version)))
         .execute(&mut **tx)?;
-    remember(tx, &access.actor, access.id(), version, &access.patient.fields, "person", Action::Deleted, access.now)
+    remember(tx, &access.actor, access.id(), version, &access.patient.fields, access.actor.source(), Action::Deleted, access.now)
 }
 
 /// An owner's patients in the trash.
@@ -307,7 +310,7 @@ pub fn restore(tx: &mut Tx<'_>, actor: &Actor, id: &PatientId, now: NaiveDateTim
     diesel::update(patients::table.find(id))
         .set((patients::deleted_at.eq(None::<NaiveDateTime>), patients::version.eq(version), &fields))
         .execute(&mut **tx)?;
-    remember(tx, actor, id, version, &fields, "person", Action::Restored, now)
+    remember(tx, actor, id, version, &fields, actor.source(), Action::Restored, now)
 }
 
 /// Rules that need the database: the physician is known here, and one own record an account.

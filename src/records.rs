@@ -1,6 +1,8 @@
 //! A record: the trait a kind implements, and the registry of all kinds. Everything below the registry is written once for every kind.
 
+pub mod api;
 pub mod chart;
+pub mod export;
 pub mod field;
 pub mod glance;
 pub mod input;
@@ -66,6 +68,8 @@ pub trait Record: Default + Clone + Send + 'static {
     const EXCLUSIVE: Option<(&'static str, Option<&'static str>)> = None;
     /// May a person say "none known"?
     const NONE_KNOWN: bool = false;
+    /// Are records of the same code joined under one heading in the list (the prescriptions of one medicine)?
+    const JOINED_BY_CODE: bool = false;
     type Child: Child;
 
     fn title(entry: &Entry<Self>) -> String;
@@ -261,6 +265,7 @@ pub struct Kind {
     pub ended: Option<&'static str>,
     pub exclusive: Option<(&'static str, Option<&'static str>)>,
     pub none_known: bool,
+    pub joined_by_code: bool,
     pub blank: fn() -> Box<dyn AnyRecord>,
     load: fn(&mut Conn, &[RecordId]) -> QueryResult<HashMap<RecordId, Box<dyn AnyRecord>>>,
 }
@@ -288,6 +293,7 @@ impl Kind {
             ended: R::ENDED,
             exclusive: R::EXCLUSIVE,
             none_known: R::NONE_KNOWN,
+            joined_by_code: R::JOINED_BY_CODE,
             blank: || Box::new(Entry::<R>::default()),
             load: load_entries::<R>,
         }

@@ -1,15 +1,20 @@
 //! The whole URL map, on one screen.
 
-use actix_web::{HttpRequest, web::{self, ServiceConfig, get, post}};
+use actix_web::{
+    HttpRequest, HttpResponse, Resource, Route, Scope, guard,
+    web::{self, ServiceConfig, delete, get, post, put},
+};
 
 use crate::{
-    assets,
-    auth::{setup, sign_in, sign_up},
+    api, assets,
+    auth::{setup, sign_in, sign_up, token::Bearer},
     directory::pages as directory,
+    error::{Error, Result},
     health,
+    interchange::pages as import,
     lookup,
     patients::{home, pages as patients},
-    records::pages as records,
+    records::{api as records_api, export, pages as records},
     search,
     settings::{pages as settings, password, sessions, tokens},
     tags::pages as tags,
@@ -45,6 +50,10 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/tags", get().to(tags::list))
         .route("/tags", post().to(tags::create))
         .route("/tags/{tag}", post().to(tags::change))
+        .route("/import", get().to(import::upload))
+        .route("/import", post().to(import::receive_file))
+        .route("/import/{import}", get().to(import::show))
+        .route("/import/{import}", post().to(import::apply))
         // Practitioners, practices, pharmacies.
         .route("/directory/{list}", get().to(directory::list))
         .route("/directory/{list}", post().to(directory::create))
@@ -68,6 +77,7 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/none-known/{kind}", post().to(records::none_known))
         .route("/patients/{patient}/{kind}", get().to(records::list))
         .route("/patients/{patient}/{kind}", post().to(records::create))
+        .route("/patients/{patient}/{kind}/csv", get().to(export::csv))
         .route("/patients/{patient}/{kind}/new", get().to(records::new))
         .route("/patients/{patient}/{kind}/{record}", get().to(records::show))
         .route("/patients/{patient}/{kind}/{record}/edit", get().to(records::edit))
@@ -80,11 +90,55 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/{kind}/{record}/offers", post().to(records::offer))
         .route("/patients/{patient}/{kind}/{record}/history", get().to(records::history))
         .route("/patients/{patient}/{kind}/{record}/history/{version}", post().to(records::revert))
+        .service(api())
         .default_service(web::to(nothing));
 }
 
-async fn nothing() -> crate::error::Result<&'static str> {
-    Err(crate::error::Error::NotFound)
+/// The API: everything but its description wants a token, and a method a path does not have is answered with those it has.
+fn api() -> Scope {
+    web::scope(api::BASE)
+        .service(web::resource("/openapi.json").route(read().to(api::document)).default_service(web::to(|| no_method("GET, HEAD"))))
+        .service(path("", "GET, HEAD").route(read().to(api::index)))
+        .service(
+            path("/patients", "GET, HEAD, POST")
+                .route(read().to(api::patients::list))
+                .route(post().to(api::patients::create)),
+        )
+        .service(
+            path("/patients/{patient}", "GET, HEAD, PUT, DELETE")
+                .route(read().to(api::patients::show))
+                .route(put().to(api::patients::change))
+                .route(delete().to(api::patients::delete)),
+        )
+        .service(
+            path("/patients/{patient}/{kind}", "GET, HEAD, POST")
+                .route(read().to(records_api::list))
+                .route(post().to(records_api::create)),
+        )
+        .service(
+            path("/patients/{patient}/{kind}/{record}", "GET, HEAD, PUT, DELETE")
+                .route(read().to(records_api::show))
+                .route(put().to(records_api::change))
+                .route(delete().to(records_api::delete)),
+        )
+        .default_service(web::to(api::nothing))
+}
+
+fn path(path: &str, methods: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move |_: Bearer| no_method(methods)))
+}
+
+/// GET, and HEAD beside it: the same answer, its body left out on the way.
+fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+async fn no_method(methods: &'static str) -> Result<HttpResponse> {
+    Err(Error::MethodNotAllowed(methods))
+}
+
+async fn nothing() -> Result<&'static str> {
+    Err(Error::NotFound)
 }
 
 /// The pattern a request matched, for the log: ids stand in paths, patterns tell nothing.

@@ -160,15 +160,25 @@ struct Failure {
     status: StatusCode,
     key: &'static str,
     wait: Option<i64>,
-    fields: Vec<(String, String)>,
+    fields: Vec<WrongField>,
     current: Option<i32>,
+    allow: Option<&'static str>,
+}
+
+/// A field that is wrong, with the sentence for people and the word for programs.
+struct WrongField {
+    name: String,
+    message: String,
+    code: &'static str,
 }
 
 impl Failure {
     fn of(error: &Error) -> Self {
         let ui = Ui::new(None, "");
         let fields = match error {
-            Error::Invalid(errors) => errors.iter().map(|(name, e)| (name.clone(), ui.error(e))).collect(),
+            Error::Invalid(errors) => {
+                errors.iter().map(|(name, e)| WrongField { name: name.clone(), message: ui.error(e), code: e.code() }).collect()
+            }
             _ => Vec::new(),
         };
         let wait = match error {
@@ -179,7 +189,11 @@ impl Failure {
             Error::Stale { current } => Some(*current),
             _ => None,
         };
-        Self { status: error.status(), key: error.key(), wait, fields, current }
+        let allow = match error {
+            Error::MethodNotAllowed(methods) => Some(*methods),
+            _ => None,
+        };
+        Self { status: error.status(), key: error.key(), wait, fields, current, allow }
     }
 
     fn of_status(status: StatusCode) -> Self {
@@ -190,7 +204,7 @@ impl Failure {
             s if s.is_server_error() => "internal",
             _ => "bad_request",
         };
-        Self { status, key, wait: None, fields: Vec::new(), current: None }
+        Self { status, key, wait: None, fields: Vec::new(), current: None, allow: None }
     }
 
     /// RFC 9457.
@@ -202,7 +216,8 @@ impl Failure {
             "status": self.status.as_u16(),
         });
         if !self.fields.is_empty() {
-            body["errors"] = self.fields.iter().map(|(name, message)| serde_json::json!({"field": name, "message": message})).collect();
+            let error = |wrong: &WrongField| serde_json::json!({"field": wrong.name, "message": wrong.message, "code": wrong.code});
+            body["errors"] = self.fields.iter().map(error).collect();
         }
         if let Some(current) = self.current {
             body["current_version"] = current.into();
@@ -210,6 +225,9 @@ impl Failure {
         let mut response = HttpResponse::build(self.status);
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if let Some(methods) = self.allow {
+            response.insert_header((header::ALLOW, methods));
         }
         if let Some(wait) = self.wait {
             response.insert_header((header::RETRY_AFTER, wait.to_string()));

@@ -67,6 +67,7 @@ pub fn open(config: Config) -> Result<App, StartError> {
         passwords: Arc::new(Passwords::new(COST)),
         reads: crate::audit::ReadLog::default(),
         setup: Setup::default(),
+        imports: crate::interchange::pages::Progress::default(),
     })
 }
 

@@ -17,6 +17,13 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// Any number that only Kinchart takes: two servers starting at once on one PostgreSQL migrate one after the other.
 const ADVISORY_LOCK: i64 = 0x4b49_4e43_4841_5254;
 
+/// Text compares byte by byte, as SQLite does: dates are text, and a linguistic order would sort `2020-05` and `2020` by its own rules. The
+/// common migrations cannot name a collation that both databases know, so it is set here, once for each column.
+const COMPARE_BYTES: &str = "DO $$ DECLARE c record; BEGIN \
+    FOR c IN SELECT table_name, column_name FROM information_schema.columns \
+        WHERE table_schema = current_schema() AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C' \
+    LOOP EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE text COLLATE \"C\"', c.table_name, c.column_name); END LOOP; END $$";
+
 /// Why the database could not be opened or brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -49,7 +56,8 @@ pub fn run(manager: &Manager) -> Result<(), MigrateError> {
         Conn::Sqlite(c) => run_sqlite(c, manager),
         Conn::Pg(c) => {
             c.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})")).map_err(failed)?;
-            let result = c.run_pending_migrations(Merged(POSTGRES)).map(drop).map_err(migration_failed);
+            let migrated = c.run_pending_migrations(Merged(POSTGRES)).map(drop).map_err(migration_failed);
+            let result = migrated.and_then(|()| c.batch_execute(COMPARE_BYTES).map_err(failed));
             c.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})")).map_err(failed)?;
             result
         }

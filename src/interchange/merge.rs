@@ -31,7 +31,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::NaiveDateTime;
 use sha2::{Digest, Sha256};
 
-use super::draft::{Draft, Told};
+use super::draft::{Draft, Leftover, Told};
 use crate::{
     access::{self, Actor, Edit, PatientAccess},
     audit::{Action, Event},
@@ -101,6 +101,9 @@ struct Work<'a> {
     household: HouseholdId,
     /// The resources of the file, to tell them from what was only named or contained in one.
     entries: HashSet<(&'a str, &'a str)>,
+    /// Records and leftovers by the patient they are about; under no key, what is about nobody in the file.
+    records: HashMap<Option<&'a str>, Vec<&'a Draft>>,
+    leftovers: HashMap<Option<&'a str>, Vec<&'a Leftover>>,
     directories: HashMap<HouseholdId, Directory>,
     problems: Vec<Problem>,
     progress: &'a mut dyn FnMut(usize, usize),
@@ -110,7 +113,18 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(actor: &'a Actor, household: HouseholdId, told: &'a Told, now: NaiveDateTime, progress: &'a mut dyn FnMut(usize, usize)) -> Self {
+        let patients: HashSet<&str> = told.patients.iter().map(|person| person.source_key.as_str()).collect();
+        let mut records: HashMap<_, Vec<_>> = HashMap::new();
+        for draft in &told.records {
+            records.entry(Some(draft.patient.as_str()).filter(|key| patients.contains(key))).or_default().push(draft);
+        }
+        let mut leftovers: HashMap<_, Vec<_>> = HashMap::new();
+        for leftover in &told.leftovers {
+            leftovers.entry(leftover.patient.as_deref().filter(|key| patients.contains(key))).or_default().push(leftover);
+        }
         Self {
+            records,
+            leftovers,
             actor,
             told,
             now,
@@ -180,6 +194,14 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
+    fn records_of(&self, patient: Option<&str>) -> Vec<&'a Draft> {
+        self.records.get(&patient).cloned().unwrap_or_default()
+    }
+
+    fn leftovers_of(&self, patient: Option<&str>) -> Vec<&'a Leftover> {
+        self.leftovers.get(&patient).cloned().unwrap_or_default()
+    }
+
     /// Counts a resource of the file; people who are only named inside another resource are none.
     fn count(&self, report: &mut PatientReport, kind: &str, key: &str, fate: Fate) {
         if self.entries.contains(&(kind, key)) {
@@ -229,7 +251,7 @@ fn digest(pieces: &[&str]) -> String {
     })
 }
 
-/// A key as both databases can store it: PostgreSQL's text has no NUL, and a file may hold anything.
+/// A key as both databases can store it: text in PostgreSQL has no NUL, and a file may hold anything.
 fn storable(key: &str) -> String {
     key.replace('\0', "\u{fffd}")
 }

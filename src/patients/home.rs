@@ -320,7 +320,7 @@ fn lab(ui: &Ui, patient: &str, trend: &Trend) -> TrendLine {
         href: format!("/patients/{patient}/{}/{}", trend.kind, trend.record),
         name: trend.name.clone(),
         about: ui.day(&trend.on),
-        value: format!("{} {}", trend.text, ui.unit(&trend.unit)).trim_end().to_owned(),
+        value: format!("{} {}", crate::measured::brief(&trend.text).unwrap_or_else(|| trend.text.clone()), ui.unit(&trend.unit)).trim_end().to_owned(),
         flag: trend.flag.clone(),
         flag_word,
         spark: spark::draw(ui, trend),
@@ -329,7 +329,7 @@ fn lab(ui: &Ui, patient: &str, trend: &Trend) -> TrendLine {
 
 fn vital(ui: &Ui, patient: &str, trend: &Trend) -> TrendLine {
     let spec = records::kind("vitals").and_then(|k| k.field(&trend.name)).map(|(_, spec)| spec);
-    let shown = spec.filter(|s| matches!(s.input, Input::Measured(_))).map(|s| view::show(ui, patient, s, &trend.text, Some(&trend.unit), &view::Names::default()));
+    let shown = spec.filter(|s| matches!(s.input, Input::Measured(_))).map(|s| view::show_brief(ui, patient, s, &trend.text, Some(&trend.unit), &view::Names::default()));
     TrendLine {
         href: format!("/patients/{patient}/{}/{}", trend.kind, trend.record),
         name: ui.label("vitals", &trend.name),

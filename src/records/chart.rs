@@ -1,7 +1,7 @@
 //! A patient's records of one kind: the only place that reads and writes them. Version, audit and search entry are written here, in the
 //! transaction of the change, so that no change can be without them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::{dsl::sql, prelude::*, sql_types::Text};
 use serde_json::{Value, json};
@@ -72,6 +72,23 @@ pub struct LinkedRecord {
     pub occurred_on: Option<String>,
 }
 
+impl LinkedRecord {
+    fn new(relation: &str, note: Option<&str>, incoming: bool, other: &Head) -> Self {
+        Self {
+            relation: relation.to_owned(),
+            note: note.map(str::to_owned),
+            incoming,
+            id: other.id.clone(),
+            kind: other.kind.clone(),
+            title: other.title.clone(),
+            occurred_on: other.occurred_on.clone(),
+        }
+    }
+}
+
+/// A row of `record_links`: from, to, relation, note.
+type Tie = (RecordId, RecordId, String, Option<String>);
+
 /// What is to be stored. `None` for tags or links leaves them as they are.
 pub struct Draft {
     pub entry: Box<dyn AnyRecord>,
@@ -103,20 +120,8 @@ impl<'a, L: Level> Chart<'a, L> {
 impl<L: Level> Chart<'_, L> {
     /// One page, and how many there are in all.
     pub fn list(&self, conn: &mut Conn, query: &ListQuery) -> Result<(Vec<Loaded>, i64)> {
-        let found = match &query.q {
-            Some(q) => Some(search::find(conn, &[self.access.id()], q)?),
-            None => None,
-        };
-        let base = || {
-            let mut b = records::table.filter(self.mine()).filter(records::deleted_at.is_null()).into_boxed::<MultiBackend>();
-            for condition in narrowed(self.kind, query) {
-                b = b.filter(condition);
-            }
-            if let Some(ids) = &found {
-                b = b.filter(records::id.eq_any(ids.clone()));
-            }
-            b
-        };
+        let found = self.found(conn, query)?;
+        let base = || self.selection(query, found.as_deref());
         let heads: Vec<Head> = base()
             .order(sql::<Text>(&order(self.kind, query)))
             .limit(query.per_page)
@@ -127,6 +132,34 @@ impl<L: Level> Chart<'_, L> {
         let shown = i64::try_from(heads.len()).unwrap_or(i64::MAX);
         let total = if query.page == 1 && shown < query.per_page { shown } else { base().count().get_result(conn)? };
         Ok((self.complete(conn, heads, query.lean)?, total))
+    }
+
+    /// The records in which the query's words stand, if it has any.
+    fn found(&self, conn: &mut Conn, query: &ListQuery) -> Result<Option<Vec<RecordId>>> {
+        query.q.as_deref().map(|q| search::find(conn, &[self.access.id()], q)).transpose()
+    }
+
+    fn selection(&self, query: &ListQuery, found: Option<&[RecordId]>) -> records::BoxedQuery<'static, MultiBackend> {
+        let mut b = records::table.filter(self.mine()).filter(records::deleted_at.is_null()).into_boxed::<MultiBackend>();
+        for condition in narrowed(self.kind, query) {
+            b = b.filter(condition);
+        }
+        if let Some(ids) = found {
+            b = b.filter(records::id.eq_any(ids.to_vec()));
+        }
+        b
+    }
+
+    /// The ids of the whole list in its order, for what goes through all of it part by part (see [`Chart::in_order`]).
+    pub fn ids(&self, conn: &mut Conn, query: &ListQuery) -> Result<Vec<RecordId>> {
+        let found = self.found(conn, query)?;
+        Ok(self.selection(query, found.as_deref()).order(sql::<Text>(&order(self.kind, query))).select(records::id).load(conn)?)
+    }
+
+    /// These records, in this order; those that are gone meanwhile are left out.
+    pub fn in_order(&self, conn: &mut Conn, ids: &[RecordId]) -> Result<Vec<Loaded>> {
+        let mut found = self.some(conn, ids)?;
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
     pub fn get(&self, conn: &mut Conn, id: &RecordId) -> Result<Loaded> {
@@ -147,6 +180,12 @@ impl<L: Level> Chart<'_, L> {
             found.extend(self.complete(conn, heads, false)?.into_iter().map(|loaded| (loaded.head.id.clone(), loaded)));
         }
         Ok(found)
+    }
+
+    /// The version a living record is at.
+    pub fn version(&self, conn: &mut Conn, id: &RecordId) -> Result<i32> {
+        let mine = records::table.filter(self.mine()).filter(records::id.eq(id)).filter(records::deleted_at.is_null());
+        mine.select(records::version).first(conn).optional()?.ok_or(Error::NotFound)
     }
 
     fn find(&self, conn: &mut Conn, id: &RecordId, trashed: bool) -> Result<Loaded> {
@@ -173,31 +212,40 @@ impl<L: Level> Chart<'_, L> {
 
     /// Ties from and to this record, but for those that are its columns. Ends outside the access are not shown.
     pub fn links(&self, conn: &mut Conn, id: &RecordId) -> Result<Vec<LinkedRecord>> {
-        let rows: Vec<(RecordId, RecordId, String, Option<String>)> = record_links::table
+        Ok(self.links_of(conn, &[id])?.remove(id).unwrap_or_default())
+    }
+
+    /// As [`Chart::links`], for many records: two statements, however many rows.
+    pub fn links_of(&self, conn: &mut Conn, ids: &[&RecordId]) -> Result<HashMap<RecordId, Vec<LinkedRecord>>> {
+        let mut all: HashMap<RecordId, Vec<LinkedRecord>> = HashMap::new();
+        if ids.is_empty() {
+            return Ok(all);
+        }
+        let mine: Vec<RecordId> = ids.iter().map(|id| (*id).clone()).collect();
+        let rows: Vec<Tie> = record_links::table
             .filter(record_links::patient_id.eq(self.access.id()))
-            .filter(record_links::from_id.eq(id).or(record_links::to_id.eq(id)))
-            .order(record_links::created_at)
+            .filter(record_links::from_id.eq_any(mine.clone()).or(record_links::to_id.eq_any(mine)))
+            .order((record_links::created_at, record_links::relation, record_links::to_id))
             .select((record_links::from_id, record_links::to_id, record_links::relation, record_links::relevance_note))
             .load(conn)?;
-        let others: Vec<RecordId> = rows.iter().map(|(from, to, ..)| if from == id { to.clone() } else { from.clone() }).collect();
-        let heads = headings(conn, self.access, &others)?;
-        Ok(rows
-            .into_iter()
-            .filter(|(from, _, relation, _)| from != id || self.kind.field(relation).is_none())
-            .filter_map(|(from, to, relation, note)| {
-                let incoming = from != *id;
-                let other = heads.get(if incoming { &from } else { &to })?;
-                Some(LinkedRecord {
-                    relation,
-                    note,
-                    incoming,
-                    id: other.id.clone(),
-                    kind: other.kind.clone(),
-                    title: other.title.clone(),
-                    occurred_on: other.occurred_on.clone(),
-                })
-            })
-            .collect())
+        let asked: HashSet<&RecordId> = ids.iter().copied().collect();
+        // Where both ends were asked for, the heading of each is needed for the other.
+        let ends: HashSet<&RecordId> = rows.iter().flat_map(|(from, to, ..)| [from, to]).collect();
+        let heads = headings(conn, self.access, &ends.into_iter().cloned().collect::<Vec<_>>())?;
+        for (from, to, relation, note) in &rows {
+            if asked.contains(from)
+                && self.kind.field(relation).is_none()
+                && let Some(other) = heads.get(to)
+            {
+                all.entry(from.clone()).or_default().push(LinkedRecord::new(relation, note.as_deref(), false, other));
+            }
+            if asked.contains(to)
+                && let Some(other) = heads.get(from)
+            {
+                all.entry(to.clone()).or_default().push(LinkedRecord::new(relation, note.as_deref(), true, other));
+            }
+        }
+        Ok(all)
     }
 
     /// Ties from this record that are not its columns, as a version keeps them.
@@ -470,6 +518,20 @@ fn searchable(kind: &Kind, head: &Head, entry: &dyn AnyRecord, tags: &[String]) 
     }
     parts.extend(tags.iter().cloned());
     parts.join(" ")
+}
+
+/// The first code of each of these records, with its system: records with the same one are about the same thing.
+pub fn codes_of(conn: &mut Conn, rows: &[Loaded]) -> Result<HashMap<RecordId, String>> {
+    let ids: Vec<&RecordId> = rows.iter().map(|row| &row.head.id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let codes: Vec<(RecordId, String, String)> = record_codes::table
+        .filter(record_codes::record_id.eq_any(ids))
+        .filter(record_codes::position.eq(0))
+        .select((record_codes::record_id, record_codes::system, record_codes::code))
+        .load(conn)?;
+    Ok(codes.into_iter().map(|(id, system, code)| (id, format!("{system}|{code}"))).collect())
 }
 
 /// The codes another system gave a record, replaced as a whole.

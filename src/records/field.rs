@@ -250,6 +250,11 @@ impl FieldError {
             Self::Rule(key) => (key, vec![]),
         }
     }
+    /// The stable word programs know it by: the last part of the catalogue key.
+    pub fn code(&self) -> &'static str {
+        let (key, _) = self.message();
+        key.rsplit('.').next().unwrap_or(key)
+    }
 }
 
 /// Errors by field name; children as `components.2.value`.

@@ -6,7 +6,7 @@ use super::{
     AnyRecord, Context, Kind,
     field::{Errors, FieldError, FieldSpec, Input, Mode, Place, Unit, refuse},
     query::visible,
-    schema::records,
+    schema::{record_links, records},
     stored::{base_number, convertible_unit},
 };
 use crate::{
@@ -208,13 +208,21 @@ pub fn check_references<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ki
             Input::Pharmacy => (!directory::pharmacy_exists(conn, access.household(), &text)?).then_some(FieldError::NoSuchPharmacy),
             Input::Record(wanted) if spec.place == Place::Link => {
                 let itself = own.is_some_and(|own| own.as_str() == text);
-                (itself || !record_exists(conn, access, &text, Some(wanted))?).then_some(FieldError::NoSuchRecord)
+                let fits = !itself && (record_exists(conn, access, &text, Some(wanted))? || is_tied(conn, own, spec.name, &text)?);
+                (!fits).then_some(FieldError::NoSuchRecord)
             }
             _ => None,
         };
         errors.extend(missing.map(|error| (spec.name.to_owned(), error)));
     }
     Ok(errors)
+}
+
+/// Does the record point there already? Then it may go on doing so, though the other end is hidden from this person or in the trash.
+fn is_tied(conn: &mut Conn, own: Option<&RecordId>, relation: &str, to: &str) -> Result<bool> {
+    let Some(own) = own else { return Ok(false) };
+    let tie = record_links::table.find((own, relation, to)).select(record_links::to_id);
+    Ok(tie.first::<RecordId>(conn).optional()?.is_some())
 }
 
 /// Is there such a living record of this patient, within the access?

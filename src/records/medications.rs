@@ -34,6 +34,7 @@ impl Record for Medication {
     const OCCURRED: &'static [&'static str] = &["effective_period_start"];
     const ENDED: Option<&'static str> = Some("effective_period_end");
     const NONE_KNOWN: bool = true;
+    const JOINED_BY_CODE: bool = true;
     const FIELDS: &'static [Field<Entry<Self>>] = &[
         column!(medication_name).required().list().offers(List::Medicines),
         column!(medication_type).preset("prescription"),

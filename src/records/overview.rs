@@ -67,7 +67,7 @@ pub fn lately<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, most: i64) -
     Ok(records::table
         .filter(visible(access))
         .filter(records::deleted_at.is_null())
-        .order((records::updated_at.desc(), records::id.desc()))
+        .order((records::updated_at.desc(), records::occurred_on.is_null(), records::occurred_on.desc(), records::id.desc()))
         .limit(most)
         .select(Head::as_select())
         .load(conn)?)

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     Context, Kind,
-    chart::{Draft, Link, Loaded, RELATIONS},
+    chart::{self, Draft, Link, Loaded, RELATIONS},
     field::{Errors, FieldError, FieldSpec, Input, Mode, Unit},
     input::{self, Raw},
     query::ListQuery,
@@ -108,7 +108,7 @@ pub async fn list(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
 }
 
 /// Names of a list's address that are not part of the list asked for.
-const MARKS: &[&str] = &["undo", "change", "print", "reset"];
+pub(super) const MARKS: &[&str] = &["undo", "change", "print", "reset"];
 
 fn list_page(
     conn: &mut Conn,
@@ -130,6 +130,8 @@ fn list_page(
     }
     let (rows, total) = chart.list(conn, &query)?;
     let names = Names::load(conn, access, kind, &rows)?;
+    // In an order a person asked for, rows stand where that order puts them.
+    let codes = if kind.joined_by_code && query.sort.is_none() { chart::codes_of(conn, &rows)? } else { HashMap::new() };
     let tags = tags::of_household(conn, access.household())?;
     let ui = Ui::new(Some(me.clone()), here).with_nav(conn, access)?;
     let none_known = kind.none_known && total == 0 && patients::none_known_kinds(conn, access.id())?.iter().any(|k| k == kind.name);
@@ -139,7 +141,7 @@ fn list_page(
     let first = (query.page - 1) * query.per_page;
     Ok(ListPage {
         heads: heads(&ui, kind, &query, here, &asked),
-        rows: rows.iter().map(|row| view::list_row(&ui, access.id().as_str(), kind, row, &names)).collect(),
+        rows: view::join_by_code(rows.iter().map(|row| view::list_row(&ui, access.id().as_str(), kind, row, &names)).collect(), &codes),
         filters: view::filters(&ui, kind, &query, &tags),
         previous: (query.page > 1).then(|| link(here, &asked, "page", &(query.page - 1).to_string())),
         next: (first + shown < total).then(|| link(here, &asked, "page", &(query.page + 1).to_string())),

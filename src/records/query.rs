@@ -1,9 +1,10 @@
 //! What a list can be asked: page, sort, words, filters by column. Parsed against the kind's field table, so no column is ever a request's text.
 
+use chrono::{NaiveDate, NaiveTime};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods,
     dsl::sql,
-    sql_types::{Bool, Double, Integer, Text},
+    sql_types::{Bool, Double, Integer, Text, Timestamp},
 };
 
 use super::{
@@ -23,6 +24,8 @@ pub type Condition = Box<dyn BoxableExpression<records::table, MultiBackend, Sql
 
 pub const PER_PAGE: i64 = 50;
 pub const MOST_PER_PAGE: i64 = 200;
+/// More values than anybody chooses of one column; each one makes the statement deeper.
+const MOST_VALUES: usize = 50;
 /// Deeper than any family's chart; keeps `page * per_page` far from overflow.
 const LAST_PAGE: i64 = 1_000_000;
 
@@ -43,7 +46,7 @@ pub struct ListQuery {
 }
 
 /// Header columns that every kind can be sorted or filtered by.
-const HEADER: &[&str] = &["title", "occurred_on", "ended_on", "status", "practitioner_id", "sensitivity", "source", "created_at", "updated_at"];
+pub const HEADER: &[&str] = &["title", "occurred_on", "ended_on", "status", "practitioner_id", "sensitivity", "source", "created_at", "updated_at"];
 
 impl ListQuery {
     /// Reads the query's pairs. Empty values are "any" (a form sends them all); names no kind knows are an error for programs and
@@ -70,6 +73,7 @@ impl ListQuery {
             "page" => self.page = number(value, 1, LAST_PAGE)?,
             "per_page" => self.per_page = number(value, 1, MOST_PER_PAGE)?,
             "q" => self.q = Some(value.chars().take(200).collect()),
+            "tag" if self.tags.len() >= MOST_VALUES => return Err(FieldError::Rule("error.too_many")),
             "tag" => self.tags.push(fold(value)),
             "sort" => {
                 let (column, descending) = value.strip_prefix('-').map_or((value, false), |column| (column, true));
@@ -85,6 +89,8 @@ impl ListQuery {
         if let Some(column) = column_name(kind, name) {
             check_filter(kind, column, value)?;
             match self.filters.iter_mut().find(|(c, _)| *c == column) {
+                Some((_, values)) if values.iter().any(|known| known == value) => {}
+                Some((_, values)) if values.len() >= MOST_VALUES => return Err(FieldError::Rule("error.too_many")),
                 Some((_, values)) => values.push(value.to_owned()),
                 None => self.filters.push((column, vec![value.to_owned()])),
             }
@@ -125,8 +131,27 @@ fn column_name(kind: &'static Kind, name: &str) -> Option<&'static str> {
     kind.field(name).map(|(_, spec)| spec.name).or_else(|| HEADER.iter().copied().find(|h| *h == name))
 }
 
+/// The header's columns that are moments, not texts: they have ranges, and nobody asks for one by its microsecond.
+const MOMENTS: &[&str] = &["created_at", "updated_at"];
+
+/// Can the column be asked for by its value?
+pub fn has_filter(column: &str) -> bool {
+    !MOMENTS.contains(&column)
+}
+
+/// Does "from" and "to" mean something for the column?
+pub fn has_range(kind: &Kind, column: &str) -> bool {
+    match kind.field(column) {
+        Some((_, spec)) => matches!(spec.input, Input::Date | Input::Integer { .. } | Input::Measured(_)),
+        None => MOMENTS.contains(&column) || matches!(column, "occurred_on" | "ended_on"),
+    }
+}
+
 /// Words outside a fixed choice can match nothing: said, instead of an empty list.
 fn check_filter(kind: &Kind, column: &str, value: &str) -> Result<(), FieldError> {
+    if !has_filter(column) {
+        return Err(FieldError::UnknownField);
+    }
     match kind.field(column).map(|(_, spec)| spec.input) {
         Some(Input::Choice { words, .. }) if !words.contains(&value) => Err(FieldError::UnknownChoice),
         Some(Input::Integer { .. }) if value.parse::<i32>().is_err() => Err(FieldError::NotANumber),
@@ -137,6 +162,9 @@ fn check_filter(kind: &Kind, column: &str, value: &str) -> Result<(), FieldError
 
 /// A bound as the text or number the column is compared with.
 fn bound(kind: &Kind, column: &str, value: &str, from: bool) -> Result<String, FieldError> {
+    if !has_range(kind, column) {
+        return Err(FieldError::UnknownField);
+    }
     let spec = kind.field(column).map(|(_, spec)| spec);
     match spec.map(|s| s.input) {
         Some(Input::Integer { .. }) => value.parse::<i32>().map(|n| n.to_string()).map_err(|_| FieldError::NotANumber),
@@ -145,6 +173,9 @@ fn bound(kind: &Kind, column: &str, value: &str, from: bool) -> Result<String, F
         }
         _ => {
             let date = PartialDate::parse_typed(value, DateOrder::DayFirst).map_err(|_| FieldError::NotADate)?;
+            if MOMENTS.contains(&column) {
+                return Ok(if from { date.earliest_day() } else { date.latest_day() }.to_string());
+            }
             Ok(if from { date.range_start_text().to_owned() } else { date.range_end_text() })
         }
     }
@@ -220,6 +251,9 @@ fn equals(kind: &Kind, column: &str, value: &str) -> Condition {
 }
 
 fn compared(kind: &Kind, column: &str, operator: &str, value: &str) -> Condition {
+    if MOMENTS.contains(&column) {
+        return moment(column, operator, value);
+    }
     let input = kind.field(column).map(|(_, spec)| spec.input);
     let suffix = if matches!(input, Some(Input::Measured(_))) { "_number" } else { "" };
     let (start, end) = reach(kind, column, suffix);
@@ -229,6 +263,13 @@ fn compared(kind: &Kind, column: &str, operator: &str, value: &str) -> Condition
         Some(Input::Measured(_)) => Box::new(sql::<Bool>(&start).bind::<Double, _>(value.parse::<f64>().unwrap_or_default()).sql(end)),
         _ => Box::new(sql::<Bool>(&start).bind::<Text, _>(value.to_owned()).sql(end)),
     }
+}
+
+/// A moment against a day: both ends of the range belong to it whole. [`bound`] has made the text.
+fn moment(column: &str, operator: &str, value: &str) -> Condition {
+    let day: NaiveDate = value.parse().unwrap_or_default();
+    let (operator, day) = if operator == "<=" { ("<", day.succ_opt().unwrap_or(day)) } else { (operator, day) };
+    Box::new(sql::<Bool>(&format!("records.{column} {operator} ")).bind::<Timestamp, _>(day.and_time(NaiveTime::MIN)))
 }
 
 /// `ORDER BY` for a list: what is empty comes last in both directions, and equal rows keep one order.

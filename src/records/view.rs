@@ -149,6 +149,21 @@ fn measured(ui: &Ui, text: &str, unit: Option<&str>, convertible: bool) -> Shown
     }
 }
 
+/// The same, rounded where values are compared; the full digits stay beside it.
+pub fn show_brief(ui: &Ui, patient: &str, spec: &FieldSpec, text: &str, unit: Option<&str>, names: &Names) -> Shown {
+    let mut shown = show(ui, patient, spec, text, unit, names);
+    if !spec.is_measured() {
+        return shown;
+    }
+    let full = shown.text.clone();
+    let (number, unit) = full.split_once(' ').unwrap_or((&full, ""));
+    if let Some(short) = crate::measured::brief(number) {
+        shown.text = format!("{short} {unit}").trim_end().to_owned();
+        shown.recorded.get_or_insert(full);
+    }
+    shown
+}
+
 /// A label and its value, on the detail page and in differences.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -170,7 +185,9 @@ pub fn sections(ui: &Ui, patient: &str, kind: &Kind, entry: &dyn AnyRecord, name
     for (index, spec) in kind.fields.iter().enumerate() {
         let Some(text) = entry.get(index) else { continue };
         let plain = matches!(spec.input, Input::Sensitivity) && text == "normal";
-        if plain || spec.name == "notes" || is_unit(kind, spec.name) {
+        // What the heading says already (title, status) is not said again.
+        let said = spec.name == "status" || (index == 0 && text == entry.title());
+        if plain || said || spec.name == "notes" || is_unit(kind, spec.name) {
             continue;
         }
         let unit = unit_of(spec, &kind.fields, |i| entry.get(i));
@@ -209,6 +226,14 @@ pub struct ChildCell {
     pub number: bool,
     /// `low`, `high`, `critical`: shown with a word and an arrow, then a colour.
     pub flag: String,
+    /// Short form and code, small beside the name.
+    pub about: String,
+}
+
+/// Abbreviation and code of a child: for who looks for them, not columns of their own.
+fn child_codes(spec: &super::Children, entry: &dyn AnyRecord, row: usize) -> String {
+    let value = |name: &str| spec.fields.iter().position(|f| f.name == name).and_then(|i| entry.child(row, i));
+    ["abbreviation", "test_code", "icd10_code"].iter().filter_map(|name| value(name)).collect::<Vec<_>>().join(" · ")
 }
 
 /// Children as a table of the columns that are told at all.
@@ -219,7 +244,9 @@ pub fn children(ui: &Ui, patient: &str, kind: &Kind, entry: &dyn AnyRecord) -> O
     }
     let names = Names::default();
     let rows = 0..entry.child_count();
-    let merged = |name: &str| matches!(name, "unit" | "ref_range_min" | "ref_range_max" | "ref_range_text") || name == "result_type";
+    let merged = |name: &str| {
+        matches!(name, "unit" | "ref_range_min" | "ref_range_max" | "ref_range_text" | "result_type" | "test_code" | "abbreviation" | "icd10_code")
+    };
     let told: Vec<(usize, &FieldSpec)> = spec
         .fields
         .iter()
@@ -243,12 +270,13 @@ pub fn children(ui: &Ui, patient: &str, kind: &Kind, entry: &dyn AnyRecord) -> O
                     let text = entry.child(row, *i).unwrap_or_default();
                     let shown = if text.is_empty() { Shown::default() } else { show(ui, patient, f, &text, unit.as_deref(), &names) };
                     let flag = if f.name == "status" { text } else { String::new() };
-                    ChildCell { label: ui.label(word, f.name), text: shown.text, number: shown.number && f.name != "notes", flag }
+                    let about = if *i == 0 { child_codes(spec, entry, row) } else { String::new() };
+                    ChildCell { label: ui.label(word, f.name), text: shown.text, number: shown.number && f.name != "notes", flag, about }
                 })
                 .collect();
             if has_ranges {
                 let text = ranges.get(row).cloned().unwrap_or_default();
-                cells.push(ChildCell { label: ui.t("field.ref_range"), text, number: true, flag: String::new() });
+                cells.push(ChildCell { label: ui.t("field.ref_range"), text, number: true, ..ChildCell::default() });
             }
             cells
         })
@@ -388,6 +416,8 @@ fn shape(ui: &Ui, field: &mut FormField, spec: &FieldSpec, names: &Names, own: O
             field.input = "text";
             field.wide = true;
         }
+        // A laboratory's words may have several lines, which a single line would lose.
+        Input::Measured(_) if value.contains('\n') => field.input = "text",
         Input::Email => field.input = "email",
         Input::Phone => field.input = "tel",
         Input::Choice { set, words } => {
@@ -426,7 +456,11 @@ fn shape(ui: &Ui, field: &mut FormField, spec: &FieldSpec, names: &Names, own: O
                 Some(date) => format!("{}, {}", h.title, ui.day(date)),
                 None => h.title.clone(),
             };
-            let pairs: Vec<(String, String)> = heads.iter().map(|h| (h.id.to_string(), label(h))).collect();
+            let mut pairs: Vec<(String, String)> = heads.iter().map(|h| (h.id.to_string(), label(h))).collect();
+            // A tie to what this person may not see, or to the trash, must outlive an edit of something else.
+            if !value.is_empty() && !pairs.iter().any(|(id, _)| *id == value) {
+                pairs.push((value.clone(), ui.t("record.hidden")));
+            }
             field.choices = from(&pairs, &value);
         }
         _ => {}
@@ -500,6 +534,10 @@ pub fn form_rows(ui: &Ui, kind: &Kind, count: usize, values: &Typed, errors: &Er
             for field in &mut main {
                 // A row is wanted only if something is written in it, so the browser must not insist.
                 field.required = false;
+                // What is said once above need not be said on every row.
+                if row > 0 {
+                    field.hint.clear();
+                }
             }
             let open = more.iter().any(|f| !f.error.is_empty());
             FormRow { number: row + 1, main, more, open }
@@ -528,6 +566,32 @@ pub struct ListRow {
     /// Word and label, for the quick change.
     pub status: Option<(String, String)>,
     pub severe: bool,
+    /// Set on the first of several records of the same code: the heading above them, and how many there are.
+    pub heading: Option<(String, i64)>,
+    /// One of several under a heading.
+    pub joined: bool,
+}
+
+/// Brings rows of the same code together, where the first of them stands, under one heading.
+pub fn join_by_code(rows: Vec<ListRow>, codes: &HashMap<RecordId, String>) -> Vec<ListRow> {
+    let code_of = |row: &ListRow| RecordId::parse(&row.id).and_then(|id| codes.get(&id).cloned()).unwrap_or_else(|| row.id.clone());
+    let mut groups: Vec<(String, Vec<ListRow>)> = Vec::new();
+    for row in rows {
+        let code = code_of(&row);
+        match groups.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, group)) => group.push(row),
+            None => groups.push((code, vec![row])),
+        }
+    }
+    for (_, group) in groups.iter_mut().filter(|(_, group)| group.len() > 1) {
+        let count = i64::try_from(group.len()).unwrap_or(i64::MAX);
+        group.iter_mut().for_each(|row| row.joined = true);
+        if let Some(first) = group.first_mut() {
+            let title = first.cells.iter().find(|cell| cell.is_title).map(|cell| cell.text.clone()).unwrap_or_default();
+            first.heading = Some((title, count));
+        }
+    }
+    groups.into_iter().flat_map(|(_, group)| group).collect()
 }
 
 #[derive(Clone, Debug, Default)]
@@ -554,7 +618,7 @@ pub fn list_row(ui: &Ui, patient: &str, kind: &'static Kind, row: &Loaded, names
         .map(|(place, (index, spec))| {
             let text = row.entry.get(index).unwrap_or_default();
             let unit = unit_of(spec, &kind.fields, |i| row.entry.get(i));
-            let mut shown = if text.is_empty() { Shown::default() } else { show(ui, patient, spec, &text, unit.as_deref(), names) };
+            let mut shown = if text.is_empty() { Shown::default() } else { show_brief(ui, patient, spec, &text, unit.as_deref(), names) };
             if spec.is_date() && place > 0 {
                 shown.text = ui.day(&text);
             }
@@ -577,7 +641,7 @@ pub fn list_row(ui: &Ui, patient: &str, kind: &'static Kind, row: &Loaded, names
         })
         .collect();
     let severe = kind.field("severity").and_then(|(i, _)| row.entry.get(i)).is_some_and(|s| matches!(s.as_str(), "severe" | "life-threatening"));
-    ListRow { id: row.head.id.to_string(), version: row.head.version, href, cells, tags: row.tags.clone(), status, severe }
+    ListRow { id: row.head.id.to_string(), version: row.head.version, href, cells, tags: row.tags.clone(), status, severe, heading: None, joined: false }
 }
 
 /// The select of one filter above a list.
@@ -613,7 +677,7 @@ pub fn filters(ui: &Ui, kind: &Kind, query: &ListQuery, tags: &[Tag]) -> Vec<Fil
 
 fn filter(ui: &Ui, name: &str, label: &str, pairs: Vec<(String, String)>, chosen: &str) -> Filter {
     let choices = pairs.into_iter().map(|(value, label)| Choice { selected: value == chosen, value, label }).collect();
-    Filter { name: name.to_owned(), label: label.to_owned(), any: ui.t1("list.any", "what", &label.to_lowercase()), choices }
+    Filter { name: name.to_owned(), label: label.to_owned(), any: ui.t1("list.any", "what", label), choices }
 }
 
 /// A link as the detail page lists it.

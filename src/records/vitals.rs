@@ -4,7 +4,7 @@ use super::{Context, Entry, Group, NoChild, Record, column, columns, head, link_
 use crate::{
     dates::PartialDate,
     db::types::choice,
-    measured::Measured,
+    measured::{self, Measured},
     records::field::{Errors, Field, Input, Measure, Unit, refuse},
     units,
 };
@@ -85,7 +85,7 @@ impl Record for Vitals {
         let body = &entry.body;
         let mut parts = Vec::new();
         if let (Some(systolic), Some(diastolic)) = (&body.systolic_bp, &body.diastolic_bp) {
-            parts.push(format!("{systolic}/{diastolic} mmHg"));
+            parts.push(format!("{}/{} mmHg", short(systolic), short(diastolic)));
         }
         let with_unit = [
             (&body.weight, body.weight_unit.map(|u| u.as_str())),
@@ -100,7 +100,7 @@ impl Record for Vitals {
             (&body.pain_scale, Some("of 10 pain")),
         ];
         parts.extend(with_unit.iter().filter_map(|(value, unit)| {
-            value.as_ref().map(|value| format!("{value} {}", unit.unwrap_or_default()).trim_end().to_owned())
+            value.as_ref().map(|value| format!("{} {}", short(value), unit.unwrap_or_default()).trim_end().to_owned())
         }));
         parts.truncate(4);
         parts.join(", ")
@@ -126,6 +126,11 @@ impl Record for Vitals {
         }
     }
     statements!(vitals);
+}
+
+/// A title is read, not calculated with.
+fn short(value: &Measured) -> String {
+    measured::brief(value.as_str()).unwrap_or_else(|| value.as_str().to_owned())
 }
 
 fn number(value: Option<&Measured>) -> Option<f64> {

@@ -59,7 +59,10 @@ impl Directory {
         &mut self, work: &mut Work<'_>, tx: &mut Tx<'_>, household: &HouseholdId, drafts: &[PersonDraft], practices: &HashMap<String, String>,
     ) -> Result<HashMap<String, String>> {
         let mut ids = HashMap::new();
-        let mut known: Vec<Entry<T>> = T::list(tx, household)?;
+        let mut known = Known::<T>::default();
+        for entry in T::list(tx, household)? {
+            known.add(entry);
+        }
         for draft in drafts {
             let practice = draft.belongs_to.as_ref().and_then(|key| practices.get(key));
             let told: T = read(work, draft, practice);
@@ -70,8 +73,51 @@ impl Directory {
             self.fates.push((T::RESOURCE_TYPE, draft.source_key.clone(), fate));
             ids.insert(draft.source_key.clone(), id);
         }
-        self.names.extend(known.iter().map(|entry| (entry.id.clone(), entry.fields.name().to_owned())));
+        self.names.extend(known.entries.iter().map(|entry| (entry.id.clone(), entry.fields.name().to_owned())));
         Ok(ids)
+    }
+}
+
+/// The household's list, findable by everything an entry can be known by.
+struct Known<T> {
+    entries: Vec<Entry<T>>,
+    by_id: HashMap<String, usize>,
+    by_npi: HashMap<String, usize>,
+    by_name: HashMap<Vec<String>, Vec<usize>>,
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), by_id: HashMap::new(), by_npi: HashMap::new(), by_name: HashMap::new() }
+    }
+}
+
+impl<T: Distinct> Known<T> {
+    fn add(&mut self, entry: Entry<T>) {
+        let place = self.entries.len();
+        self.by_id.insert(entry.id.clone(), place);
+        if let Some(npi) = entry.fields.npi() {
+            self.by_npi.entry(npi.to_owned()).or_insert(place);
+        }
+        let name = text::words(entry.fields.name());
+        if !name.is_empty() {
+            self.by_name.entry(name).or_default().push(place);
+        }
+        self.entries.push(entry);
+    }
+
+    fn find(&mut self, by_key: Option<&str>, told: &T) -> Option<&mut Entry<T>> {
+        let fields = |place: &usize| self.entries.get(*place).map(|entry| &entry.fields);
+        let place = by_key
+            .and_then(|id| self.by_id.get(id))
+            .filter(|place| fields(place).is_some_and(|entry| may_be(entry, told)))
+            .or_else(|| self.by_npi.get(told.npi()?))
+            .or_else(|| {
+                let namesakes = self.by_name.get(&text::words(told.name()))?;
+                namesakes.iter().find(|place| fields(place).is_some_and(|entry| !contradict(entry, told)))
+            })
+            .copied()?;
+        self.entries.get_mut(place)
     }
 }
 
@@ -97,28 +143,19 @@ fn fields(fields: &Fields) -> Vec<(String, String)> {
 
 /// Finds the entry or makes it.
 fn file<T: Distinct>(
-    work: &Work<'_>, tx: &mut Tx<'_>, household: &HouseholdId, known: &mut Vec<Entry<T>>, draft: &PersonDraft, told: &T,
+    work: &Work<'_>, tx: &mut Tx<'_>, household: &HouseholdId, known: &mut Known<T>, draft: &PersonDraft, told: &T,
 ) -> Result<(String, Fate)> {
     let key = storable(&draft.source_key);
     let by_key = T::by_source(tx, household, &key)?;
-    if let Some(entry) = find(known, by_key.as_deref(), told) {
+    if let Some(entry) = known.find(by_key.as_deref(), told) {
         let fate = complete(work, tx, household, entry, told)?;
         return Ok((entry.id.clone(), fate));
     }
     // The key may belong to another one of the same number in another system; then this one goes without.
     let source = by_key.is_none().then_some((work.source.as_str(), key.as_str()));
     let id = told.insert(tx, household, source, work.now)?;
-    known.push(Entry { id: id.clone(), version: 1, own: true, fields: told.clone() });
+    known.add(Entry { id: id.clone(), version: 1, own: true, fields: told.clone() });
     Ok((id, Fate::Added))
-}
-
-fn find<'k, T: Distinct>(known: &'k mut [Entry<T>], by_key: Option<&str>, told: &T) -> Option<&'k mut Entry<T>> {
-    let place = known
-        .iter()
-        .position(|entry| by_key == Some(entry.id.as_str()) && may_be(&entry.fields, told))
-        .or_else(|| known.iter().position(|entry| told.npi().is_some() && told.npi() == entry.fields.npi()))
-        .or_else(|| known.iter().position(|entry| same_name(&entry.fields, told) && !contradict(&entry.fields, told)))?;
-    known.get_mut(place)
 }
 
 /// Short keys (`Practitioner/1`) are used by many systems: the same key is the same one only if the number or a part of the name agrees.
@@ -128,10 +165,6 @@ fn may_be<T: Listed>(entry: &T, told: &T) -> bool {
         (Some(a), Some(b)) => a == b,
         _ => text::words(told.name()).iter().any(|word| word.chars().count() > 2 && words.contains(word)),
     }
-}
-
-fn same_name<T: Listed>(a: &T, b: &T) -> bool {
-    !a.name().is_empty() && text::words(a.name()) == text::words(b.name())
 }
 
 fn contradict<T: Distinct>(a: &T, b: &T) -> bool {

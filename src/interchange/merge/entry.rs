@@ -84,7 +84,7 @@ fn people(kind: &Kind, draft: &Draft, ends: &Ends<'_>, raw: &mut Raw) {
 /// Ties of a relation that is a column of the kind go into the column, if it is meant for such a record; all others are plain ties.
 fn ties(kind: &Kind, draft: &Draft, ends: &Ends<'_>, raw: &mut Raw) -> Vec<Link> {
     let mut links: Vec<Link> = Vec::new();
-    for tie in &draft.links {
+    for tie in draft.links.iter().filter(|tie| tie.to != draft.source_key) {
         let Some(home) = ends.homes.get(&tie.to) else { continue };
         let column = kind.field(tie.relation).map(|(_, spec)| spec).filter(|spec| fits(spec, home));
         let is_taken = raw.fields.iter().any(|(name, _)| name == tie.relation);

@@ -18,44 +18,36 @@ struct Kept<'a> {
     original: &'a serde_json::Value,
 }
 
+impl<'a> Kept<'a> {
+    fn draft(draft: &'a Draft, reason: LeftoverReason) -> Self {
+        Self { key: &draft.source_key, resource_type: &draft.resource_type, reason, original: &draft.original }
+    }
+}
+
 /// Keeps the patient's leftovers and those drafts that turned out to have no home (`homeless`); the first patient of the file also gets
 /// what is about nobody in it.
 pub fn keep(
     work: &mut Work<'_>, tx: &mut Tx<'_>, access: &PatientAccess<Edit>, person: &PersonDraft, homeless: &[&Draft], is_first: bool,
     report: &mut PatientReport,
 ) -> Result<()> {
-    let told = work.told;
-    let mine = |patient: Option<&String>| match patient {
-        Some(key) if told.patients.iter().any(|other| other.source_key == *key) => *key == person.source_key,
-        _ => is_first,
-    };
-    let leftovers = told.leftovers.iter().filter(|leftover| mine(leftover.patient.as_ref())).map(|leftover| Kept {
-        key: &leftover.source_key,
-        resource_type: &leftover.resource_type,
-        reason: leftover.reason,
-        original: &leftover.original,
-    });
-    let drafts = homeless.iter().map(|draft| Kept {
-        key: &draft.source_key,
-        resource_type: &draft.resource_type,
-        reason: LeftoverReason::NoHomeYet,
-        original: &draft.original,
-    });
-    let lost = told.records.iter().filter(|draft| is_first && !told.patients.iter().any(|other| other.source_key == draft.patient));
-    let lost: Vec<&Draft> = lost.collect();
-    let nobodys = lost.iter().map(|draft| Kept {
-        key: &draft.source_key,
-        resource_type: &draft.resource_type,
-        reason: LeftoverReason::NoPatient,
-        original: &draft.original,
-    });
-    let all: Vec<Kept<'_>> = leftovers.chain(drafts).chain(nobodys).collect();
-    for draft in homeless.iter().chain(&lost) {
-        work.count_draft(report, draft, Fate::Kept);
+    let mut leftovers = work.leftovers_of(Some(&person.source_key));
+    let mut nobodys = Vec::new();
+    if is_first {
+        leftovers.extend(work.leftovers_of(None));
+        nobodys = work.records_of(None);
     }
-    for leftover in told.leftovers.iter().filter(|leftover| mine(leftover.patient.as_ref())) {
+    for leftover in &leftovers {
         work.count(report, &leftover.resource_type, &leftover.source_key, Fate::Kept);
     }
+    for draft in homeless.iter().chain(&nobodys) {
+        work.count_draft(report, draft, Fate::Kept);
+    }
+    let mut all: Vec<Kept<'_>> = leftovers
+        .iter()
+        .map(|told| Kept { key: &told.source_key, resource_type: &told.resource_type, reason: told.reason, original: &told.original })
+        .collect();
+    all.extend(homeless.iter().map(|draft| Kept::draft(draft, LeftoverReason::NoHomeYet)));
+    all.extend(nobodys.iter().map(|draft| Kept::draft(draft, LeftoverReason::NoPatient)));
     store(work, tx, access, all, report)
 }
 

@@ -81,23 +81,20 @@ pub fn own_household(tx: &mut Tx<'_>, actor: &Actor) -> Result<HouseholdId> {
 pub fn settle(work: &mut Work<'_>, tx: &mut Tx<'_>, pair: &Pair<'_>, household: &HouseholdId, report: &mut PatientReport) -> Result<PatientId> {
     let fields = read(work, pair.draft, household);
     let key = storable(&pair.draft.source_key);
-    let (id, fate, filled) = match &pair.patient {
-        Some(patient) => {
-            if !same_person(&fields, &patient.fields) {
-                work.problem(&key, "other_person", None);
-            }
-            let filled = complete(work, tx, &patient.id, &fields, &key)?;
-            (patient.id.clone(), if filled.is_empty() { Fate::Unchanged } else { Fate::Updated }, filled)
+    let (id, fate, filled) = if let Some(patient) = &pair.patient {
+        if !same_person(&fields, &patient.fields) {
+            work.problem(&key, "other_person", None);
         }
-        None => {
-            if pair.is_namesake {
-                work.problem(&key, "same_key_other_person", None);
-            }
-            let new = NewPatient { fields: fields.clone(), source: work.source.clone(), source_key: Some(key.clone()), strict: false };
-            let id = patients::create(tx, work.actor, new, work.now, Vec::new())?;
-            report.is_new = true;
-            (id, Fate::Added, PatientFields::FIELDS.iter().map(|field| field.spec.name).collect())
+        let filled = complete(work, tx, &patient.id, &fields, &key)?;
+        (patient.id.clone(), if filled.is_empty() { Fate::Unchanged } else { Fate::Updated }, filled)
+    } else {
+        if pair.is_namesake {
+            work.problem(&key, "same_key_other_person", None);
         }
+        let new = NewPatient { fields: fields.clone(), source: work.source.clone(), source_key: Some(key.clone()), strict: false };
+        report.is_new = true;
+        let id = patients::create(tx, work.actor, new, work.now, Vec::new())?;
+        (id, Fate::Added, PatientFields::FIELDS.iter().map(|field| field.spec.name).collect())
     };
     work.count(report, "Patient", &pair.draft.source_key, fate);
     report.lines.push(line(work, &key, fate, &fields, &filled, household));

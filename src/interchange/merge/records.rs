@@ -62,8 +62,7 @@ pub fn merge<'a>(
     let mut homeless = Vec::new();
     let mut plan = Vec::new();
     let mut keys = HashSet::new();
-    let told = work.told;
-    for draft in told.records.iter().filter(|draft| draft.patient == person.source_key) {
+    for draft in work.records_of(Some(&person.source_key)) {
         match records::kind(draft.kind) {
             None => homeless.push(draft),
             Some(_) if !keys.insert(draft.source_key.as_str()) => {
@@ -108,9 +107,8 @@ fn fingerprint(draft: &Draft, original: &str) -> String {
 
 /// A record that the source takes back stays, because taking it away is a person's decision, who is told.
 fn tell_of_withdrawn(work: &mut Work<'_>, person: &PersonDraft, origins: &HashMap<String, Origin>) {
-    let told = work.told;
-    let mine = told.leftovers.iter().filter(|leftover| leftover.patient.as_deref() == Some(person.source_key.as_str()));
-    for leftover in mine.filter(|leftover| leftover.reason == LeftoverReason::Withdrawn) {
+    let told = work.leftovers_of(Some(&person.source_key)).into_iter();
+    for leftover in told.filter(|leftover| leftover.reason == LeftoverReason::Withdrawn) {
         if let Some(origin) = origins.get(&leftover.source_key).filter(|origin| !origin.is_trashed) {
             work.problem(&leftover.source_key, "withdrawn_since", Some(origin.title.clone()));
         }
@@ -224,15 +222,18 @@ impl Merging<'_, '_> {
             let ids: Vec<RecordId> = of_kind.iter().map(|planned| planned.id.clone()).collect();
             let mut current = self.access.chart(kind)?.some(tx, &ids)?;
             for planned in of_kind {
-                let Some(loaded) = current.remove(&planned.id) else { continue };
+                let Some(loaded) = current.remove(&planned.id) else {
+                    self.leave(planned);
+                    continue;
+                };
                 let last = told.remove(&planned.id).and_then(|text| Snapshot::from_text(&text)).unwrap_or_default();
-                self.renew(tx, planned, loaded, &last, offers.remove(&planned.id).unwrap_or_default())?;
+                self.renew(tx, planned, loaded, &last, &offers.remove(&planned.id).unwrap_or_default())?;
             }
         }
         Ok(())
     }
 
-    fn renew(&mut self, tx: &mut Tx<'_>, planned: &Planned<'_>, loaded: Loaded, last: &Snapshot, offers: Vec<Offer>) -> Result<()> {
+    fn renew(&mut self, tx: &mut Tx<'_>, planned: &Planned<'_>, loaded: Loaded, last: &Snapshot, offers: &[Offer]) -> Result<()> {
         let chart = self.access.chart(planned.kind)?;
         let reading = self.read(tx, planned)?;
         let new = Snapshot::of(planned.kind, reading.entry.as_ref(), &[], &reading.links);
@@ -247,7 +248,7 @@ impl Merging<'_, '_> {
         if !changes.is_empty() {
             chart.change(tx, &planned.id, version, &draft)?;
         }
-        let offered = self.offer(tx, planned, &before, &verdict, &offers)?;
+        let offered = self.offer(tx, planned, &before, &verdict, offers)?;
         origins::renew(tx, self.access, &planned.id, &self.telling(planned, &verdict.told))?;
         chart::write_codes(tx, &planned.id, &planned.draft.codes)?;
         let fate = if changes.is_empty() { Fate::Unchanged } else { Fate::Updated };

@@ -52,14 +52,13 @@ pub fn compare(kind: &Kind, last: &Snapshot, current: &Snapshot, new: &Snapshot)
         let (old, now, told) = (value(last), value(current), value(new));
         let mut known = told.clone();
         match (answer(&old, &now, &told), told) {
-            (Answer::Leave, _) => {}
             (Answer::Take, told) => verdict.take.push((spec.name.to_owned(), told)),
             (Answer::Offer, Some(told)) => {
                 verdict.offer.push((spec.name.to_owned(), told));
                 known = old;
             }
-            // The source fell silent about what a person has changed anyway: there is nothing to offer.
-            (Answer::Offer, None) => {}
+            // Nothing new; or the source fell silent about what a person has changed anyway, and there is nothing to offer.
+            (Answer::Leave, _) | (Answer::Offer, None) => {}
         }
         verdict.told.fields.extend(known.map(|value| (spec.name.to_owned(), value)));
     }

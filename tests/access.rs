@@ -1,0 +1,311 @@
+//! Who sees and changes what, over every kind's pages: the table of answers, and words that must never reach who may not read them.
+
+use kinchart::{
+    access::Permission,
+    db::types::PatientId,
+    records::{self, Kind, field::Input},
+};
+
+use crate::common::{Person, Share, TestApp, for_every_kind, sample::Sample};
+
+/// How far somebody comes.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Reach {
+    Nobody,
+    /// Nothing of the patient exists for them.
+    Nothing,
+    Looks,
+    Writes,
+}
+
+struct Cast {
+    owner: Person,
+    ada: PatientId,
+    others: Vec<(&'static str, Person, Reach)>,
+}
+
+async fn cast(t: &TestApp) -> Cast {
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let (now, day) = (t.now(), chrono::Duration::days(1));
+    let mut others = vec![
+        ("anonymous", t.anon(), Reach::Nobody),
+        ("stranger", t.stranger("stranger"), Reach::Nothing),
+        ("of the household, without a share", t.user("sibling"), Reach::Nothing),
+        ("administrator", t.admin("root"), Reach::Nothing),
+    ];
+    let whole = Share::default;
+    let shares = [
+        ("viewer", whole(), Reach::Looks),
+        ("editor", Share::to(Permission::Edit), Reach::Writes),
+        ("full", Share::to(Permission::Full), Reach::Writes),
+        ("ended", Share { expires_at: Some(now - day), ..Share::to(Permission::Full) }, Reach::Nothing),
+        ("ending at this moment", Share { expires_at: Some(now - chrono::Duration::seconds(1)), ..whole() }, Reach::Nothing),
+        ("not begun", Share { starts_at: Some(now + day), ..Share::to(Permission::Full) }, Reach::Nothing),
+        ("revoked", Share { active: false, ..Share::to(Permission::Full) }, Reach::Nothing),
+        ("of no kind", Share { kinds: Some(vec![]), ..Share::to(Permission::Full) }, Reach::Nothing),
+        ("running", Share { starts_at: Some(now - day), expires_at: Some(now + day), ..whole() }, Reach::Looks),
+    ];
+    for (name, share, reach) in shares {
+        let person = t.stranger(&name.replace(' ', "-"));
+        owner.share(&ada, &person, &share);
+        others.push((name, person, reach));
+    }
+    Cast { owner, ada, others }
+}
+
+/// Every address of a record's pages: method, path after the kind's, whether it writes.
+const PAGES: &[(&str, &str, bool)] = &[
+    ("GET", "", false),
+    ("GET", "/new", true),
+    ("GET", "/{id}", false),
+    ("GET", "/{id}/edit", true),
+    ("GET", "/{id}/history", false),
+    ("GET", "/{id}/links", true),
+    ("POST", "", true),
+    ("POST", "/{id}/edit", true),
+    ("POST", "/{id}/delete", true),
+    ("POST", "/{id}/restore", true),
+    ("POST", "/{id}/status", true),
+    ("POST", "/{id}/links", true),
+    ("POST", "/{id}/offers", true),
+    ("POST", "/{id}/history/1", true),
+];
+
+#[actix_web::test]
+async fn every_page_of_every_kind_answers_by_who_asks() {
+    let t = TestApp::new().await;
+    let Cast { owner, ada, others } = cast(&t).await;
+    for_every_kind(async |kind| {
+        let sample = Sample::least(kind, 1);
+        let id = owner.record(&ada, kind, &sample);
+        let count = owner.count(&ada, kind);
+        for (name, person, reach) in &others {
+            for (method, page, writes) in PAGES {
+                let path = format!("/patients/{ada}/{}{}", kind.name, page.replace("{id}", id.as_str()));
+                // Deleting and restoring need no body; what they do for who may is tested with the kinds.
+                if *reach == Reach::Writes && ["delete", "restore", "history/1"].iter().any(|end| page.ends_with(end)) {
+                    continue;
+                }
+                // A body nobody could read: who may not write learns nothing from how it is refused.
+                let broken = (*method == "POST") && *reach != Reach::Writes;
+                let answer = match *method {
+                    "GET" => person.get(&path).await,
+                    _ if broken => person.post_body(&path, "%%%=&&=\u{0}".into()).await,
+                    // Nothing valid is sent, so that the record stays as it is for the next one.
+                    _ => person.post(&path, &[("nonsense", "1"), ("to", "nothing"), ("status", "no such status")]).await,
+                };
+                let expected: &[u16] = match reach {
+                    Reach::Nobody if *method == "GET" => &[303],
+                    Reach::Nobody => &[401],
+                    Reach::Nothing => &[404],
+                    Reach::Looks if *writes => &[403],
+                    Reach::Looks => &[200],
+                    Reach::Writes if *method == "GET" => &[200],
+                    Reach::Writes => &[422, 404, 303],
+                };
+                assert!(expected.contains(&answer.status), "{name}: {method} {path} answers {}, not {expected:?}", answer.status);
+                if *reach != Reach::Writes && *reach != Reach::Looks {
+                    answer.lacks(sample.fields.iter().map(|(_, v)| v.as_str()).find(|v| v.starts_with("Größe")).unwrap_or("no such word"));
+                }
+            }
+        }
+        assert_eq!(owner.count(&ada, kind), count, "somebody wrote");
+        assert_eq!(owner.load(&ada, kind, &id).head.version, 1);
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn an_editor_writes_and_an_end_takes_it_away_at_once() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let editor = t.stranger("editor");
+    owner.share(&ada, &editor, &Share { expires_at: Some(t.now() + chrono::Duration::minutes(20)), ..Share::to(Permission::Edit) });
+    for_every_kind(async |kind| {
+        let url = format!("/patients/{ada}/{}", kind.name);
+        let pairs = Sample::least(kind, 1).form(kind);
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let id = editor.post(&url, &pairs).await.new_id();
+        editor.post(&format!("{url}/{id}/delete"), &[("_version", "1")]).await.location();
+        editor.post(&format!("{url}/{id}/restore"), &[]).await.location();
+        owner.get(&format!("{url}/{id}")).await.is(200);
+    })
+    .await;
+    t.later(chrono::Duration::minutes(21));
+    for kind in records::kinds() {
+        editor.get(&format!("/patients/{ada}/{}", kind.name)).await.is(404);
+    }
+    let audit = owner.audit(&ada);
+    assert!(audit.iter().any(|event| event.actor_name == "editor" && event.action == "created"));
+}
+
+#[actix_web::test]
+async fn every_look_is_in_the_audit() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let viewer = t.stranger("viewer");
+    owner.share(&ada, &viewer, &Share::default());
+    for_every_kind(async |kind| {
+        let id = owner.record(&ada, kind, &Sample::least(kind, 1));
+        let url = format!("/patients/{ada}/{}", kind.name);
+        let looked = |audit: Vec<kinchart::audit::Event>| audit.iter().filter(|e| e.actor_name == "viewer" && e.kind.as_deref() == Some(kind.name)).count();
+        let before = looked(owner.audit(&ada));
+        for page in ["".to_owned(), format!("/{id}"), format!("/{id}/history")] {
+            viewer.get(&format!("{url}{page}")).await.is(200);
+        }
+        assert_eq!(looked(owner.audit(&ada)), before + 3);
+    })
+    .await;
+}
+
+/// A word that stands nowhere else, in every text of the sample.
+fn canary(kind: &'static Kind, sample: Sample) -> Sample {
+    let mut sample = sample;
+    for (name, text) in &mut sample.fields {
+        if let Some((_, spec)) = kind.field(name)
+            && matches!(spec.input, Input::Line | Input::Text)
+        {
+            *text = format!("Canary{} {text}", kind.table.replace('_', ""));
+        }
+    }
+    sample
+}
+
+/// All pages on which a patient's records appear, of every kind.
+async fn everything(person: &Person, patient: &PatientId, extra: &[String]) -> Vec<crate::common::Answer> {
+    let mut paths = vec![
+        "/".to_owned(),
+        "/patients".to_owned(),
+        "/tags".to_owned(),
+        "/search?q=canary".to_owned(),
+        "/search?q=Canary&kind=medications".to_owned(),
+        format!("/patients/{patient}"),
+        format!("/patients/{patient}/timeline"),
+        format!("/patients/{patient}/timeline?q=canary"),
+        format!("/patients/{patient}/trash"),
+    ];
+    for kind in records::kinds() {
+        let url = format!("/patients/{patient}/{}", kind.name);
+        paths.extend(["", "?q=canary", "?print=1", "/new", "/csv"].iter().map(|page| format!("{url}{page}")));
+    }
+    paths.extend_from_slice(extra);
+    let mut answers = Vec::new();
+    for path in paths {
+        answers.push(person.get(&path).await);
+    }
+    answers
+}
+
+#[actix_web::test]
+async fn what_a_share_leaves_out_is_on_no_page() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let shared_tag = owner.tag("School");
+    let all: Vec<String> = records::kinds().iter().map(|k| k.name.to_owned()).collect();
+    // Hidden: sensitive and without the tag; half of the kinds are hidden by the kind as well.
+    let (shown_kinds, hidden_kinds): (Vec<_>, Vec<_>) = all.iter().cloned().enumerate().partition(|(i, _)| i % 2 == 0);
+    let names = |list: Vec<(usize, String)>| list.into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+    let (shown_kinds, hidden_kinds) = (names(shown_kinds), names(hidden_kinds));
+    let watchers = [
+        ("without", Share { without: Some(vec!["mental_health".into()]), ..Share::to(Permission::Edit) }),
+        ("tags", Share { tags: Some(vec![shared_tag]), ..Share::to(Permission::Edit) }),
+        ("kinds", Share { kinds: Some(shown_kinds.clone()), ..Share::to(Permission::Edit) }),
+    ];
+    let people: Vec<(&str, Person)> = watchers
+        .iter()
+        .map(|(name, share)| {
+            let person = t.stranger(name);
+            owner.share(&ada, &person, share);
+            (*name, person)
+        })
+        .collect();
+    let mut extra = Vec::new();
+    for kind in records::kinds() {
+        let hidden = canary(kind, Sample::full(&owner, &ada, kind, 1)).with("sensitivity", "mental_health").tagged(&["Canarytag"]);
+        let open = Sample::least(kind, 2).tagged(&["School"]);
+        let (hidden, open) = (owner.record(&ada, kind, &hidden), owner.record(&ada, kind, &open));
+        let url = format!("/patients/{ada}/{}", kind.name);
+        owner.post(&format!("{url}/{open}/links"), &[("to", hidden.as_str()), ("relation", "related"), ("note", "Canarynote")]).await.location();
+        extra.extend(["", "/edit", "/history", "/links?q=canary", "/links?q="].iter().map(|page| format!("{url}/{open}{page}")));
+        extra.push(format!("{url}/{hidden}"));
+        extra.push(format!("{url}/new?from={hidden}"));
+        // And one in the trash.
+        let gone = canary(kind, Sample::least(kind, 3)).with("sensitivity", "mental_health");
+        let gone = owner.record(&ada, kind, &gone);
+        owner.post(&format!("{url}/{gone}/delete"), &[]).await.location();
+    }
+    let mut leaks = Vec::new();
+    for (name, person) in &people {
+        for answer in everything(person, &ada, &extra).await {
+            // What was asked for stands in the search field again.
+            let body = answer.body.replace("value=\"canary\"", "").replace("value=\"Canary\"", "");
+            let leaking = match *name {
+                "kinds" => hidden_kinds.iter().any(|kind| body.contains(&format!("Canary{}", kind.replace('-', "")))),
+                _ => body.contains("Canary"),
+            };
+            if leaking {
+                let at = body.find("Canary").unwrap();
+                let around: String = body[at..].chars().take(60).collect();
+                leaks.push(format!("{name}: {} {} shows {around:?}", answer.status, answer.path));
+            }
+            assert!(answer.status < 500, "{name}: {} {}", answer.status, answer.path);
+        }
+    }
+    assert!(leaks.is_empty(), "{} pages leak:\n{}", leaks.len(), leaks.join("\n"));
+    // And the owner sees it all, so that the test is not blind.
+    owner.get("/search?q=canary").await.has("Canary");
+}
+
+#[actix_web::test]
+async fn an_editor_who_cannot_see_the_other_end_does_not_break_the_link() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let mut wrong = Vec::new();
+    for kind in records::kinds() {
+        let links: Vec<&str> = kind.fields.iter().filter(|f| matches!(f.input, Input::Record(other) if other != kind.name)).map(|f| f.name).collect();
+        if links.is_empty() {
+            continue;
+        }
+        let sample = Sample::full(&owner, &ada, kind, 1);
+        let id = owner.record(&ada, kind, &sample);
+        let editor = t.stranger(kind.name);
+        owner.share(&ada, &editor, &Share { kinds: Some(vec![kind.name.into()]), ..Share::to(Permission::Edit) });
+        let edit = format!("/patients/{ada}/{}/{id}/edit", kind.name);
+        let form = editor.get(&edit).await.is(200).form(&edit).with("notes", "A word from the editor");
+        let answer = editor.submit(&form).await;
+        let after = owner.load(&ada, kind, &id);
+        for name in links {
+            let (index, _) = kind.field(name).unwrap();
+            let Some(before) = sample.value(name) else { continue };
+            if answer.status != 303 || after.entry.get(index).as_deref() != Some(before) {
+                wrong.push(format!("{}.{name}: {} and then {:?}", kind.name, answer.status, after.entry.get(index)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "an edit of something else lost a link:\n{}", wrong.join("\n"));
+}
+
+#[actix_web::test]
+async fn a_change_from_another_site_is_refused() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let kind = records::kind("allergies").unwrap();
+    let id = owner.record(&ada, kind, &Sample::least(kind, 1));
+    let url = format!("/patients/{ada}/allergies/{id}/delete");
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for headers in [
+        vec![form, ("sec-fetch-site", "cross-site")],
+        vec![form, ("sec-fetch-site", "same-site")],
+        vec![form, ("origin", "https://evil.example")],
+        vec![form, ("origin", "null")],
+    ] {
+        owner.send(actix_web::http::Method::POST, &url, &headers, String::new()).await.is(403);
+    }
+    owner.load(&ada, kind, &id);
+}

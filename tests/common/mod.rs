@@ -1,0 +1,108 @@
+//! A Kinchart for one test: a database of its own, people who ask it things, and a clock that the test sets.
+//!
+//! ```ignore
+//! let t = TestApp::new().await;
+//! let owner = t.user("owner");
+//! let ada = owner.patient("Ada");
+//! owner.get(&format!("/patients/{ada}/medications")).await.is(200).has("Add medication");
+//! ```
+//! People and what a test begins with are written directly into the database, through the library where it has a function for it; what is
+//! tested goes through HTTP. Sessions are made through the program's own session store and the cookie is sealed with the app's own key, so
+//! no test but those of signing in depends on the sign-in form.
+
+mod answer;
+mod database;
+pub mod html;
+pub mod log;
+mod people;
+pub mod sample;
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use actix_http::Request;
+use actix_web::{dev::Service, test as actix};
+use chrono::{NaiveDate, NaiveDateTime};
+use futures_util::{FutureExt, future::LocalBoxFuture};
+use kinchart::{app::App, auth::password::Passwords, config::Config, serve};
+
+pub use answer::Answer;
+pub use database::{TestDatabase, on_postgres};
+pub use people::{Api, Person, Share};
+
+/// The day every test begins on.
+pub const TODAY: &str = "2026-03-14";
+
+type Call = dyn Fn(Request) -> LocalBoxFuture<'static, Answer>;
+
+/// One program with its database; both are gone when it is dropped.
+#[derive(Clone)]
+pub struct TestApp {
+    pub app: App,
+    call: Rc<Call>,
+    household: Rc<RefCell<Option<String>>>,
+    // Declared last, so that the pool is closed before its database goes.
+    database: Rc<TestDatabase>,
+}
+
+impl TestApp {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With other settings than a test's usual ones.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        log::listen();
+        let database = TestDatabase::migrated();
+        let mut config = Config {
+            data: database.folder().join("data"),
+            uploads: database.folder().join("uploads"),
+            database: database.setting(),
+            ..Config::default()
+        };
+        change(&mut config);
+        let mut app = serve::open(config).expect("the app opens");
+        // The lowest cost there is: what is tested is not how long a hash takes.
+        app.passwords = Arc::new(Passwords::new(4));
+        let service = Rc::new(actix::init_service(serve::web_app(app.clone())).await);
+        let call: Rc<Call> = Rc::new(move |request| {
+            let service = Rc::clone(&service);
+            async move { Answer::read(service.call(request).await).await }.boxed_local()
+        });
+        let test = Self { app, call, household: Rc::default(), database: Rc::new(database) };
+        test.set_day(TODAY);
+        test
+    }
+
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
+    }
+
+    pub async fn call(&self, request: Request) -> Answer {
+        (self.call)(request).await
+    }
+
+    pub fn now(&self) -> NaiveDateTime {
+        self.app.clock.now()
+    }
+
+    /// Noon of that day, from now on.
+    pub fn set_day(&self, day: &str) {
+        let wanted = day.parse::<NaiveDate>().unwrap().and_hms_opt(12, 0, 0).unwrap();
+        self.app.clock.advance(wanted - self.app.clock.now());
+    }
+
+    pub fn later(&self, by: chrono::Duration) {
+        self.app.clock.advance(by);
+    }
+}
+
+/// Runs the work for every kind of record, each told by name if it fails, so that one run shows all that is wrong.
+pub async fn for_every_kind<F: Future<Output = ()>>(mut work: impl FnMut(&'static kinchart::records::Kind) -> F) {
+    let mut failed = Vec::new();
+    for kind in kinchart::records::kinds() {
+        if std::panic::AssertUnwindSafe(work(kind)).catch_unwind().await.is_err() {
+            failed.push(kind.name);
+        }
+    }
+    assert!(failed.is_empty(), "failed for: {}", failed.join(", "));
+}
