@@ -466,3 +466,6 @@ fn known_rows(children: &Children, entry: &dyn AnyRecord, before: &dyn AnyRecord
     let same = (0..entry.child_count()).filter(|row| old.contains(&values(entry, *row)));
     same.map(|row| format!("{}.{row}.", children.name)).collect()
 }
+
+#[cfg(test)]
+mod tests;
