@@ -63,7 +63,7 @@ fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
     match serde_json::from_slice(bytes) {
         Ok(Strict(Value::Object(object))) => Ok(object),
         Ok(_) => Err(Error::BadRequest("not_an_object")),
-        // Syntax is serde_json's to judge; what `Strict` itself refuses is data.
+        // Syntax is `serde_json`'s to judge; what `Strict` itself refuses is data.
         Err(error) if error.is_data() => Err(Error::BadRequest("repeated_name")),
         Err(_) => Err(Error::BadRequest("not_json")),
     }
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Strict {
 
 struct StrictVisitor;
 
-/// How serde_json, with `arbitrary_precision`, hands over a number with all its digits.
+/// How `serde_json`, with `arbitrary_precision`, hands over a number with all its digits.
 const NUMBER: &str = "$serde_json::private::Number";
 
 impl<'de> Visitor<'de> for StrictVisitor {

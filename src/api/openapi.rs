@@ -1,4 +1,4 @@
-//! The API described by itself: OpenAPI 3.1, made once from the field tables. Its own sentences are for programmers and stand here; the words
+//! The API described by itself: `OpenAPI` 3.1, made once from the field tables. Its own sentences are for programmers and stand here; the words
 //! for fields come from the catalogue.
 
 pub mod schema;
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use super::BASE;
+use super::{BASE, plus};
 use crate::{
     patients::PatientFields,
     records::{
@@ -65,13 +65,13 @@ fn paths() -> Map<String, Value> {
     all.insert(format!("{BASE}/openapi.json"), json!({"get": description()}));
     let patients = Paths { tag: "patients", schema: "Patient".to_owned(), one: "patient", parents: &[], own: "PatientId" };
     let asked = list_parameters(&patient_columns(), &|column| column.input.is_some_and(|input| matches!(input, Input::Date)));
-    all.insert(format!("{BASE}/patients"), patients.many(asked));
+    all.insert(format!("{BASE}/patients"), patients.many(&asked));
     all.insert(format!("{BASE}/patients/{{patient_id}}"), patients.single());
     for kind in records::kinds() {
         let paths = Paths { tag: kind.name, schema: schema::name(kind.name), one: "record", parents: &["PatientId"], own: "RecordId" };
         let base = format!("{BASE}/patients/{{patient_id}}/{}", kind.name);
         let asked = list_parameters(&columns(kind), &|column| has_range(kind, column.name));
-        all.insert(base.clone(), paths.many(asked));
+        all.insert(base.clone(), paths.many(&asked));
         all.insert(format!("{base}/{{record_id}}"), paths.single());
     }
     all
@@ -111,11 +111,9 @@ struct Paths {
 impl Paths {
     fn operation(&self, verb: &str, summary: &str, parameters: &[Value], answers: &[(&str, Value)]) -> Value {
         let answers: Map<String, Value> = answers.iter().map(|(status, answer)| ((*status).to_owned(), answer.clone())).collect();
-        let mut operation = json!({"operationId": format!("{verb}{}", schema::name(self.tag)), "tags": [self.tag], "summary": summary, "responses": answers});
-        if !parameters.is_empty() {
-            operation["parameters"] = parameters.into();
-        }
-        operation
+        let id = format!("{verb}{}", schema::name(self.tag));
+        let operation = json!({"operationId": id, "tags": [self.tag], "summary": summary, "responses": answers});
+        if parameters.is_empty() { operation } else { plus(operation, "parameters", parameters) }
     }
 
     fn body(&self) -> Value {
@@ -128,32 +126,32 @@ impl Paths {
         json!({"description": description, "headers": headers, "content": {"application/json": {"schema": reference(&self.schema)}}})
     }
 
-    fn many(&self, asked: Vec<Value>) -> Value {
-        let list = json!({"description": "One page.", "content": {"application/json": {"schema": reference(&format!("{}List", self.schema))}}});
-        let get = self.operation("list", &format!("A page of {}", self.tag), &asked, &failing(&["401", "404", "422"], ("200", list)));
+    fn many(&self, asked: &[Value]) -> Value {
+        let page = reference(&format!("{}List", self.schema));
+        let list = json!({"description": "One page.", "content": {"application/json": {"schema": page}}});
+        let get = self.operation("list", &format!("A page of {}", self.tag), asked, &failing(&["401", "404", "422"], ("200", list)));
         let made = self.told("Made.", &["Location", "ETag"]);
-        let mut post = self.operation("create", &format!("A new {}", self.one), &[], &failing(&["400", "401", "403", "404", "413", "415", "422"], ("201", made)));
-        post["requestBody"] = self.body();
-        let mut path = json!({"get": get, "post": post});
-        if !self.parents.is_empty() {
-            path["parameters"] = self.parents.iter().map(|name| parameter(name)).collect();
-        }
-        path
+        let failures = ["400", "401", "403", "404", "413", "415", "422"];
+        let post = self.operation("create", &format!("A new {}", self.one), &[], &failing(&failures, ("201", made)));
+        let path = json!({"get": get, "post": plus(post, "requestBody", self.body())});
+        let parents: Vec<Value> = self.parents.iter().map(|name| parameter(name)).collect();
+        if parents.is_empty() { path } else { plus(path, "parameters", parents) }
     }
 
     fn single(&self) -> Value {
-        let found = self.told("Found.", &["ETag"]);
-        let mut answers = failing(&["401", "404"], ("200", found));
-        answers.push(("304", json!({"description": "The version `If-None-Match` names is the current one.", "headers": {"ETag": {"$ref": "#/components/headers/ETag"}}})));
-        let get = self.operation("get", &format!("A {}", self.one), &[parameter("IfNoneMatch")], &answers);
+        let one = self.one;
+        let mut answers = failing(&["401", "404"], ("200", self.told("Found.", &["ETag"])));
+        let tag = json!({"ETag": {"$ref": "#/components/headers/ETag"}});
+        answers.push(("304", json!({"description": "The version `If-None-Match` names is the current one.", "headers": tag})));
+        let get = self.operation("get", &format!("A {one}"), &[parameter("IfNoneMatch")], &answers);
         let changed = self.told("Changed; without a difference the version stays.", &["ETag"]);
         let failures = ["400", "401", "403", "404", "412", "413", "415", "422", "428"];
-        let mut put = self.operation("replace", &format!("Replaces a {}", self.one), &[parameter("IfMatch")], &failing(&failures, ("200", changed)));
-        put["requestBody"] = self.body();
+        let put = self.operation("replace", &format!("Replaces a {one}"), &[parameter("IfMatch")], &failing(&failures, ("200", changed)));
         let gone = json!({"description": "In the trash, from where it can be restored."});
-        let delete = self.operation("delete", &format!("Deletes a {}", self.one), &[parameter("IfMatch")], &failing(&["401", "403", "404", "412", "428"], ("204", gone)));
+        let failures = ["401", "403", "404", "412", "428"];
+        let delete = self.operation("delete", &format!("Deletes a {one}"), &[parameter("IfMatch")], &failing(&failures, ("204", gone)));
         let parameters: Vec<Value> = self.parents.iter().chain([&self.own]).map(|name| parameter(name)).collect();
-        json!({"parameters": parameters, "get": get, "put": put, "delete": delete})
+        json!({"parameters": parameters, "get": get, "put": plus(put, "requestBody", self.body()), "delete": delete})
     }
 }
 
@@ -197,7 +195,8 @@ fn headers() -> Value {
 
 fn parameters() -> Value {
     let path = |name: &str| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "maxLength": 64}});
-    let query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "description": description, "schema": schema});
+    let query =
+        |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "description": description, "schema": schema});
     let number = |max: i64, default: i64| json!({"type": "integer", "minimum": 1, "maximum": max, "default": default});
     json!({
         "PatientId": path("patient_id"),
@@ -265,7 +264,9 @@ fn item(column: &Column) -> Value {
 fn bound(column: &Column) -> Value {
     match column.input {
         Some(Input::Integer { .. }) => json!({"type": "integer"}),
-        Some(Input::Measured(_)) => json!({"type": "number", "description": "In the base unit of the column: kg, cm, degrees Celsius, mmol/L, or its only one."}),
+        Some(Input::Measured(_)) => {
+            json!({"type": "number", "description": "In the base unit of the column: kg, cm, degrees Celsius, mmol/L, or its only one."})
+        }
         _ => json!({"type": "string", "examples": ["2011-03-14", "2011-03", "2011"]}),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     access::Rank,
-    api::patients as api_patients,
+    api::{patients as api_patients, plus},
     i18n::Locale,
     patients::PatientFields,
     records::{
@@ -128,13 +128,19 @@ fn patient(way: Way) -> Value {
     if way == Way::Taken {
         let read_only = api_patients::READ_ONLY.iter().map(|name| ((*name).to_owned(), ignored()));
         properties.extend(read_only);
-        return write(properties, &fields);
+        return write(&properties, &fields);
     }
     let words: Vec<&str> = Rank::WORDS.to_vec();
-    properties.insert("access".to_owned(), json!({"type": "string", "enum": words, "description": "How far this token may go with the patient."}));
-    properties.insert("owner".to_owned(), json!({"type": "boolean", "description": "The token's owner owns the patient; otherwise it is shared with them."}));
+    properties.insert(
+        "access".to_owned(),
+        json!({"type": "string", "enum": words, "description": "How far this token may go with the patient."}),
+    );
+    properties.insert(
+        "owner".to_owned(),
+        json!({"type": "boolean", "description": "The token's owner owns the patient; otherwise it is shared with them."}),
+    );
     bookkeeping(&mut properties);
-    read(properties)
+    read(&properties)
 }
 
 /// A record as it is told: every property always stands in it.
@@ -160,7 +166,7 @@ fn told(kind: &Kind) -> Value {
     properties.insert("tags".to_owned(), json!({"type": "array", "items": {"type": "string"}}));
     properties.insert("links".to_owned(), json!({"type": "array", "items": reference("Link")}));
     bookkeeping(&mut properties);
-    read(properties)
+    read(&properties)
 }
 
 fn copy_of(columns: &[&str]) -> String {
@@ -189,10 +195,12 @@ fn taken(kind: &Kind) -> Value {
     }
     let tag = json!({"type": "string", "maxLength": tags::LONGEST});
     properties.insert("tags".to_owned(), json!({"type": "array", "maxItems": api_records::MOST_TAGS, "items": tag, "description": KEPT}));
-    properties
-        .insert("links".to_owned(), json!({"type": "array", "maxItems": api_records::MOST_LINKS, "items": reference("Link"), "description": KEPT}));
+    properties.insert(
+        "links".to_owned(),
+        json!({"type": "array", "maxItems": api_records::MOST_LINKS, "items": reference("Link"), "description": KEPT}),
+    );
     properties.extend(api_records::READ_ONLY.iter().map(|name| ((*name).to_owned(), ignored())));
-    write(properties, &kind.fields)
+    write(&properties, &kind.fields)
 }
 
 const KEPT: &str = "A PUT without it leaves these as they are; `[]` takes them all away.";
@@ -202,19 +210,19 @@ fn array_of(children: &Children, way: Way) -> Value {
         children.fields.iter().map(|spec| (spec.name.to_owned(), field(children.table, spec, way))).collect();
     let order = json!({"type": ["integer", "null"], "readOnly": true, "description": "The place in the array, which alone decides it."});
     properties.insert(api_records::ORDER.to_owned(), order);
-    let item = if way == Way::Told { read(properties) } else { write(properties, &children.fields) };
+    let item = if way == Way::Told { read(&properties) } else { write(&properties, &children.fields) };
     match way {
         Way::Told => json!({"type": "array", "items": item}),
         Way::Taken => json!({"type": "array", "maxItems": api_records::MOST_CHILDREN, "items": item, "description": KEPT}),
     }
 }
 
-fn read(properties: Map<String, Value>) -> Value {
+fn read(properties: &Map<String, Value>) -> Value {
     let required: Vec<Value> = properties.keys().map(|name| name.as_str().into()).collect();
     json!({"type": "object", "required": required, "properties": properties})
 }
 
-fn write(properties: Map<String, Value>, fields: &[&FieldSpec]) -> Value {
+fn write(properties: &Map<String, Value>, fields: &[&FieldSpec]) -> Value {
     let required: Vec<&str> = fields.iter().filter(|spec| spec.required).map(|spec| spec.name).collect();
     json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false})
 }
@@ -229,11 +237,9 @@ fn ignored() -> Value {
 
 /// One field. `word` is the catalogue's prefix of the table's words.
 fn field(word: &str, spec: &FieldSpec, way: Way) -> Value {
-    let mut schema = shape(spec, way);
     let mut sentences = vec![label(word, spec.name)];
     sentences.extend(about(spec, way));
-    schema["description"] = sentences.join(" ").into();
-    schema
+    plus(shape(spec, way), "description", sentences.join(" "))
 }
 
 fn label(word: &str, name: &str) -> String {
@@ -245,14 +251,20 @@ fn shape(spec: &FieldSpec, way: Way) -> Value {
     match spec.input {
         Input::Line | Input::Text | Input::Phone => json!({"type": ["string", "null"], "maxLength": spec.max}),
         Input::Email => json!({"type": ["string", "null"], "format": "email", "maxLength": spec.max}),
-        Input::Date => json!({"type": ["string", "null"], "pattern": DATE, "maxLength": spec.max, "examples": ["2011-03-14", "2011-03", "2011", "2011-03-14T09:30-05:00"]}),
+        Input::Date => {
+            json!({"type": ["string", "null"], "pattern": DATE, "maxLength": spec.max, "examples": ["2011-03-14", "2011-03", "2011", "2011-03-14T09:30-05:00"]})
+        }
         Input::Integer { min, max } => json!({"type": ["integer", "null"], "minimum": min, "maximum": max}),
         Input::Measured(measure) => measured(spec, measure, way),
-        Input::Choice { words, .. } => json!({"type": ["string", "null"], "enum": words.iter().map(|w| Value::from(*w)).chain([Value::Null]).collect::<Vec<_>>()}),
+        Input::Choice { words, .. } => {
+            json!({"type": ["string", "null"], "enum": words.iter().map(|w| Value::from(*w)).chain([Value::Null]).collect::<Vec<_>>()})
+        }
         Input::Flag => json!({"type": ["boolean", "null"]}),
         Input::Sensitivity if way == Way::Told => json!({"type": "string", "maxLength": spec.max}),
         Input::Sensitivity => json!({"type": ["string", "null"], "maxLength": spec.max, "default": "normal"}),
-        Input::Practitioner | Input::Practice | Input::Pharmacy | Input::Record(_) => json!({"type": ["string", "null"], "maxLength": ID_LENGTH}),
+        Input::Practitioner | Input::Practice | Input::Pharmacy | Input::Record(_) => {
+            json!({"type": ["string", "null"], "maxLength": ID_LENGTH})
+        }
         Input::Details(names) => details(names, way),
     }
 }
@@ -282,7 +294,9 @@ fn about(spec: &FieldSpec, way: Way) -> Option<String> {
         Input::Date if spec.future => Some("As precise as it is known; may lie in the future.".to_owned()),
         Input::Date => Some("As precise as it is known.".to_owned()),
         Input::Measured(measure) => Some(unit(measure, way)),
-        Input::Sensitivity => Some("What a share can leave out: normal, mental_health, sexual_health, substance_use, violence, or an own word.".to_owned()),
+        Input::Sensitivity => {
+            Some("What a share can leave out: normal, mental_health, sexual_health, substance_use, violence, or an own word.".to_owned())
+        }
         Input::Practitioner => Some("The id of a practitioner of the directory.".to_owned()),
         Input::Practice => Some("The id of a practice of the directory.".to_owned()),
         Input::Pharmacy => Some("The id of a pharmacy of the directory.".to_owned()),

@@ -345,12 +345,21 @@ async fn a_record_lives_through_the_api() {
     let seen = ask!(&server, "GET", other.header("location"), &token, &[], "");
     assert_eq!(seen.body["links"][0]["direction"], "in");
 
-    let list = ask!(&server, "GET", &format!("{base}?q=asp&effective_period_start_from=2020&sort=-medication_name&per_page=200"), &reader, &[], "");
+    let list = ask!(
+        &server,
+        "GET",
+        &format!("{base}?q=asp&effective_period_start_from=2020&sort=-medication_name&per_page=200"),
+        &reader,
+        &[],
+        ""
+    );
     assert_eq!((&list.body["total"], &list.body["items"][0]), (&1.into(), &put.body));
     let odd = ask!(&server, "GET", &format!("{base}?per_page=201&colour=red"), &reader, &[], "");
     assert_eq!((odd.status, odd.fields()), (422, vec![("per_page", "out_of_range"), ("colour", "unknown_field")]));
     let today = app.clock.today();
-    for (query, total) in [(format!("created_at_from={today}"), 1), (format!("created_at_to={today}"), 1), ("updated_at_to=2001".to_owned(), 0)] {
+    for (query, total) in
+        [(format!("created_at_from={today}"), 1), (format!("created_at_to={today}"), 1), ("updated_at_to=2001".to_owned(), 0)]
+    {
         assert_eq!(ask!(&server, "GET", &format!("{base}?{query}"), &token, &[], "").body["total"], total, "{query}");
     }
 
@@ -433,10 +442,13 @@ async fn a_list_comes_as_a_file_with_all_its_pages() {
     assert_eq!(rows.len(), 2);
     assert!(rows[0].iter().any(|cell| cell == "-1.5") && rows.iter().all(|row| &row[1] == "'=1+1"));
     app.reads.flush(&app.db).unwrap();
-    let noted: i64 = app.db.read(|conn| {
-        use schema::audit_events::{action, table};
-        Ok(table.filter(action.eq(Action::Downloaded.word())).count().get_result(conn)?)
-    }).unwrap();
+    let noted: i64 = app
+        .db
+        .read(|conn| {
+            use schema::audit_events::{action, table};
+            Ok(table.filter(action.eq(Action::Downloaded.word())).count().get_result(conn)?)
+        })
+        .unwrap();
     assert_eq!(noted, 2, "once a download");
 }
 
