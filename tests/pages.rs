@@ -19,7 +19,7 @@ fn data(text: &str) -> String {
 /// A patient with one record of every kind, every text marked as data, and the pages that show them.
 async fn marked(t: &TestApp, owner: &Person) -> (PatientId, Vec<String>) {
     let ada = owner.patient_with(&[("first_name", &data("Ada")), ("last_name", &data("Lovelace")), ("birth_date", "1960")]);
-    let mut pages: Vec<String> = ["/", "/patients", "/patients/new", "/patients/trash", "/search", "/search?q=größe", "/tags", "/import", "/nowhere"].map(str::to_owned).into();
+    let mut pages: Vec<String> = ["/", "/patients", "/patients/new", "/patients/trash", "/search", "/search?q=gr%C3%B6%C3%9Fe", "/tags", "/import", "/nowhere"].map(str::to_owned).into();
     pages.extend(["practitioners", "practices", "pharmacies"].iter().flat_map(|list| [format!("/directory/{list}"), format!("/directory/{list}/new")]));
     pages.extend(["", "/edit", "/timeline", "/trash"].iter().map(|page| format!("/patients/{ada}{page}")));
     for kind in records::kinds() {
