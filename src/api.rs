@@ -35,8 +35,10 @@ const MOST_PARAMETERS: usize = 500;
 
 /// `GET /api/v1`: where to go from here.
 pub async fn index(_: Bearer) -> Result<HttpResponse> {
-    let kinds: Vec<Value> =
-        records::kinds().iter().map(|kind| json!({"kind": kind.name, "href": format!("{BASE}/patients/{{patient_id}}/{}", kind.name)})).collect();
+    let kinds: Vec<Value> = records::kinds()
+        .iter()
+        .map(|kind| json!({"kind": kind.name, "href": format!("{BASE}/patients/{{patient_id}}/{}", kind.name)}))
+        .collect();
     let index = json!({
         "name": "Kinchart",
         "version": env!("CARGO_PKG_VERSION"),
@@ -65,7 +67,7 @@ pub(crate) fn patient_of(request: &HttpRequest) -> Result<PatientId> {
     PatientId::parse(part(request, "patient")).ok_or(Error::NotFound)
 }
 
-/// The query's pairs. Control characters are in no value of any record, and PostgreSQL takes no NUL at all.
+/// The query's pairs. Control characters are in no value of any record, and `PostgreSQL` takes no NUL at all.
 pub(crate) fn query(request: &HttpRequest) -> Result<Vec<(String, String)>> {
     if request.query_string().split('&').count() > MOST_PARAMETERS {
         return Err(Error::BadRequest("long_query"));
@@ -96,8 +98,16 @@ pub(crate) fn created(location: String, body: String) -> HttpResponse {
 }
 
 /// `{"items": [...], "page": 1, "per_page": 50, "total": 1}`, as every list of the API.
-pub(crate) fn list(items: Vec<Value>, page: i64, per_page: i64, total: i64) -> String {
+pub(crate) fn list(items: &[Value], page: i64, per_page: i64, total: i64) -> String {
     json!({"items": items, "page": page, "per_page": per_page, "total": total}).to_string()
+}
+
+/// An object with one more name in it.
+pub(crate) fn plus(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
+    if let Some(names) = object.as_object_mut() {
+        names.insert(name.to_owned(), value.into());
+    }
+    object
 }
 
 fn tag(version: i32) -> String {
@@ -253,7 +263,9 @@ mod tests {
     #[test]
     fn whole_numbers_are_whole_however_they_are_written() {
         let text = |number: &str| whole(&number.parse::<Number>().unwrap());
-        for (number, wanted) in [("5", "5"), ("5.0", "5"), ("-2e1", "-20"), ("1.5", "1.5"), ("12345678901234567890", "12345678901234567890")] {
+        for (number, wanted) in
+            [("5", "5"), ("5.0", "5"), ("-2e1", "-20"), ("1.5", "1.5"), ("12345678901234567890", "12345678901234567890")]
+        {
             assert_eq!(text(number), wanted);
         }
     }

@@ -8,6 +8,8 @@ pub mod session;
 pub mod setup;
 pub mod sign_in;
 pub mod sign_up;
+#[cfg(test)]
+pub mod testing;
 pub mod throttle;
 pub mod token;
 pub mod token_text;

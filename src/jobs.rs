@@ -75,7 +75,7 @@ pub fn add(tx: &mut Tx<'_>, job: &NewJob<'_>, now: NaiveDateTime) -> Result<()> 
 fn ensure_standing(app: &App) -> Result<()> {
     let now = app.clock.now();
     app.db.write(|tx| {
-        for (task, every) in [("purge_trash", Duration::hours(6)), ("purge_sessions", Duration::hours(1))] {
+        for (task, every) in [("purge_trash", Duration::hours(6)), ("purge_sessions", Duration::hours(1)), ("purge_imports", Duration::hours(6))] {
             add(tx, &NewJob { task, payload: "", unique_key: Some(task), repeat: Some(every), run_at: now }, now)?;
         }
         Ok(())
@@ -132,8 +132,10 @@ fn run(app: &App, job: &Job) -> Result<()> {
         "purge_trash" => {
             // In batches, so that no transaction holds up the people who write.
             while app.db.write(|tx| chart::purge(tx, now - TRASH, now))? > 0 {}
+            while app.db.write(|tx| crate::patients::purge(tx, now - TRASH, now))? > 0 {}
             Ok(())
         }
+        "purge_imports" => app.db.write(|tx| crate::interchange::pages::purge(tx, now)).map(drop),
         "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?))).map(drop),
         other => Err(Error::Internal(format!("no such task: {other}"))),
     }

@@ -313,6 +313,15 @@ pub fn restore(tx: &mut Tx<'_>, actor: &Actor, id: &PatientId, now: NaiveDateTim
     remember(tx, actor, id, version, &fields, actor.source(), Action::Restored, now)
 }
 
+/// Removes for good, records and all, one patient that has lain in the trash since before `limit`; the audit keeps that they were there.
+pub fn purge(tx: &mut Tx<'_>, limit: NaiveDateTime, now: NaiveDateTime) -> Result<usize> {
+    let due: Option<PatientId> = patients::table.filter(patients::deleted_at.lt(limit)).select(patients::id).first(&mut **tx).optional()?;
+    let Some(id) = due else { return Ok(0) };
+    diesel::delete(patients::table.find(&id)).execute(&mut **tx)?;
+    Event::by_the_program(Action::Purged, now).patient(&id).write(tx)?;
+    Ok(1)
+}
+
 /// Rules that need the database: the physician is known here, and one own record an account.
 fn check(tx: &mut Tx<'_>, household: &HouseholdId, fields: &PatientFields, owner: &UserId, own: Option<&PatientId>, errors: &mut Errors) -> Result<()> {
     if let Some(physician) = &fields.physician_id

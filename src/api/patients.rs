@@ -36,13 +36,13 @@ pub async fn list(app: web::Data<App>, bearer: Bearer, request: HttpRequest) -> 
             found.retain(|access| query.takes(&access.patient.fields));
             query.sort(&mut found);
             let shown = found.iter().skip(query.skip()).take(query.per_page);
-            let items = shown
+            let items: Vec<Value> = shown
                 .map(|access| {
                     note_read(app, access, Action::Listed, None, None);
                     to_json(access)
                 })
                 .collect();
-            Ok(super::list(items, whole(query.page), whole(query.per_page), whole(found.len())))
+            Ok(super::list(&items, whole(query.page), whole(query.per_page), whole(found.len())))
         })
         .await?;
     Ok(super::answer(StatusCode::OK, text))
@@ -220,12 +220,12 @@ impl PatientQuery {
 
     fn takes(&self, fields: &PatientFields) -> bool {
         let names = [fields.first_name.as_deref(), fields.last_name.as_deref()].into_iter().flatten().flat_map(words).collect::<Vec<_>>();
-        let named = self.q.iter().all(|word| names.iter().any(|name| name.starts_with(word.as_str())));
+        let fits = self.q.iter().all(|word| names.iter().any(|name| name.starts_with(word.as_str())));
         let filtered = self.filters.iter().all(|(column, values)| text(fields, column).is_some_and(|text| values.contains(&text)));
         let within = |(column, bound, from): &(&'static str, String, bool)| {
             text(fields, column).is_some_and(|text| if *from { text >= *bound } else { text <= *bound })
         };
-        named && filtered && self.ranges.iter().all(within)
+        fits && filtered && self.ranges.iter().all(within)
     }
 
     /// What is empty comes last in both directions; equal ones keep the order they come in.
@@ -296,7 +296,9 @@ mod tests {
 
     #[test]
     fn a_list_is_asked_like_lists_of_records() {
-        let parse = |query: &[(&str, &str)]| PatientQuery::parse(&query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>());
+        let parse = |query: &[(&str, &str)]| {
+            PatientQuery::parse(&query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>())
+        };
         for (name, value) in [("per_page", "201"), ("page", "0"), ("sort", "shoe_size"), ("shoe_size", "43"), ("first_name_from", "2000")] {
             assert!(parse(&[(name, value)]).is_err(), "{name}={value}");
         }

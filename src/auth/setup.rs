@@ -51,11 +51,14 @@ impl Setup {
         Ok(!done)
     }
 
-    /// The code, made and told in the log the first time it is asked for.
+    /// The code, made and told in the log the first time it is asked for. 404 once the setup is over: no new code is ever told then.
     fn code(&self, app: &App) -> Result<SetupCode> {
         let mut held = self.code.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(code) = held.as_ref() {
             return Ok(code.clone());
+        }
+        if self.done.load(Ordering::Relaxed) {
+            return Err(Error::NotFound);
         }
         let code = SetupCode::generate().map_err(|error| Error::Internal(error.to_string()))?;
         // The one secret that belongs into the log: it is how somebody shows that the machine is theirs.
@@ -65,8 +68,9 @@ impl Setup {
     }
 
     fn finish(&self) {
+        let mut held = self.code.lock().unwrap_or_else(PoisonError::into_inner);
         self.done.store(true, Ordering::Relaxed);
-        *self.code.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *held = None;
     }
 }
 
@@ -166,7 +170,10 @@ impl Wanted {
 /// The first account, or nothing if there is one already.
 fn make(app: &App, wanted: &Wanted) -> Result<Option<UserId>> {
     let now = app.clock.now();
-    let code = app.setup.code(app)?;
+    let code = match app.setup.code(app) {
+        Err(Error::NotFound) => return Ok(None),
+        code => code?,
+    };
     let right = code.matches(&wanted.code);
     let knock = Knock::setup(&app.key, wanted.address.as_deref());
     app.db.write(|tx| {
@@ -192,4 +199,58 @@ fn make(app: &App, wanted: &Wanted) -> Result<Option<UserId>> {
     let made = app.db.write(|tx| if accounts::any(tx)? { Ok(None) } else { accounts::create(tx, &new, now).map(Some) })?;
     app.setup.finish();
     Ok(made)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+    use crate::auth::testing::{self, PASSWORD};
+
+    fn wanted(app: &App, username: &str) -> Wanted {
+        Wanted {
+            code: app.setup.code(app).map(|code| code.to_string()).unwrap_or_default(),
+            details: Details { full_name: "Ann Example".into(), username: username.into(), email: String::new() },
+            password: PASSWORD.into(),
+            again: PASSWORD.into(),
+            address: None,
+        }
+    }
+
+    #[test]
+    fn of_two_at_once_one_wins() {
+        let (app, _folder) = testing::app();
+        assert!(app.setup.is_due(&app).unwrap());
+        let made = std::thread::scope(|scope| {
+            let forms: Vec<_> = (0..8).map(|n| wanted(&app, &format!("ann{n}"))).collect();
+            let app = &app;
+            let threads: Vec<_> = forms.into_iter().map(|form| scope.spawn(move || make(app, &form))).collect();
+            threads.into_iter().filter_map(|thread| thread.join().unwrap().unwrap()).count()
+        });
+        assert_eq!(made, 1);
+        assert_eq!(app.db.read(accounts::all).unwrap().len(), 1);
+        assert!(!app.setup.is_due(&app).unwrap());
+    }
+
+    #[test]
+    fn a_wrong_code_makes_nothing_and_is_held_up() {
+        let (app, _folder) = testing::app();
+        let right = wanted(&app, "ann");
+        let wrong = Wanted { code: "AAAA".into(), ..wanted(&app, "ann") };
+        for _ in 0..10 {
+            assert!(matches!(make(&app, &wrong), Err(Error::Invalid(_))));
+        }
+        assert!(matches!(make(&app, &right), Err(Error::Throttled(_))));
+        app.clock.advance(chrono::Duration::minutes(15));
+        assert!(make(&app, &right).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_account_made_by_a_command_ends_the_setup() {
+        let (app, _folder) = testing::app();
+        announce(&app).unwrap();
+        testing::account(&app, "ann");
+        assert!(!app.setup.is_due(&app).unwrap());
+        assert!(make(&app, &wanted(&app, "ben")).unwrap().is_none());
+    }
 }

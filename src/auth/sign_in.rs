@@ -215,3 +215,75 @@ pub async fn out(app: web::Data<App>, request: HttpRequest, signed: Option<sessi
     request.get_session().purge();
     Ok(see_other("/login"))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+    use crate::auth::testing::{self, PASSWORD};
+
+    fn attempt(name: &str, password: &str) -> Attempt {
+        Attempt { name: name.to_owned(), password: password.to_owned(), address: Some("192.0.2.1".to_owned()) }
+    }
+
+    #[test]
+    fn only_paths_of_this_program_are_followed() {
+        for path in ["/", "/patients/a/medications?page=2&q=a%20b", "/settings#top"] {
+            assert!(is_local(path), "{path}");
+        }
+        let long = format!("/{}", "a".repeat(2000));
+        for path in ["", "patients", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "/a//b", "/a\r\nX: y", "\\/x", &long] {
+            assert!(!is_local(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn name_or_address_and_the_password_let_somebody_in() {
+        let (app, _folder) = testing::app();
+        let ann = testing::account(&app, "ann");
+        for name in ["ann", " ANN ", "Ann@Example.org"] {
+            assert_eq!(sign_in(&app, &attempt(name, PASSWORD)).unwrap(), Some(ann.clone()), "{name}");
+        }
+        assert_eq!(sign_in(&app, &attempt("ann", "wrong")).unwrap(), None);
+        assert_eq!(sign_in(&app, &attempt("nobody", PASSWORD)).unwrap(), None);
+        let disable = accounts::by_command(Action::AccountChanged, app.clock.now());
+        app.db.write(|tx| accounts::disable(tx, &ann, disable.clone())).unwrap();
+        assert_eq!(sign_in(&app, &attempt("ann", PASSWORD)).unwrap(), None, "disabled");
+    }
+
+    #[test]
+    fn name_and_address_of_one_account_are_counted_together() {
+        let (app, _folder) = testing::app();
+        testing::account(&app, "ann");
+        for name in ["ann", "ann@example.org", "Ann", "ann", "ANN@example.org"] {
+            assert_eq!(sign_in(&app, &attempt(name, "wrong")).unwrap(), None);
+        }
+        assert!(matches!(sign_in(&app, &attempt("ann", PASSWORD)), Err(Error::Throttled(_))));
+        let elsewhere = Attempt { address: Some("192.0.2.2".to_owned()), ..attempt("ann", PASSWORD) };
+        assert!(sign_in(&app, &elsewhere).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_older_hash_is_renewed() {
+        let (mut app, _folder) = testing::app();
+        testing::account(&app, "ann");
+        app.passwords = std::sync::Arc::new(crate::auth::password::Passwords::new(5));
+        sign_in(&app, &attempt("ann", PASSWORD)).unwrap().unwrap();
+        let stored = app.db.read(|conn| accounts::find(conn, "ann")).unwrap().unwrap().password_hash.unwrap();
+        assert!(!app.passwords.is_outdated(&stored));
+        assert!(sign_in(&app, &attempt("ann", PASSWORD)).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_a_stranger_typed_is_kept_nowhere() {
+        let (app, folder) = testing::app();
+        sign_in(&app, &attempt("my-secret-typed-here", "and-another-one")).unwrap();
+        app.db.write(|_| Ok(())).unwrap();
+        let mut all = Vec::new();
+        for file in std::fs::read_dir(folder.path().join("data")).unwrap() {
+            all.extend(std::fs::read(file.unwrap().path()).unwrap());
+        }
+        let has = |text: &str| all.windows(text.len()).any(|part| part == text.as_bytes());
+        assert!(has("sign_in_failed") && !has("my-secret-typed-here") && !has("and-another-one"));
+    }
+}

@@ -181,3 +181,87 @@ pub fn purge(tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<usize> {
     let unknown = throttles::window_started_at.lt(now - KNOWN_FOR);
     Ok(diesel::delete(throttles::table.filter(over.or(unknown))).execute(&mut **tx)?)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+    use crate::{app::App, auth::testing};
+
+    fn guess(app: &App, address: &str) -> Guess {
+        Guess::new(&app.key, "id:ann", Some(address))
+    }
+    fn reserve(app: &App, guess: &Guess) -> Result<()> {
+        app.db.write(|tx| guess.reserve(tx, app.clock.now()))
+    }
+
+    #[test]
+    fn of_twenty_at_once_exactly_five_are_tried() {
+        let (app, _folder) = testing::app();
+        let passed = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..20).map(|_| scope.spawn(|| reserve(&app, &guess(&app, "192.0.2.1")))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).fold((0, 0), |(passed, held), outcome| match outcome {
+                Ok(()) => (passed + 1, held),
+                Err(Error::Throttled(1..=901)) => (passed, held + 1),
+                Err(other) => panic!("{other}"),
+            })
+        });
+        assert_eq!(passed, (5, 15));
+    }
+
+    #[test]
+    fn the_wait_ends_and_success_forgets() {
+        let (app, _folder) = testing::app();
+        let guess = guess(&app, "192.0.2.1");
+        for _ in 0..4 {
+            reserve(&app, &guess).unwrap();
+        }
+        app.db.write(|tx| guess.succeeded(tx, app.clock.now())).unwrap();
+        for _ in 0..5 {
+            reserve(&app, &guess).unwrap();
+        }
+        assert!(matches!(reserve(&app, &guess), Err(Error::Throttled(_))));
+        app.clock.advance(WINDOW);
+        reserve(&app, &guess).unwrap();
+    }
+
+    #[test]
+    fn hammering_from_elsewhere_locks_out_strangers_and_not_the_owner() {
+        let (app, _folder) = testing::app();
+        let home = guess(&app, "2001:db8:1:2::7");
+        reserve(&app, &home).unwrap();
+        app.db.write(|tx| home.succeeded(tx, app.clock.now())).unwrap();
+        let mut tried = 0;
+        for n in 1..=10 {
+            for _ in 0..6 {
+                tried += i32::from(reserve(&app, &guess(&app, &format!("198.51.100.{n}"))).is_ok());
+            }
+        }
+        assert_eq!(tried, MOST_PER_ACCOUNT);
+        assert!(reserve(&app, &guess(&app, "203.0.113.1")).is_err(), "an address never seen");
+        let same_network = guess(&app, "2001:db8:1:2:ffff::1");
+        reserve(&app, &same_network).unwrap();
+        app.db.write(|tx| same_network.succeeded(tx, app.clock.now())).unwrap();
+        assert!(reserve(&app, &guess(&app, "203.0.113.1")).is_err(), "the owner's success gives the attacker nothing");
+    }
+
+    #[test]
+    fn one_address_may_not_try_everybody() {
+        let (app, _folder) = testing::app();
+        let tried = (0..60).filter(|n| reserve(&app, &Guess::new(&app.key, &format!("name:{n}"), Some("::ffff:192.0.2.9"))).is_ok()).count();
+        assert_eq!(tried, 50);
+        assert!(reserve(&app, &guess(&app, "192.0.2.9")).is_err(), "the same address in other clothes");
+        app.clock.advance(KNOWN_FOR * 2);
+        assert!(app.db.write(|tx| purge(tx, app.clock.now())).unwrap() > 60);
+    }
+
+    #[test]
+    fn what_was_not_tried_does_not_count() {
+        let (app, _folder) = testing::app();
+        let guess = guess(&app, "192.0.2.1");
+        for _ in 0..30 {
+            reserve(&app, &guess).unwrap();
+            app.db.write(|tx| guess.not_tried(tx, app.clock.now())).unwrap();
+        }
+    }
+}

@@ -216,3 +216,79 @@ fn about(mut event: Event, id: &TokenId) -> Event {
     event.detail = Some(id.to_string());
     event
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+    use crate::{
+        audit::Action,
+        auth::{accounts::by_command, testing},
+    };
+
+    fn make(app: &App, user: &UserId, days: Option<i64>) -> (TokenId, TokenText) {
+        let now = app.clock.now();
+        let text = TokenText::generate().unwrap();
+        let new = NewToken { user: user.clone(), name: "test".into(), may_write: false, expires_at: days.map(|days| now + Duration::days(days)) };
+        let id = app.db.write(|tx| create(tx, &new, &text, by_command(Action::TokenCreated, now))).unwrap();
+        (id, text)
+    }
+    fn used(app: &App, user: &UserId) -> Option<NaiveDateTime> {
+        app.db.read(|conn| list(conn, user)).unwrap().first().unwrap().last_used_at
+    }
+
+    #[test]
+    fn a_token_names_its_user_until_it_ends() {
+        let (app, _folder) = testing::app();
+        let ann = testing::account(&app, "ann");
+        let (id, text) = make(&app, &ann, Some(30));
+        let bearer = recognise(&app, &text, None).unwrap();
+        assert_eq!((bearer.me.id, bearer.actor.via), (ann.clone(), Via::Token { id: id.clone(), may_write: false }));
+        let first = used(&app, &ann);
+        assert!(first.is_some());
+        app.clock.advance(Duration::seconds(30));
+        recognise(&app, &text, None).unwrap();
+        assert_eq!(used(&app, &ann), first, "not again within a minute");
+        app.clock.advance(Duration::days(30));
+        assert!(matches!(recognise(&app, &text, None), Err(Error::NoToken)), "expired");
+    }
+
+    #[test]
+    fn revoked_unknown_and_disabled_are_refused() {
+        let (app, _folder) = testing::app();
+        let (ann, ben) = (testing::account(&app, "ann"), testing::account(&app, "ben"));
+        let (id, text) = make(&app, &ann, None);
+        let event = || by_command(Action::TokenRevoked, app.clock.now());
+        assert!(matches!(app.db.write(|tx| revoke(tx, &id, Some(&ben), event())), Err(Error::NotFound)), "another's token");
+        recognise(&app, &text, None).unwrap();
+        app.db.write(|tx| revoke(tx, &id, Some(&ann), event())).unwrap();
+        assert!(recognise(&app, &text, None).is_err());
+        assert!(recognise(&app, &TokenText::generate().unwrap(), None).is_err());
+        let (_, text) = make(&app, &ann, None);
+        recognise(&app, &text, None).unwrap();
+        app.db.write(|tx| super::super::accounts::disable(tx, &ann, event())).unwrap();
+        assert!(recognise(&app, &text, None).is_err());
+    }
+
+    #[actix_web::test]
+    async fn no_token_comes_before_everything_else() {
+        let (app, _folder) = testing::app();
+        let ann = testing::account(&app, "ann");
+        let (_, text) = make(&app, &ann, None);
+        let served = actix_web::test::init_service(crate::serve::web_app(app.clone())).await;
+        let good = format!("Bearer {}", text.as_str());
+        for (path, header, expected) in [
+            ("/api/v1/nothing/here", None, 401),
+            ("/api/v1/patients/x/medications", Some("Bearer kc_x"), 401),
+            ("/api/v1/nothing/here", Some("Basic YTpi"), 401),
+            ("/api/v1/nothing/here", Some(good.as_str()), 404),
+        ] {
+            let mut request = actix_web::test::TestRequest::post().uri(path).set_payload("{broken");
+            if let Some(header) = header {
+                request = request.insert_header(("authorization", header));
+            }
+            let response = actix_web::test::call_service(&served, request.to_request()).await;
+            assert_eq!(response.status().as_u16(), expected, "{path} {header:?}");
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! `kinchart import`: files of other programs into somebody's records.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,7 +17,7 @@ use crate::{
     error::Error,
     i18n::Locale,
     interchange::{
-        fhir,
+        self,
         merge::{self, PatientReport, Problem, Report, Target},
     },
 };
@@ -31,7 +35,7 @@ pub struct Import {
     /// The patient the records are for; without it, the one each file names.
     #[arg(long, value_name = "ID")]
     patient: Option<String>,
-    /// Print the report as JSON: an array, an object for each file and patient.
+    /// Print the report as JSON: an array with an object for each file.
     #[arg(long)]
     json: bool,
 }
@@ -51,12 +55,12 @@ impl Import {
         let mut failed = false;
         for file in &self.files {
             match one(app, &actor, &target, file) {
-                Ok(report) if self.json => lines.extend(as_json(file, &report)),
+                Ok(report) if self.json => lines.push(as_json(file, &report)),
                 Ok(report) => tell(file, &report),
                 Err(reason) => {
                     failed = true;
                     eprintln!("{}: {reason}", file.display());
-                    lines.push(json!({ "file": file.display().to_string(), "error": reason }));
+                    lines.push(refused(file, &reason));
                 }
             }
         }
@@ -69,9 +73,21 @@ impl Import {
 
 fn one(app: &App, actor: &Actor, target: &Target, file: &Path) -> Result<Report, String> {
     let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
-    let told = fhir::read(&bytes).map_err(|error| error.to_string())?;
+    let told = interchange::read(&bytes).map_err(|error| error.to_string())?;
     let now = app.clock.now();
-    app.db.write(|tx| merge::apply(tx, actor, &told, target, now, &mut |_, _| {})).map_err(|error| reason(&error))
+    let report = app.db.write(|tx| merge::apply(tx, actor, &told, target, now, &mut |done, total| progress(file, done, total)));
+    report.map_err(|error| reason(&error))
+}
+
+/// How far a long import is, on one line of a terminal that is rewritten; a log or a pipe gets nothing of it.
+fn progress(file: &Path, done: usize, total: usize) {
+    let mut out = std::io::stderr();
+    if !out.is_terminal() || !(done.is_multiple_of(25) || done == total) {
+        return;
+    }
+    let end = if done == total { "\n" } else { "" };
+    // A terminal that went away is no reason to stop.
+    let _ = write!(out, "\r{}: {done} of {total}{end}", file.display()).and_then(|()| out.flush());
 }
 
 fn reason(error: &Error) -> String {
@@ -89,15 +105,20 @@ fn problem(problem: &Problem) -> Value {
 fn sentence(problem: &Problem) -> String {
     let words = Locale::default();
     let reason = problem.reason.as_deref().map(|key| words.t(key)).unwrap_or_default();
-    words.with(&problem.key, &[("detail", problem.detail.as_deref().unwrap_or_default()), ("reason", &reason)])
+    words.with(&problem.key, &[("value", problem.detail.as_deref().unwrap_or_default()), ("reason", &reason)])
 }
 
-/// One object for each patient; what is wrong with the file as a whole stands with its first.
-fn as_json(file: &Path, report: &Report) -> Vec<Value> {
-    let problems: Vec<Value> = report.problems.iter().map(problem).collect();
-    let object = |(index, patient): (usize, &PatientReport)| {
+/// One object for each file. Counts are of all its patients; `patients` tells them apart where there are several.
+fn as_json(file: &Path, report: &Report) -> Value {
+    let sum = |counts: fn(&PatientReport) -> &BTreeMap<String, usize>| {
+        let mut all: BTreeMap<&str, usize> = BTreeMap::new();
+        for (kind, count) in report.patients.iter().flat_map(counts) {
+            *all.entry(kind).or_default() += count;
+        }
+        all
+    };
+    let person = |patient: &PatientReport| {
         json!({
-            "file": file.display().to_string(),
             "patient": patient.patient,
             "name": patient.name,
             "is_new": patient.is_new,
@@ -106,10 +127,32 @@ fn as_json(file: &Path, report: &Report) -> Vec<Value> {
             "unchanged": patient.unchanged,
             "kept": patient.kept,
             "offers": patient.offers,
-            "problems": if index == 0 { problems.clone() } else { Vec::new() },
         })
     };
-    report.patients.iter().enumerate().map(object).collect()
+    json!({
+        "file": file.display().to_string(),
+        "patient": report.patients.first().and_then(|patient| patient.patient.clone()),
+        "added": sum(|p| &p.added),
+        "updated": sum(|p| &p.updated),
+        "unchanged": sum(|p| &p.unchanged),
+        "kept": sum(|p| &p.kept),
+        "problems": report.problems.iter().map(problem).collect::<Vec<_>>(),
+        "patients": report.patients.iter().map(person).collect::<Vec<_>>(),
+    })
+}
+
+/// The same shape for a file that could not be imported: nothing of it was.
+fn refused(file: &Path, reason: &str) -> Value {
+    json!({
+        "file": file.display().to_string(),
+        "patient": null,
+        "added": {},
+        "updated": {},
+        "unchanged": {},
+        "kept": {},
+        "problems": [{ "place": file.display().to_string(), "message": reason }],
+        "patients": [],
+    })
 }
 
 fn tell(file: &Path, report: &Report) {

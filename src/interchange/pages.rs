@@ -36,6 +36,11 @@ const MOST: usize = 64 * 1024 * 1024;
 /// Lines shown of each sort; the counts tell of all.
 const MOST_LINES: usize = 400;
 
+/// How long a file waits for its "import now".
+const PREVIEW: chrono::Duration = chrono::Duration::hours(24);
+/// How long the report of an import can be read.
+const REPORT: chrono::Duration = chrono::Duration::days(90);
+
 /// How far running imports are, for the page that shows it. Not in the database: the import's own transaction holds it.
 #[derive(Clone, Default)]
 pub struct Progress {
@@ -160,7 +165,7 @@ fn read_and_preview(app: &App, signed: &Signed, upload: &Upload) -> Result<std::
     let report = match merge::preview(&app.db, &signed.actor, &told, &target, now) {
         Ok(report) => report,
         Err(Error::Forbidden) => return refuse("import.error.forbidden", &[]),
-        Err(Error::Invalid(_)) => return refuse("import.error.several_patients", &[]),
+        Err(Error::BadRequest("import_several_patients")) => return refuse("import.error.several_patients", &[]),
         Err(error) => return Err(error),
     };
     let id = ImportId::new();
@@ -395,6 +400,13 @@ fn run(app: &App, actor: &Actor, id: &ImportId) -> Result<Report> {
     let target = import.patient_id.map_or(Target::Matching, Target::Patient);
     let now = app.clock.now();
     app.db.write(|tx| merge::apply(tx, actor, &told, &target, now, &mut |done, total| app.imports.set(id, done, total)))
+}
+
+/// Forgets files that were looked at and never imported, and reports that have grown old; a job's work. Both hold medical text.
+pub fn purge(tx: &mut crate::db::Tx<'_>, now: chrono::NaiveDateTime) -> Result<usize> {
+    let previews = diesel::delete(imports::table.filter(imports::state.eq("preview")).filter(imports::created_at.lt(now - PREVIEW))).execute(&mut **tx)?;
+    let reports = diesel::delete(imports::table.filter(imports::created_at.lt(now - REPORT))).execute(&mut **tx)?;
+    Ok(previews + reports)
 }
 
 /// Keeps the report; the file's text has done its work.

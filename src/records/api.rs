@@ -34,7 +34,8 @@ use crate::{
 };
 
 /// Told of every record and never taken from a body: the program's own, and copies of other columns.
-pub const READ_ONLY: &[&str] = &["id", "patient_id", "kind", "title", "occurred_on", "ended_on", "source", "version", "created_at", "updated_at"];
+pub const READ_ONLY: &[&str] =
+    &["id", "patient_id", "kind", "title", "occurred_on", "ended_on", "source", "version", "created_at", "updated_at"];
 /// The header's columns that stand in every record; a kind that has no such field tells `null`, and takes nothing else.
 pub const EVERYWHERE: &[&str] = &["status", "practitioner_id", "sensitivity", "notes"];
 /// What a child tells besides its columns: its place, which the array's order decides.
@@ -76,7 +77,7 @@ pub async fn list(app: web::Data<App>, bearer: Bearer, request: HttpRequest) -> 
             let (rows, total) = chart.list(conn, &query)?;
             let items = told(conn, &chart, &rows)?;
             note_read(app, &access, Action::Listed, Some(kind.name), None);
-            Ok(api::list(items, query.page, query.per_page, total))
+            Ok(api::list(&items, query.page, query.per_page, total))
         })
         .await?;
     Ok(api::answer(StatusCode::OK, text))
@@ -218,11 +219,8 @@ pub(super) fn children_json(children: &Children, entry: &dyn AnyRecord) -> Value
 
 /// A tie as this record tells it. What points here is marked: only the other record can change it.
 fn link_json(link: &LinkedRecord) -> Value {
-    let mut object = json!({"relation": link.relation, "kind": link.kind, "id": link.id, "note": link.note});
-    if link.incoming {
-        object["direction"] = "in".into();
-    }
-    object
+    let object = json!({"relation": link.relation, "kind": link.kind, "id": link.id, "note": link.note});
+    if link.incoming { api::plus(object, "direction", "in") } else { object }
 }
 
 /// A record as a body tells it, not yet judged by its kind.
@@ -342,14 +340,15 @@ fn line(text: &str, max: usize) -> Result<String, FieldError> {
     clean(text, &FieldSpec { max, ..field.spec })
 }
 
+const LINK_PARTS: [&str; 5] = ["relation", "kind", "id", "note", "direction"];
+
 /// `None` for a tie that is the other record's. An error names the part it is in, with its dot.
 fn told_link(place: usize, value: &Value) -> Result<Option<ToldLink>, (String, FieldError)> {
     let object = value.as_object().ok_or((String::new(), FieldError::WrongType))?;
     let wrong = |name: &str, error: FieldError| (format!(".{name}"), error);
     let mut texts: [Option<&str>; 5] = [None; 5];
-    const PARTS: [&str; 5] = ["relation", "kind", "id", "note", "direction"];
     for (name, value) in object {
-        let slot = PARTS.iter().position(|part| part == name).and_then(|i| texts.get_mut(i));
+        let slot = LINK_PARTS.iter().position(|part| part == name).and_then(|i| texts.get_mut(i));
         let slot = slot.ok_or_else(|| wrong(name, FieldError::UnknownField))?;
         *slot = match value {
             Value::Null => None,
@@ -381,7 +380,8 @@ impl Body {
         // What it pointed at before and is gone or hidden since is no fault of this change.
         errors.extend(missing.into_iter().filter(|(name, _)| !is_unchanged(kind, name, entry.as_ref(), before)));
         let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: true };
-        let known = kind.children.as_ref().zip(before).map(|(children, before)| known_rows(children, entry.as_ref(), before)).unwrap_or_default();
+        let known =
+            kind.children.as_ref().zip(before).map(|(children, before)| known_rows(children, entry.as_ref(), before)).unwrap_or_default();
         let judged = errors.len();
         input::settle(kind, entry.as_mut(), before, &context, &mut errors);
         let broken = errors.split_off(judged);
@@ -414,12 +414,19 @@ impl Body {
     fn new_tags(&self, current: Option<&Loaded>) -> Option<Vec<String>> {
         let told = self.tags.as_ref()?;
         let set = |names: &mut dyn Iterator<Item = &str>| names.map(fold).collect::<HashSet<_>>();
-        let same = current.is_some_and(|row| set(&mut row.tags.iter().map(|t| t.name.as_str())) == set(&mut told.iter().map(String::as_str)));
+        let same =
+            current.is_some_and(|row| set(&mut row.tags.iter().map(|t| t.name.as_str())) == set(&mut told.iter().map(String::as_str)));
         (!same).then(|| told.clone())
     }
 
     /// The free ties as they are to be: those told, and those this person cannot see and so cannot have meant to take away.
-    fn links<L: Level>(&self, conn: &mut Conn, chart: &Chart<'_, L>, own: Option<&RecordId>, errors: &mut Errors) -> Result<Option<Vec<Link>>> {
+    fn links<L: Level>(
+        &self,
+        conn: &mut Conn,
+        chart: &Chart<'_, L>,
+        own: Option<&RecordId>,
+        errors: &mut Errors,
+    ) -> Result<Option<Vec<Link>>> {
         let Some(told) = &self.links else { return Ok(None) };
         let current = own.map(|id| chart.outgoing(conn, id)).transpose()?.unwrap_or_default();
         let ends: Vec<RecordId> = told.iter().map(|t| t.link.to.clone()).chain(current.iter().map(|link| link.to.clone())).collect();
@@ -428,7 +435,8 @@ impl Body {
         for ToldLink { place, link, kind } in told {
             let same = |other: &Link| other.relation == link.relation && other.to == link.to;
             let known = RELATIONS.contains(&link.relation.as_str()) || current.iter().any(same);
-            let exists = own != Some(&link.to) && heads.get(&link.to).is_some_and(|head| kind.as_ref().is_none_or(|kind| *kind == head.kind));
+            let exists =
+                own != Some(&link.to) && heads.get(&link.to).is_some_and(|head| kind.as_ref().is_none_or(|kind| *kind == head.kind));
             match () {
                 () if !known => errors.push((format!("links.{place}.relation"), FieldError::UnknownChoice)),
                 () if !exists => errors.push((format!("links.{place}.id"), FieldError::NoSuchRecord)),
@@ -466,3 +474,6 @@ fn known_rows(children: &Children, entry: &dyn AnyRecord, before: &dyn AnyRecord
     let same = (0..entry.child_count()).filter(|row| old.contains(&values(entry, *row)));
     same.map(|row| format!("{}.{row}.", children.name)).collect()
 }
+
+#[cfg(test)]
+mod tests;

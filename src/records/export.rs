@@ -235,7 +235,7 @@ pub(crate) fn disposition(name: &str) -> String {
         match byte {
             b'.' | b'-' | b'_' => full.push(char::from(byte)),
             _ if byte.is_ascii_alphanumeric() => full.push(char::from(byte)),
-            _ => full.push_str(&format!("%{byte:02X}")),
+            _ => full.extend(format!("%{byte:02X}").chars()),
         }
     }
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{full}")
@@ -249,7 +249,9 @@ mod tests {
 
     #[test]
     fn formulas_are_defused_and_numbers_are_not() {
-        for formula in ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\tx", "\r=1", "＝1", "-", "+", "-1.", "-.5", "-1.5e3", "--1", "-1.5.2"] {
+        for formula in
+            ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\tx", "\r=1", "＝1", "-", "+", "-1.", "-.5", "-1.5e3", "--1", "-1.5.2"]
+        {
             assert_eq!(defused(formula), format!("'{formula}"));
         }
         for plain in ["", "-1.5", "+3", "-10", "1.10", "<0.5", "aspirin", "a=b", "2021-03-14", "'x"] {

@@ -35,7 +35,7 @@ struct TokensPage {
     /// Name and text of the token just made.
     made: Option<(String, String)>,
     problems: Problems,
-    name: String,
+    token_name: String,
     access: Vec<Choice>,
     days: Vec<Choice>,
     rows: Vec<Row>,
@@ -73,7 +73,7 @@ impl TokensPage {
             access: ACCESS.iter().map(|word| choice("TokenAccess", word, may == **word)).collect(),
             days: DAYS.iter().map(|(word, _)| choice("TokenDays", word, if days.is_empty() { *word == "90" } else { days == **word })).collect(),
             rows: token::list(conn, &me.id)?.into_iter().map(|token| row(&ui, token, now)).collect(),
-            name: form.text("name"),
+            token_name: form.text("name"),
             revoked: false,
             made: None,
             problems: Problems::default(),
