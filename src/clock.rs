@@ -14,7 +14,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Now, cut to microseconds: PostgreSQL keeps no more, and a value read back must equal the one written.
+    /// Now, cut to microseconds: `PostgreSQL` keeps no more, and a value read back must equal the one written.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
     pub fn now(&self) -> NaiveDateTime {
         let now: DateTime<Utc> = Utc::now() + Duration::seconds(self.offset_seconds.load(Ordering::Relaxed));

@@ -25,9 +25,9 @@ pub use connection::{Conn, MultiBackend};
 use connection::Manager;
 pub use migrate::{MigrateError, revert_all};
 
-/// How often a transaction that lost a race (PostgreSQL 40001, 40P01; SQLite busy) is tried before the person is asked to try again.
+/// How often a transaction that lost a race (`PostgreSQL` 40001, 40P01; `SQLite` busy) is tried before the person is asked to try again.
 const TRIES: u32 = 8;
-/// A long transaction (an import) can lose every race against short ones; from this try on, PostgreSQL lets it run alone.
+/// A long transaction (an import) can lose every race against short ones; from this try on, `PostgreSQL` lets it run alone.
 const TRIES_BESIDE_OTHERS: u32 = 4;
 /// The advisory lock of all writers: shared by those that run beside others, held by the one that runs alone.
 const WRITERS: i64 = 7_465_208;
@@ -56,7 +56,7 @@ impl std::ops::DerefMut for Tx<'_> {
 }
 
 impl Db {
-    /// Opens the database and brings its tables up to date. `create` allows an SQLite file to be made; a given URL must exist.
+    /// Opens the database and brings its tables up to date. `create` allows an `SQLite` file to be made; a given URL must exist.
     pub fn open(url: &str, create: bool, size: u32) -> Result<Self, MigrateError> {
         let statements = Arc::new(AtomicU64::new(0));
         let manager = Manager::new(url, create, Arc::clone(&statements))?;
@@ -76,7 +76,7 @@ impl Db {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// How many rows point at something that is not there; PostgreSQL does not let that happen.
+    /// How many rows point at something that is not there; `PostgreSQL` does not let that happen.
     pub fn dangling(&self) -> Result<usize> {
         let mut conn = self.pool.get()?;
         match &mut *conn {
@@ -172,7 +172,7 @@ fn finish(conn: &mut Conn, commit: bool) -> Result<()> {
     Ok(())
 }
 
-/// PostgreSQL reports a lost race as a serialization failure or a deadlock, SQLite (after its busy timeout) as a locked database.
+/// `PostgreSQL` reports a lost race as a serialization failure or a deadlock, `SQLite` (after its busy timeout) as a locked database.
 fn lost_a_race(error: &DieselError) -> bool {
     match error {
         DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,

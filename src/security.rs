@@ -81,12 +81,12 @@ fn is_cross_site(request: &HttpRequest) -> bool {
 pub fn client_address(request: &HttpRequest) -> Option<String> {
     let peer: IpAddr = request.peer_addr()?.ip();
     let app = request.app_data::<web::Data<App>>()?;
-    if !trusts(&app, peer) {
+    if !trusts(app, peer) {
         return Some(peer.to_string());
     }
     // The rightmost address that is not a trusted proxy's own: everything left of it a client could have written.
     let chain: Vec<&str> = request.headers().get_all("x-forwarded-for").filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
-    let client = chain.iter().rev().filter_map(|text| text.trim().parse::<IpAddr>().ok()).find(|ip| !trusts(&app, *ip));
+    let client = chain.iter().rev().filter_map(|text| text.trim().parse::<IpAddr>().ok()).find(|ip| !trusts(app, *ip));
     Some(client.unwrap_or(peer).to_string())
 }
 

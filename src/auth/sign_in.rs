@@ -139,12 +139,9 @@ fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
         guess.reserve(tx, now)?;
         Ok((account, guess))
     })?;
-    let right = match verify(app, account.as_ref(), &attempt.password) {
-        Ok(right) => right,
-        Err(Busy) => {
-            app.db.write(|tx| guess.not_tried(tx, now))?;
-            return Err(Error::Busy);
-        }
+    let right = if let Ok(right) = verify(app, account.as_ref(), &attempt.password) { right } else {
+        app.db.write(|tx| guess.not_tried(tx, now))?;
+        return Err(Error::Busy);
     };
     let account = account.map(|account| (right && account.disabled_at.is_none(), account));
     match account {

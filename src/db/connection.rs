@@ -58,7 +58,7 @@ impl Manager {
         matches!(self.target, Target::Postgres(_))
     }
 
-    /// The SQLite file, if that is what runs.
+    /// The `SQLite` file, if that is what runs.
     pub fn file(&self) -> Option<&Path> {
         match &self.target {
             Target::File(path) => Some(Path::new(path)),

@@ -14,10 +14,10 @@ const COMMON: EmbeddedMigrations = embed_migrations!("migrations/common");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// Any number that only Kinchart takes: two servers starting at once on one PostgreSQL migrate one after the other.
+/// Any number that only Kinchart takes: two servers starting at once on one `PostgreSQL` migrate one after the other.
 const ADVISORY_LOCK: i64 = 0x4b49_4e43_4841_5254;
 
-/// Text compares byte by byte, as SQLite does: dates are text, and a linguistic order would sort `2020-05` and `2020` by its own rules. The
+/// Text compares byte by byte, as `SQLite` does: dates are text, and a linguistic order would sort `2020-05` and `2020` by its own rules. The
 /// common migrations cannot name a collation that both databases know, so it is set here, once for each column.
 const COMPARE_BYTES: &str = "DO $$ DECLARE c record; BEGIN \
     FOR c IN SELECT table_name, column_name FROM information_schema.columns \

@@ -27,7 +27,7 @@ macro_rules! text_column {
 }
 pub(crate) use text_column;
 
-/// A UUIDv7 as text, of one sort: a record's id cannot be passed where a patient's is wanted.
+/// A `UUIDv7` as text, of one sort: a record's id cannot be passed where a patient's is wanted.
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => { $(
         $(#[$doc])*

@@ -251,7 +251,7 @@ fn digest(pieces: &[&str]) -> String {
     })
 }
 
-/// A key as both databases can store it: text in PostgreSQL has no NUL, and a file may hold anything.
+/// A key as both databases can store it: text in `PostgreSQL` has no NUL, and a file may hold anything.
 fn storable(key: &str) -> String {
     key.replace('\0', "\u{fffd}")
 }

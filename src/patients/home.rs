@@ -49,12 +49,9 @@ struct PersonCard {
 
 /// `GET /`: the page of everyone, or the way in.
 pub async fn start(app: web::Data<App>, signed: Option<Signed>, request: HttpRequest) -> Result<HttpResponse> {
-    match signed {
-        Some(signed) => everyone(app, signed, request).await,
-        None => {
-            let known = app.read(|conn, _| installation::has_accounts(conn)).await?;
-            Ok(see_other(if known { "/login" } else { "/setup" }))
-        }
+    if let Some(signed) = signed { everyone(app, signed, request).await } else {
+        let known = app.read(|conn, _| installation::has_accounts(conn)).await?;
+        Ok(see_other(if known { "/login" } else { "/setup" }))
     }
 }
 

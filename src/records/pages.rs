@@ -362,7 +362,7 @@ fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state
     let base = format!("/patients/{}/{}", access.id(), kind.name);
     let (offers_for, offers) = find.map_or_else(Default::default, |(field, q)| (field.clone(), code_offers(kind, &field, &q)));
     let heading = match own {
-        Some(_) => ui.t1("form.edit", "what", &ui.kind_one(kind)),
+        Some(_) => ui.t1("form.edit", "what", ui.kind_one(kind)),
         None => ui.t(&format!("kind.{}.add", kind.word())),
     };
     Ok(FormPage {
