@@ -151,7 +151,9 @@ async fn every_look_is_in_the_audit() {
     for_every_kind(async |kind| {
         let id = owner.record(&ada, kind, &Sample::least(kind, 1));
         let url = format!("/patients/{ada}/{}", kind.name);
-        let looked = |audit: Vec<kinchart::audit::Event>| audit.iter().filter(|e| e.actor_name == "viewer" && e.kind.as_deref() == Some(kind.name)).count();
+        let looked = |audit: Vec<kinchart::audit::Event>| {
+            audit.iter().filter(|e| e.actor_name == "viewer" && e.kind.as_deref() == Some(kind.name)).count()
+        };
         let before = looked(owner.audit(&ada));
         for page in ["".to_owned(), format!("/{id}"), format!("/{id}/history")] {
             viewer.get(&format!("{url}{page}")).await.is(200);
@@ -229,7 +231,10 @@ async fn what_a_share_leaves_out_is_on_no_page() {
         let open = Sample::least(kind, 2).tagged(&["School"]);
         let (hidden, open) = (owner.record(&ada, kind, &hidden), owner.record(&ada, kind, &open));
         let url = format!("/patients/{ada}/{}", kind.name);
-        owner.post(&format!("{url}/{open}/links"), &[("to", hidden.as_str()), ("relation", "related"), ("note", "Canarynote")]).await.location();
+        owner
+            .post(&format!("{url}/{open}/links"), &[("to", hidden.as_str()), ("relation", "related"), ("note", "Canarynote")])
+            .await
+            .location();
         extra.extend(["", "/edit", "/history", "/links?q=canary", "/links?q="].iter().map(|page| format!("{url}/{open}{page}")));
         extra.push(format!("{url}/{hidden}"));
         extra.push(format!("{url}/new?from={hidden}"));
@@ -267,7 +272,8 @@ async fn an_editor_who_cannot_see_the_other_end_does_not_break_the_link() {
     let ada = owner.patient("Ada");
     let mut wrong = Vec::new();
     for kind in records::kinds() {
-        let links: Vec<&str> = kind.fields.iter().filter(|f| matches!(f.input, Input::Record(other) if other != kind.name)).map(|f| f.name).collect();
+        let links: Vec<&str> =
+            kind.fields.iter().filter(|f| matches!(f.input, Input::Record(other) if other != kind.name)).map(|f| f.name).collect();
         if links.is_empty() {
             continue;
         }

@@ -1,12 +1,10 @@
 //! Pages as a whole: every word from the catalogue, headers on every answer, nothing inline.
 
+use std::sync::LazyLock;
+
 use kinchart::{db::types::PatientId, records};
 
-use crate::common::{
-    Answer, Person, TestApp,
-    html::Node,
-    sample::Sample,
-};
+use crate::common::{Answer, Person, TestApp, html::Node, sample::Sample};
 
 /// Around what a person wrote: letters in here are data, whatever language the page is in.
 const OPEN: char = '\u{e000}';
@@ -19,22 +17,32 @@ fn data(text: &str) -> String {
 /// A patient with one record of every kind, every text marked as data, and the pages that show them.
 async fn marked(t: &TestApp, owner: &Person) -> (PatientId, Vec<String>) {
     let ada = owner.patient_with(&[("first_name", &data("Ada")), ("last_name", &data("Lovelace")), ("birth_date", "1960")]);
-    let mut pages: Vec<String> = ["/", "/patients", "/patients/new", "/patients/trash", "/search", "/search?q=gr%C3%B6%C3%9Fe", "/tags", "/import", "/nowhere"].map(str::to_owned).into();
-    pages.extend(["practitioners", "practices", "pharmacies"].iter().flat_map(|list| [format!("/directory/{list}"), format!("/directory/{list}/new")]));
+    let mut pages: Vec<String> =
+        ["/", "/patients", "/patients/new", "/patients/trash", "/search", "/search?q=gr%C3%B6%C3%9Fe", "/tags", "/import", "/nowhere"]
+            .map(str::to_owned)
+            .into();
+    pages.extend(
+        ["practitioners", "practices", "pharmacies"]
+            .iter()
+            .flat_map(|list| [format!("/directory/{list}"), format!("/directory/{list}/new")]),
+    );
     pages.extend(["", "/edit", "/timeline", "/trash"].iter().map(|page| format!("/patients/{ada}{page}")));
     for kind in records::kinds() {
         let url = format!("/patients/{ada}/{}", kind.name);
         pages.push(format!("{url}?q=nothing-like-this"));
         let mut sample = Sample::full(owner, &ada, kind, 1).tagged(&[&data("Tag")]);
         let mark = |pairs: &mut Vec<(String, String)>| {
-            for (_, text) in pairs.iter_mut().filter(|(_, text)| text.starts_with("Größe") || text.contains('@') || text.starts_with("+1")) {
+            for (_, text) in pairs.iter_mut().filter(|(_, text)| text.starts_with("Größe") || text.contains('@') || text.starts_with("+1"))
+            {
                 *text = text.lines().map(data).collect::<Vec<_>>().join("\n");
             }
         };
         mark(&mut sample.fields);
         sample.children.iter_mut().for_each(mark);
         let sample = if kind.name == "insurance" {
-            sample.with("coverage_details", &format!("{{\"bin\":\"{}\"}}", data("x"))).with("contact_info", &format!("{{\"phone\":\"{}\"}}", data("x")))
+            sample
+                .with("coverage_details", &format!("{{\"bin\":\"{}\"}}", data("x")))
+                .with("contact_info", &format!("{{\"phone\":\"{}\"}}", data("x")))
         } else {
             sample
         };
@@ -83,10 +91,12 @@ fn untold(text: &str, known: &[String]) -> Option<String> {
             _ => {}
         }
     }
-    let dates = regex::Regex::new(r"\b(\d{1,2} )?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)( \d{1,2},)? \d{4}\b|\bUTC\b").unwrap();
+    static DATES: LazyLock<regex::Regex> = LazyLock::new(|| {
+        regex::Regex::new(r"\b(\d{1,2} )?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)( \d{1,2},)? \d{4}\b|\bUTC\b").unwrap()
+    });
     // The samples' own words, which search may cut apart to mark them.
-    let samples = regex::Regex::new(r"(Dr|Pharmacy)? ?Größe|\bDr\b|\S*É\S*").unwrap();
-    let out = samples.replace_all(&dates.replace_all(&out, " "), " ").replace("Kinchart", " ");
+    static SAMPLES: LazyLock<regex::Regex> = LazyLock::new(|| regex::Regex::new(r"(Dr|Pharmacy)? ?Größe|\bDr\b|\S*É\S*").unwrap());
+    let out = SAMPLES.replace_all(&DATES.replace_all(&out, " "), " ").replace("Kinchart", " ");
     let word = out.split_whitespace().collect::<Vec<_>>().join(" ");
     word.chars().any(char::is_alphabetic).then_some(word)
 }
@@ -150,13 +160,16 @@ async fn every_page_is_plain_and_guarded() {
         wrong.extend(ids.iter().filter(|id| !seen.insert(**id)).map(|id| format!("{page}: the id {id} stands twice")));
         for (place, node) in nodes.iter().enumerate() {
             if let Node::Open(tag, attrs) = node {
-                wrong.extend(attrs.iter().filter(|(n, _)| n.starts_with("on") || n == "style").map(|(n, _)| format!("{page}: <{tag} {n}>")));
+                wrong
+                    .extend(attrs.iter().filter(|(n, _)| n.starts_with("on") || n == "style").map(|(n, _)| format!("{page}: <{tag} {n}>")));
                 if tag == "script" && node.attr("src").is_none() {
                     wrong.push(format!("{page}: an inline script"));
                 }
-                let typed = matches!(tag.as_str(), "input" | "select" | "textarea") && !matches!(node.attr("type"), Some("hidden" | "submit"));
+                let typed =
+                    matches!(tag.as_str(), "input" | "select" | "textarea") && !matches!(node.attr("type"), Some("hidden" | "submit"));
                 if typed {
-                    let label = node.attr("aria-label").is_some() || node.attr("id").is_some_and(|id| nodes.iter().any(|n| n.is("label") && n.attr("for") == Some(id)));
+                    let label = node.attr("aria-label").is_some()
+                        || node.attr("id").is_some_and(|id| nodes.iter().any(|n| n.is("label") && n.attr("for") == Some(id)));
                     if !label {
                         wrong.push(format!("{page}: {:?} has no label", node.attr("name")));
                     }

@@ -75,7 +75,8 @@ async fn a_full_record_comes_back_as_it_was_told() {
     for_every_kind(async |kind| {
         let sample = Sample::full(&owner, &ada, kind, 0).tagged(&["Yearly", "écho"]);
         for spec in &kind.fields {
-            let without = matches!(spec.input, Input::Record(other) if records::kind(other).is_none()) || matches!(spec.input, Input::Practice);
+            let without =
+                matches!(spec.input, Input::Record(other) if records::kind(other).is_none()) || matches!(spec.input, Input::Practice);
             assert!(without || sample.value(spec.name).is_some(), "the sample leaves out {}", spec.name);
         }
         let id = add(&owner, &ada, kind, &sample).await;
@@ -222,7 +223,8 @@ async fn a_list_is_sorted_by_each_column_in_both_directions() {
             assert_eq!(up.len(), mine.len());
             down.reverse();
             assert_eq!(up, down, "{} backwards is not the other way round", spec.name);
-            let values: Vec<&str> = up.iter().map(|id| mine.iter().find(|(own, _)| own == id).unwrap().1.value(spec.name).unwrap()).collect();
+            let values: Vec<&str> =
+                up.iter().map(|id| mine.iter().find(|(own, _)| own == id).unwrap().1.value(spec.name).unwrap()).collect();
             match spec.input {
                 Input::Line | Input::Text | Input::Date | Input::Choice { .. } => assert!(values.is_sorted(), "{}: {values:?}", spec.name),
                 Input::Integer { .. } | Input::Measured(_) => {
@@ -344,7 +346,10 @@ async fn a_link_is_seen_from_both_ends() {
         let other = owner.record(&ada, other_kind, &Sample::least(other_kind, 99));
         let (here, there) = (format!("{}/{one}", base(&ada, kind)), format!("{}/{other}", base(&ada, other_kind)));
         owner.get(&format!("{here}/links?q=")).await.is(200).has(other.as_str());
-        owner.post(&format!("{here}/links"), &[("to", other.as_str()), ("relation", "treats"), ("note", "Since the fall")]).await.location();
+        owner
+            .post(&format!("{here}/links"), &[("to", other.as_str()), ("relation", "treats"), ("note", "Since the fall")])
+            .await
+            .location();
         let page = owner.get(&here).await.has(&format!("href=\"{there}\"")).says("Since the fall");
         owner.get(&there).await.has(&format!("href=\"{here}\"")).says("Since the fall");
         let action = format!("{here}/links");

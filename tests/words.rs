@@ -35,7 +35,10 @@ fn files(folder: &str, endings: &[&str]) -> Vec<(PathBuf, String)> {
 /// Keys written out in templates and code: `ui.t("list.show")`, `words.n("age.years", …)`, `Rule("error.…")`.
 fn keys_in_use() -> BTreeMap<String, String> {
     let plain = regex::Regex::new(r#"\.(t|t1|with|find)\(\s*"([a-z0-9_]+(?:\.[a-z0-9_-]+)+)""#).unwrap();
-    let either = regex::Regex::new(r#"\.t\((?:if [^{}"]+|match [^{}"]+)\{\s*"([a-z0-9_]+(?:\.[a-z0-9_-]+)+)"\s*\}\s*else\s*\{\s*"([a-z0-9_]+(?:\.[a-z0-9_-]+)+)""#).unwrap();
+    let either = regex::Regex::new(
+        r#"\.t\((?:if [^{}"]+|match [^{}"]+)\{\s*"([a-z0-9_]+(?:\.[a-z0-9_-]+)+)"\s*\}\s*else\s*\{\s*"([a-z0-9_]+(?:\.[a-z0-9_-]+)+)""#,
+    )
+    .unwrap();
     let plural = regex::Regex::new(r#"\.n\(\s*"([a-z0-9_]+(?:\.[a-z0-9_-]+)+)""#).unwrap();
     let errors = regex::Regex::new(r#""(error\.[a-z0-9_]+)""#).unwrap();
     let mut keys = BTreeMap::new();
@@ -64,7 +67,8 @@ fn keys_in_use() -> BTreeMap<String, String> {
 #[test]
 fn every_key_in_use_has_words() {
     let words = catalogue();
-    let missing: Vec<String> = keys_in_use().into_iter().filter(|(key, _)| !words.contains_key(key)).map(|(key, file)| format!("{key} ({file})")).collect();
+    let missing: Vec<String> =
+        keys_in_use().into_iter().filter(|(key, _)| !words.contains_key(key)).map(|(key, file)| format!("{key} ({file})")).collect();
     assert!(missing.is_empty(), "{} keys without words:\n{}", missing.len(), missing.join("\n"));
 }
 

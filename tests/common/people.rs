@@ -8,7 +8,7 @@ use actix_web::{
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use kinchart::{
-    access::{self, Actor, Edit, Permission, View, Via},
+    access::{self, Actor, Edit, Permission, Via, View},
     audit::Event,
     auth::token_text::{self, TokenText},
     db::{
@@ -18,7 +18,11 @@ use kinchart::{
     },
     directory::{self, Listed},
     patients::{self, NewPatient, PatientFields},
-    records::{self, Kind, chart::{Draft, Loaded}, field::{Errors, Mode}},
+    records::{
+        self, Kind,
+        chart::{Draft, Loaded},
+        field::{Errors, Mode},
+    },
 };
 
 use super::{Answer, TestApp, html::Form, sample::Sample};
@@ -193,7 +197,8 @@ impl Person {
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
-        let mut request = TestRequest::with_uri(path).method(method).peer_addr("127.0.0.1:1".parse().unwrap()).insert_header(("host", "localhost:8080"));
+        let mut request =
+            TestRequest::with_uri(path).method(method).peer_addr("127.0.0.1:1".parse().unwrap()).insert_header(("host", "localhost:8080"));
         if let Some(cookie) = &self.cookie {
             request = request.insert_header(("cookie", cookie.as_str()));
         }
@@ -213,7 +218,8 @@ impl Person {
         self.post_body(path, body).await
     }
     pub async fn post_body(&self, path: &str, body: String) -> Answer {
-        let headers = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")];
+        let headers =
+            [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")];
         self.send(Method::POST, path, &headers, body).await
     }
     pub async fn submit(&self, form: &Form) -> Answer {
@@ -296,9 +302,7 @@ impl Person {
     pub fn count(&self, patient: &PatientId, kind: &'static Kind) -> i64 {
         let now = self.t.now();
         let query = records::query::ListQuery::parse(kind, &[], true).unwrap();
-        self.db()
-            .read(|conn| Ok(access::grant::<View>(conn, &self.actor(), patient, now)?.chart(kind)?.list(conn, &query)?.1))
-            .unwrap()
+        self.db().read(|conn| Ok(access::grant::<View>(conn, &self.actor(), patient, now)?.chart(kind)?.list(conn, &query)?.1)).unwrap()
     }
 
     pub fn practitioner(&self, name: &str) -> String {
