@@ -189,7 +189,8 @@ fn distinct(routes: &str) -> String {
 fn strengths(listed: &[String]) -> String {
     let sound: Vec<&String> = listed.iter().filter(|strength| !is_slip(strength)).collect();
     let kept = if sound.is_empty() { listed.iter().collect() } else { sound };
-    let mut plain: Vec<String> = kept.into_iter().filter(|strength| !strength.is_empty()).map(|strength| plain_strength(strength)).collect();
+    let mut plain: Vec<String> =
+        kept.into_iter().filter(|strength| !strength.is_empty()).map(|strength| plain_strength(strength)).collect();
     plain.sort_by(|one, other| by_amount(one, other));
     plain.dedup();
     plain.join("|")

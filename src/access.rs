@@ -6,7 +6,10 @@
 use std::marker::PhantomData;
 
 use chrono::NaiveDateTime;
-use diesel::{BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl,
+    SelectableHelper,
+};
 
 use crate::{
     db::{
@@ -184,9 +187,12 @@ struct ShareRow {
 macro_rules! ties {
     ($actor:expr) => {
         patients::table
-            .left_join(patient_owners::table.on(patient_owners::patient_id.eq(patients::id).and(patient_owners::user_id.eq($actor.user.clone()))))
             .left_join(
-                patient_shares::table.on(patient_shares::patient_id.eq(patients::id).and(patient_shares::shared_with_user_id.eq($actor.user.clone()))),
+                patient_owners::table.on(patient_owners::patient_id.eq(patients::id).and(patient_owners::user_id.eq($actor.user.clone()))),
+            )
+            .left_join(
+                patient_shares::table
+                    .on(patient_shares::patient_id.eq(patients::id).and(patient_shares::shared_with_user_id.eq($actor.user.clone()))),
             )
             .filter(patients::deleted_at.is_null())
             .filter(patient_owners::user_id.is_not_null().or(patient_shares::id.is_not_null()))
@@ -201,16 +207,33 @@ pub fn grant<L: Level>(conn: &mut Conn, actor: &Actor, patient: &PatientId, now:
     if found.rank < L::RANK {
         return Err(Error::Forbidden);
     }
-    Ok(PatientAccess { patient: found.patient, actor: actor.clone(), rank: found.rank, owner: found.owner, now, scope: found.scope, level: PhantomData })
+    Ok(PatientAccess {
+        patient: found.patient,
+        actor: actor.clone(),
+        rank: found.rank,
+        owner: found.owner,
+        now,
+        scope: found.scope,
+        level: PhantomData,
+    })
 }
 
 /// Everything this person may look at, for pages over several patients.
 pub fn all(conn: &mut Conn, actor: &Actor, now: NaiveDateTime) -> Result<Accesses> {
-    let rows: Vec<Row> = ties!(actor).order((patients::is_self_record.desc(), patients::birth_date.asc(), patients::id.asc())).load(conn)?;
+    let rows: Vec<Row> =
+        ties!(actor).order((patients::is_self_record.desc(), patients::birth_date.asc(), patients::id.asc())).load(conn)?;
     let list = rows
         .into_iter()
         .filter_map(|row| granted(row, actor, now))
-        .map(|g| PatientAccess { patient: g.patient, actor: actor.clone(), rank: g.rank, owner: g.owner, now, scope: g.scope, level: PhantomData })
+        .map(|g| PatientAccess {
+            patient: g.patient,
+            actor: actor.clone(),
+            rank: g.rank,
+            owner: g.owner,
+            now,
+            scope: g.scope,
+            level: PhantomData,
+        })
         .collect();
     Ok(Accesses { list })
 }
@@ -232,12 +255,13 @@ fn granted((patient, owner, share): Row, actor: &Actor, now: NaiveDateTime) -> O
         Permission::Full => Rank::Full,
     };
     // A list that cannot be read must not open everything: such a share shows nothing.
-    let scope = Scope { kinds: list(share.kinds)?, tags: list(share.tags)?, without: list(share.without)?.unwrap_or_default() };
+    let scope =
+        Scope { kinds: list(share.kinds).ok()?, tags: list(share.tags).ok()?, without: list(share.without).ok()?.unwrap_or_default() };
     Some(Grant { patient, rank: rank.min(highest), owner: false, scope })
 }
 
-fn list(json: Option<String>) -> Option<Option<Vec<String>>> {
-    json.map_or(Some(None), |text| serde_json::from_str(&text).ok().map(Some))
+fn list(json: Option<String>) -> Result<Option<Vec<String>>, serde_json::Error> {
+    json.map(|text| serde_json::from_str(&text)).transpose()
 }
 
 /// The patients a person may look at, each with its own scope.

@@ -228,7 +228,6 @@ fn details(named: &Map<String, Value>) -> Option<String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
     use actix_web::test::TestRequest;

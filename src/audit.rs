@@ -9,7 +9,11 @@ use diesel::{Insertable, QueryResult, Queryable, RunQueryDsl, Selectable};
 
 use crate::{
     access::Actor,
-    db::{Db, MultiBackend, Tx, schema::audit_events, types::{PatientId, RecordId}},
+    db::{
+        Db, MultiBackend, Tx,
+        schema::audit_events,
+        types::{PatientId, RecordId},
+    },
     error::Result,
 };
 

@@ -30,7 +30,11 @@ use crate::{
 /// Without a command it serves the pages. Settings come from the environment (`KINCHART_LISTEN`, `KINCHART_DATA`, ...); docs/configuration.md
 /// lists them.
 #[derive(Parser)]
-#[command(name = "kinchart", version, after_help = "Example:\n  KINCHART_DATA=/srv/kinchart kinchart serve\n\nExit codes: 0 done, 1 failed, 2 misused.")]
+#[command(
+    name = "kinchart",
+    version,
+    after_help = "Example:\n  KINCHART_DATA=/srv/kinchart kinchart serve\n\nExit codes: 0 done, 1 failed, 2 misused."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -514,7 +514,6 @@ Only the ones that Kubernetes sets for a service called `kinchart` are ignored: 
 ";
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

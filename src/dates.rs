@@ -467,7 +467,6 @@ fn month_number(word: &str, months: &MonthNames) -> Option<u32> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

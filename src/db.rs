@@ -21,8 +21,8 @@ use diesel::{
 };
 
 use crate::error::{Error, Result};
-pub use connection::{Conn, MultiBackend};
 use connection::Manager;
+pub use connection::{Conn, MultiBackend};
 pub use migrate::{MigrateError, revert_all};
 
 /// How often a transaction that lost a race (`PostgreSQL` 40001, 40P01; `SQLite` busy) is tried before the person is asked to try again.
@@ -112,7 +112,7 @@ impl Db {
             let mode = if attempt > TRIES_BESIDE_OTHERS { Mode::WriteAlone } else { Mode::Write };
             let result = attempt_write(&mut conn, &mut work, mode, commit);
             match result {
-                Err(Error::Database(error)) if attempt < TRIES && lost_a_race(&error) => {
+                Err(Error::Database(error)) if lost_a_race(&error) => {
                     std::thread::sleep(Duration::from_millis(u64::from(attempt * attempt) * 3));
                 }
                 other => return other,

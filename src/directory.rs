@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use crate::{
     db::{
         Conn, MultiBackend, Tx,
-        schema::{practices, practitioners, pharmacies},
+        schema::{pharmacies, practices, practitioners},
         types::{HouseholdId, PharmacyId, PracticeId, PractitionerId},
     },
     error::{Error, Result},
@@ -73,7 +73,12 @@ macro_rules! listed {
                 .order(($table::name, $table::id))
                 .select(($table::id, $table::household_id, $table::version, Self::as_select()))
                 .load(conn)?;
-            let entry = |(id, owner, version, fields): ($id, HouseholdId, i32, Self)| Entry { id: id.to_string(), version, own: owner == *household, fields };
+            let entry = |(id, owner, version, fields): ($id, HouseholdId, i32, Self)| Entry {
+                id: id.to_string(),
+                version,
+                own: owner == *household,
+                fields,
+            };
             Ok(rows.into_iter().map(entry).collect())
         }
         fn get(conn: &mut Conn, household: &HouseholdId, id: &str) -> Result<Entry<Self>> {
@@ -117,7 +122,8 @@ macro_rules! listed {
             Ok(())
         }
         fn delete(tx: &mut Tx<'_>, household: &HouseholdId, id: &str) -> Result<()> {
-            let gone = diesel::delete($table::table.filter($table::id.eq(id)).filter($table::household_id.eq(household))).execute(&mut **tx)?;
+            let gone =
+                diesel::delete($table::table.filter($table::id.eq(id)).filter($table::household_id.eq(household))).execute(&mut **tx)?;
             if gone == 0 { Err(Error::NotFound) } else { Ok(()) }
         }
         fn by_source(conn: &mut Conn, household: &HouseholdId, key: &str) -> Result<Option<String>> {

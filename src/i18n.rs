@@ -1,9 +1,6 @@
 //! Every word a person sees comes from here: the catalogue, plurals, dates and numbers as the person reads them.
 
-use std::{
-    collections::HashMap,
-    sync::LazyLock,
-};
+use std::{collections::HashMap, sync::LazyLock};
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 
@@ -94,7 +91,6 @@ impl Locale {
         self.with(&format!("{key}.{form}"), &[("n", &self.number(n))])
     }
     /// `12,345`.
-    #[expect(clippy::unused_self, reason = "a second language will group differently")]
     pub fn number(&self, n: i64) -> String {
         let digits = n.unsigned_abs().to_string();
         let mut out = String::new();
@@ -112,7 +108,8 @@ impl Locale {
         let (day, time) = text.split_once('T').map_or((text, None), |(day, time)| (day, Some(time)));
         let mut parts = day.split('-');
         let year = parts.next().unwrap_or_default();
-        let month = parts.next().and_then(|m| m.parse::<usize>().ok()).and_then(|m| ENGLISH_MONTHS.get(m.checked_sub(1)?)).map(|m| short(m));
+        let month =
+            parts.next().and_then(|m| m.parse::<usize>().ok()).and_then(|m| ENGLISH_MONTHS.get(m.checked_sub(1)?)).map(|m| short(m));
         let number = parts.next().and_then(|d| d.parse::<u32>().ok());
         let shown = match (self.dates, month, number) {
             (DateStyle::Iso, ..) | (_, None, _) => day.to_owned(),
@@ -137,7 +134,8 @@ impl Locale {
     /// `8 years`, `20 months`, `about 8 years` where the birth date is not exact.
     pub fn age(&self, birth: &PartialDate, today: NaiveDate) -> Option<String> {
         let born = birth.earliest_day();
-        let months = i64::from(today.year() - born.year()) * 12 + i64::from(today.month()) - i64::from(born.month())
+        let months = i64::from(today.year() - born.year()) * 12 + i64::from(today.month())
+            - i64::from(born.month())
             - i64::from(today.day() < born.day());
         if months < 0 {
             return None;

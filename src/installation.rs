@@ -21,9 +21,7 @@ pub fn get(db: &Db, name: &str) -> Result<Option<String>> {
 pub fn set(db: &Db, name: &str, value: &str) -> Result<()> {
     db.write(|tx| {
         diesel::delete(installation::table.find(name)).execute(&mut **tx)?;
-        diesel::insert_into(installation::table)
-            .values((installation::name.eq(name), installation::value.eq(value)))
-            .execute(&mut **tx)?;
+        diesel::insert_into(installation::table).values((installation::name.eq(name), installation::value.eq(value))).execute(&mut **tx)?;
         Ok(())
     })
 }

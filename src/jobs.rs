@@ -12,10 +12,7 @@ use diesel::prelude::*;
 use crate::{
     app::App,
     auth::{session, throttle},
-    db::{
-        MultiBackend, Tx,
-        schema::jobs,
-    },
+    db::{MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
     records::chart,
 };
@@ -75,7 +72,9 @@ pub fn add(tx: &mut Tx<'_>, job: &NewJob<'_>, now: NaiveDateTime) -> Result<()> 
 fn ensure_standing(app: &App) -> Result<()> {
     let now = app.clock.now();
     app.db.write(|tx| {
-        for (task, every) in [("purge_trash", Duration::hours(6)), ("purge_sessions", Duration::hours(1)), ("purge_imports", Duration::hours(6))] {
+        for (task, every) in
+            [("purge_trash", Duration::hours(6)), ("purge_sessions", Duration::hours(1)), ("purge_imports", Duration::hours(6))]
+        {
             add(tx, &NewJob { task, payload: "", unique_key: Some(task), repeat: Some(every), run_at: now }, now)?;
         }
         Ok(())
@@ -118,7 +117,11 @@ fn finish(app: &App, job: &Job, outcome: &Result<()>) -> Result<()> {
             (Err(error), _) => {
                 let pause = Duration::minutes(1) * 2_i32.saturating_pow(u32::try_from(job.attempts.clamp(0, 10)).unwrap_or(10));
                 diesel::update(jobs::table.find(&job.id))
-                    .set((jobs::run_at.eq(now + pause.min(Duration::days(1))), jobs::leased_until.eq(none), jobs::last_error.eq(error.to_string())))
+                    .set((
+                        jobs::run_at.eq(now + pause.min(Duration::days(1))),
+                        jobs::leased_until.eq(none),
+                        jobs::last_error.eq(error.to_string()),
+                    ))
                     .execute(&mut **tx)?;
             }
         }

@@ -20,7 +20,13 @@ fn kept(pairs: &[(String, String)]) -> String {
 }
 
 /// The pairs to answer with: those asked for, or the remembered ones for a bare address.
-pub fn recall(conn: &mut Conn, user: &UserId, patient: &PatientId, kind: &Kind, pairs: &[(String, String)]) -> Result<Vec<(String, String)>> {
+pub fn recall(
+    conn: &mut Conn,
+    user: &UserId,
+    patient: &PatientId,
+    kind: &Kind,
+    pairs: &[(String, String)],
+) -> Result<Vec<(String, String)>> {
     let only_marks = pairs.iter().all(|(n, _)| matches!(n.as_str(), "undo" | "change"));
     if !only_marks {
         return Ok(pairs.to_vec());

@@ -299,7 +299,6 @@ fn with_point(number: &str) -> Result<String, MeasuredError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

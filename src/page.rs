@@ -190,7 +190,13 @@ pub fn see_other(location: &str) -> HttpResponse {
 }
 
 /// Notes that a person looked, for the patient's owner to see.
-pub fn note_read<L: Level>(app: &App, access: &PatientAccess<L>, action: crate::audit::Action, kind: Option<&str>, record: Option<(&crate::db::types::RecordId, i32)>) {
+pub fn note_read<L: Level>(
+    app: &App,
+    access: &PatientAccess<L>,
+    action: crate::audit::Action,
+    kind: Option<&str>,
+    record: Option<(&crate::db::types::RecordId, i32)>,
+) {
     let mut event = crate::audit::Event::new(&access.actor, action, access.now).patient(access.id());
     if let Some(kind) = kind {
         event = match record {
@@ -200,7 +206,6 @@ pub fn note_read<L: Level>(app: &App, access: &PatientAccess<L>, action: crate::
     }
     app.reads.note(event);
 }
-
 
 /// The household a person's directory, tags and new patients belong to.
 pub fn household(conn: &mut Conn, user: &UserId) -> Result<HouseholdId> {

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::{
-    access::{AtLeast, Actor, Full, Own, PatientAccess},
+    access::{Actor, AtLeast, Full, Own, PatientAccess},
     audit::{Action, Event},
     dates::PartialDate,
     db::{
@@ -213,7 +213,13 @@ pub fn add_owner<L: AtLeast<Own>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, us
 }
 
 /// Replaces what is said of a patient.
-pub fn change<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, expected: i32, mut fields: PatientFields, mut errors: Errors) -> Result<i32> {
+pub fn change<L: AtLeast<Full>>(
+    tx: &mut Tx<'_>,
+    access: &PatientAccess<L>,
+    expected: i32,
+    mut fields: PatientFields,
+    mut errors: Errors,
+) -> Result<i32> {
     if access.patient.version != expected {
         return Err(Error::Stale { current: access.patient.version });
     }
@@ -227,7 +233,12 @@ pub fn change<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, expe
     }
     let version = expected.saturating_add(1);
     diesel::update(patients::table.find(access.id()))
-        .set((&fields, patients::version.eq(version), patients::updated_at.eq(access.now), patients::updated_by.eq(access.actor.user.as_str())))
+        .set((
+            &fields,
+            patients::version.eq(version),
+            patients::updated_at.eq(access.now),
+            patients::updated_by.eq(access.actor.user.as_str()),
+        ))
         .execute(&mut **tx)?;
     remember(tx, &access.actor, access.id(), version, &fields, access.actor.source(), Action::Changed, access.now)?;
     Ok(version)
@@ -236,7 +247,10 @@ pub fn change<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, expe
 /// Fills what is still empty from what another system tells; what is there stays as it is. `source` is who says so and the patient's key
 /// there, by which the next file finds this patient. Returns the names of the fields that were filled.
 pub fn complete<L: AtLeast<Full>>(
-    tx: &mut Tx<'_>, access: &PatientAccess<L>, told: &PatientFields, (source, key): (&str, &str),
+    tx: &mut Tx<'_>,
+    access: &PatientAccess<L>,
+    told: &PatientFields,
+    (source, key): (&str, &str),
 ) -> Result<Vec<&'static str>> {
     let mut fields = access.patient.fields.clone();
     let mut filled = Vec::new();
@@ -258,7 +272,12 @@ pub fn complete<L: AtLeast<Full>>(
     }
     let version = access.patient.version.saturating_add(1);
     diesel::update(patients::table.find(access.id()))
-        .set((&fields, patients::version.eq(version), patients::updated_at.eq(access.now), patients::updated_by.eq(access.actor.user.as_str())))
+        .set((
+            &fields,
+            patients::version.eq(version),
+            patients::updated_at.eq(access.now),
+            patients::updated_by.eq(access.actor.user.as_str()),
+        ))
         .execute(&mut **tx)?;
     remember(tx, &access.actor, access.id(), version, &fields, source, Action::Changed, access.now)?;
     Ok(filled)
@@ -323,7 +342,14 @@ pub fn purge(tx: &mut Tx<'_>, limit: NaiveDateTime, now: NaiveDateTime) -> Resul
 }
 
 /// Rules that need the database: the physician is known here, and one own record an account.
-fn check(tx: &mut Tx<'_>, household: &HouseholdId, fields: &PatientFields, owner: &UserId, own: Option<&PatientId>, errors: &mut Errors) -> Result<()> {
+fn check(
+    tx: &mut Tx<'_>,
+    household: &HouseholdId,
+    fields: &PatientFields,
+    owner: &UserId,
+    own: Option<&PatientId>,
+    errors: &mut Errors,
+) -> Result<()> {
     if let Some(physician) = &fields.physician_id
         && !directory::practitioner_exists(tx, household, physician.as_str())?
     {
@@ -346,12 +372,19 @@ fn check(tx: &mut Tx<'_>, household: &HouseholdId, fields: &PatientFields, owner
 
 fn snapshot(fields: &PatientFields) -> String {
     let pairs = PatientFields::FIELDS.iter().filter_map(|f| (f.get)(fields).map(|text| (f.spec.name.to_owned(), Value::from(text))));
-    Value::Object(Map::from_iter(pairs)).to_string()
+    Value::Object(pairs.collect::<Map<_, _>>()).to_string()
 }
 
 #[expect(clippy::too_many_arguments, reason = "one row, written in one place")]
 fn remember(
-    tx: &mut Tx<'_>, actor: &Actor, id: &PatientId, version: i32, fields: &PatientFields, source: &str, action: Action, now: NaiveDateTime,
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: &PatientId,
+    version: i32,
+    fields: &PatientFields,
+    source: &str,
+    action: Action,
+    now: NaiveDateTime,
 ) -> Result<()> {
     diesel::insert_into(patient_versions::table)
         .values((

@@ -6,9 +6,9 @@ pub mod export;
 pub mod field;
 pub mod glance;
 pub mod input;
+pub mod origins;
 pub mod overview;
 pub mod pages;
-pub mod origins;
 pub mod query;
 mod schema;
 mod stored;
@@ -267,8 +267,11 @@ pub struct Kind {
     pub none_known: bool,
     pub joined_by_code: bool,
     pub blank: fn() -> Box<dyn AnyRecord>,
-    load: fn(&mut Conn, &[RecordId]) -> QueryResult<HashMap<RecordId, Box<dyn AnyRecord>>>,
+    load: fn(&mut Conn, &[RecordId]) -> QueryResult<Entries>,
 }
+
+/// Records of any kind by their id.
+pub type Entries = HashMap<RecordId, Box<dyn AnyRecord>>;
 
 pub struct Children {
     pub name: &'static str,

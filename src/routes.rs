@@ -99,11 +99,7 @@ fn api() -> Scope {
     web::scope(api::BASE)
         .service(web::resource("/openapi.json").route(read().to(api::document)).default_service(web::to(|| no_method("GET, HEAD"))))
         .service(path("", "GET, HEAD").route(read().to(api::index)))
-        .service(
-            path("/patients", "GET, HEAD, POST")
-                .route(read().to(api::patients::list))
-                .route(post().to(api::patients::create)),
-        )
+        .service(path("/patients", "GET, HEAD, POST").route(read().to(api::patients::list)).route(post().to(api::patients::create)))
         .service(
             path("/patients/{patient}", "GET, HEAD, PUT, DELETE")
                 .route(read().to(api::patients::show))
@@ -111,9 +107,7 @@ fn api() -> Scope {
                 .route(delete().to(api::patients::delete)),
         )
         .service(
-            path("/patients/{patient}/{kind}", "GET, HEAD, POST")
-                .route(read().to(records_api::list))
-                .route(post().to(records_api::create)),
+            path("/patients/{patient}/{kind}", "GET, HEAD, POST").route(read().to(records_api::list)).route(post().to(records_api::create)),
         )
         .service(
             path("/patients/{patient}/{kind}/{record}", "GET, HEAD, PUT, DELETE")
@@ -133,8 +127,8 @@ fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-async fn no_method(methods: &'static str) -> Result<HttpResponse> {
-    Err(Error::MethodNotAllowed(methods))
+fn no_method(methods: &'static str) -> std::future::Ready<Result<HttpResponse>> {
+    std::future::ready(Err(Error::MethodNotAllowed(methods)))
 }
 
 async fn nothing() -> Result<&'static str> {

@@ -68,7 +68,11 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
             let wanted = text::words(&q);
             let total = i64::try_from(heads.len()).unwrap_or(i64::MAX);
             let texts = overview::found_texts(conn, &heads.iter().take(MOST).cloned().collect::<Vec<_>>())?;
-            let hits = heads.iter().take(MOST).map(|head| hit(&ui, &accesses, head, &wanted, texts.get(&head.id).map_or("", String::as_str))).collect();
+            let hits = heads
+                .iter()
+                .take(MOST)
+                .map(|head| hit(&ui, &accesses, head, &wanted, texts.get(&head.id).map_or("", String::as_str)))
+                .collect();
             app.reads.note(Event::new(&signed.actor, Action::Searched, now));
             let choices = records::kinds()
                 .iter()
@@ -105,7 +109,8 @@ fn practitioners(conn: &mut Conn, signed: &Signed, wanted: &[String]) -> Result<
     }
     let household = page::household(conn, &signed.me.id)?;
     let matching = |entry: &Practitioner| {
-        let all: Vec<&str> = [&entry.name, &entry.specialty, &entry.practice, &entry.notes].into_iter().flatten().map(String::as_str).collect();
+        let all: Vec<&str> =
+            [&entry.name, &entry.specialty, &entry.practice, &entry.notes].into_iter().flatten().map(String::as_str).collect();
         let words = text::words(&all.join(" "));
         wanted.iter().all(|want| words.iter().any(|word| word.starts_with(want.as_str())))
     };
@@ -132,7 +137,10 @@ pub fn marked(text: &str, wanted: &[String]) -> Vec<Piece> {
         let word = part.trim_end_matches(|c: char| !c.is_alphanumeric());
         let rest = part.get(word.len()..).unwrap_or_default();
         let folded = text::fold(word).replace('ß', "ss");
-        let hit = !folded.is_empty() && wanted.iter().any(|want| folded.starts_with(want.as_str()) || want.starts_with(folded.as_str()) && want.len() <= folded.len());
+        let hit = !folded.is_empty()
+            && wanted
+                .iter()
+                .any(|want| folded.starts_with(want.as_str()) || want.starts_with(folded.as_str()) && want.len() <= folded.len());
         push(word, hit);
         push(rest, false);
     }

@@ -17,12 +17,7 @@ use actix_web::{
 use askama::Template;
 use futures_util::StreamExt;
 
-use crate::{
-    app::App,
-    auth::session,
-    error::Error,
-    page::Ui,
-};
+use crate::{app::App, auth::session, error::Error, page::Ui};
 
 /// No inline script or style anywhere, nothing from elsewhere, never in a frame.
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
@@ -85,7 +80,8 @@ pub fn client_address(request: &HttpRequest) -> Option<String> {
         return Some(peer.to_string());
     }
     // The rightmost address that is not a trusted proxy's own: everything left of it a client could have written.
-    let chain: Vec<&str> = request.headers().get_all("x-forwarded-for").filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
+    let chain: Vec<&str> =
+        request.headers().get_all("x-forwarded-for").filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
     let client = chain.iter().rev().filter_map(|text| text.trim().parse::<IpAddr>().ok()).find(|ip| !trusts(app, *ip));
     Some(client.unwrap_or(peer).to_string())
 }
@@ -100,7 +96,11 @@ const MOST_KEPT: usize = 256 * 1024;
 /// A form sent after the session ran out is not lost: the person signs in, and it is sent again.
 pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
     let path = request.path().to_owned();
-    let is_form = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("application/x-www-form-urlencoded"));
+    let is_form = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|v| v.starts_with("application/x-www-form-urlencoded"));
     // A page that holds passwords is not kept: they would stand in the next one.
     let public = matches!(path.as_str(), "/login" | "/setup" | "/signup" | "/logout" | "/settings/password") || path.starts_with("/api/");
     let signed_in = public || session::me(&request.get_session()).is_some();
@@ -137,8 +137,10 @@ pub async fn present(request: ServiceRequest, next: Next<impl MessageBody + 'sta
         Err(error) => return Err(error),
     };
     let status = response.status();
-    let failure = response.response().error().map(|error| error.as_error::<Error>().map_or_else(|| Failure::of_status(status), Failure::of));
-    let Some(failure) = failure.or_else(|| (status == StatusCode::NOT_FOUND && !has_body(&response)).then(|| Failure::of_status(status))) else {
+    let failure =
+        response.response().error().map(|error| error.as_error::<Error>().map_or_else(|| Failure::of_status(status), Failure::of));
+    let Some(failure) = failure.or_else(|| (status == StatusCode::NOT_FOUND && !has_body(&response)).then(|| Failure::of_status(status)))
+    else {
         return Ok(response);
     };
     if failure.status.is_server_error()
@@ -217,10 +219,11 @@ impl Failure {
         });
         if !self.fields.is_empty() {
             let error = |wrong: &WrongField| serde_json::json!({"field": wrong.name, "message": wrong.message, "code": wrong.code});
-            body["errors"] = self.fields.iter().map(error).collect();
+            let errors: serde_json::Value = self.fields.iter().map(error).collect();
+            put(&mut body, "errors", errors);
         }
         if let Some(current) = self.current {
-            body["current_version"] = current.into();
+            put(&mut body, "current_version", current.into());
         }
         let mut response = HttpResponse::build(self.status);
         if self.status == StatusCode::UNAUTHORIZED {
@@ -251,6 +254,12 @@ impl Failure {
             response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
         response
+    }
+}
+
+fn put(body: &mut serde_json::Value, name: &str, value: serde_json::Value) {
+    if let Some(object) = body.as_object_mut() {
+        object.insert(name.to_owned(), value);
     }
 }
 

@@ -79,7 +79,9 @@ fn cookie_key(key: &SecretKey) -> Key {
 /// The web application: every layer a request passes, outermost last.
 pub fn web_app(
     app: App,
-) -> WebApp<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error, InitError = ()>> {
+) -> WebApp<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error, InitError = ()>,
+> {
     let https = app.config.public_url.is_https();
     // The row in the table decides when a session ends; the cookie only has to live as long as the longest.
     let lifetime = PersistentSession::default().session_ttl(time::Duration::days(LONGEST_REMEMBERED.num_days()));

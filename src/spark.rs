@@ -40,10 +40,9 @@ pub fn draw(ui: &Ui, trend: &Trend) -> Option<Spark> {
         let (top, bottom) = (y(trend.high.unwrap_or(high)), y(trend.low.unwrap_or(low)));
         (format!("{top:.1}"), format!("{:.1}", (bottom - top).max(0.0)))
     });
-    let words = ui.words.with(
-        "spark.from_to",
-        &[("from", &short(first.number)), ("to", &short(last.number)), ("n", &trend.points.len().to_string())],
-    );
+    let words = ui
+        .words
+        .with("spark.from_to", &[("from", &short(first.number)), ("to", &short(last.number)), ("n", &trend.points.len().to_string())]);
     Some(Spark { line: line.join(" "), x: format!("{WIDTH:.1}"), y: format!("{:.1}", y(last.number)), band, words })
 }
 

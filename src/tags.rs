@@ -73,7 +73,8 @@ pub fn names(text: &[String]) -> Vec<String> {
     let mut seen = Vec::new();
     let mut kept = Vec::new();
     for name in text {
-        let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+        let name: String =
+            name.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(LONGEST).collect();
         if !name.is_empty() && !seen.contains(&fold(&name)) {
             seen.push(fold(&name));
             kept.push(name);

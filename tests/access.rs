@@ -155,7 +155,7 @@ async fn every_look_is_in_the_audit() {
             audit.iter().filter(|e| e.actor_name == "viewer" && e.kind.as_deref() == Some(kind.name)).count()
         };
         let before = looked(owner.audit(&ada));
-        for page in ["".to_owned(), format!("/{id}"), format!("/{id}/history")] {
+        for page in [String::new(), format!("/{id}"), format!("/{id}/history")] {
             viewer.get(&format!("{url}{page}")).await.is(200);
         }
         assert_eq!(looked(owner.audit(&ada)), before + 3);

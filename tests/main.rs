@@ -1,7 +1,15 @@
 //! Every integration test in one binary. `common` holds the test app and its people; a module is named after what it holds to account.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a failing test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a failing test may panic"
+)]
 
 mod access;
+mod api;
 mod common;
 mod concurrency;
 mod forms;

@@ -66,7 +66,7 @@ fn strange(answer: &Answer, known: &[String]) -> Vec<String> {
             _ => {}
         }
         for name in ["placeholder", "aria-label", "title", "alt"] {
-            found.extend(node.attr(name).into_iter().flat_map(|text| untold(text, known)));
+            found.extend(node.attr(name).into_iter().filter_map(|text| untold(text, known)));
         }
     }
     found.sort();

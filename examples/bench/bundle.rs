@@ -30,19 +30,23 @@ fn entry(id: &str, resource: Value) -> Value {
 fn resource(dice: &mut Dice, n: usize, id: &str) -> Value {
     let subject = json!({"reference": "urn:uuid:bench"});
     let day = format!("20{:02}-{:02}-{:02}T09:30:00-05:00", dice.between(10, 24), dice.between(1, 12), dice.between(1, 28));
-    let code = |system: &str, code: String, text: &str| json!({"coding": [{"system": system, "code": code, "display": text}], "text": text});
+    let code =
+        |system: &str, code: String, text: &str| json!({"coding": [{"system": system, "code": code, "display": text}], "text": text});
     match n % 5 {
         0 => json!({"resourceType": "Encounter", "id": id, "status": "finished", "subject": subject, "period": {"start": day, "end": day},
             "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
             "type": [code("http://snomed.info/sct", (185_345_000 + n).to_string(), dice.pick(REASONS))]}),
-        1 => json!({"resourceType": "MedicationRequest", "id": id, "status": "active", "intent": "order", "subject": subject, "authoredOn": day,
+        1 => {
+            json!({"resourceType": "MedicationRequest", "id": id, "status": "active", "intent": "order", "subject": subject, "authoredOn": day,
             "medicationCodeableConcept": code("http://www.nlm.nih.gov/research/umls/rxnorm", (300_000 + n).to_string(), dice.pick(MEDICINES)),
-            "dosageInstruction": [{"text": "one tablet twice daily with food"}]}),
+            "dosageInstruction": [{"text": "one tablet twice daily with food"}]})
+        }
         2 => json!({"resourceType": "Condition", "id": id, "subject": subject, "onsetDateTime": day,
             "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]},
             "code": code("http://snomed.info/sct", (195_660_000 + n).to_string(), dice.pick(CONDITIONS))}),
         _ => {
-            let (name, loinc, unit, low, high) = TESTS.get(dice.below(TESTS.len())).copied().unwrap_or(("Glucose", "2345-7", "mg/dL", 70, 99));
+            let (name, loinc, unit, low, high) =
+                TESTS.get(dice.below(TESTS.len())).copied().unwrap_or(("Glucose", "2345-7", "mg/dL", 70, 99));
             json!({"resourceType": "Observation", "id": id, "status": "final", "subject": subject, "effectiveDateTime": day,
                 "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]}],
                 "code": code("http://loinc.org", loinc.to_owned(), name),

@@ -8,7 +8,11 @@ mod server;
 mod statements;
 mod vocabulary;
 
-use std::{fs, path::Path, time::{Duration, Instant}};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
 use kinchart::db::types::PatientId;
@@ -33,7 +37,12 @@ struct Report(Vec<Line>);
 impl Report {
     /// `value` must not be above `limit`.
     fn at_most(&mut self, what: impl Into<String>, value: f64, limit: f64, unit: &str) {
-        self.0.push(Line { what: what.into(), measured: number(value, unit), limit: format!("≤ {}", number(limit, unit)), ok: value <= limit });
+        self.0.push(Line {
+            what: what.into(),
+            measured: number(value, unit),
+            limit: format!("≤ {}", number(limit, unit)),
+            ok: value <= limit,
+        });
     }
     fn print(&self) {
         let width = self.0.iter().map(|line| line.what.chars().count()).max().unwrap_or_default();
@@ -52,7 +61,14 @@ fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     let mut report = Report::default();
     let (small, large) = seed::databases(&root)?;
-    println!("{} records of {} patients beside {} of {}; load average {}", large.records, large.patients, small.records, small.patients, load_average());
+    println!(
+        "{} records of {} patients beside {} of {}; load average {}",
+        large.records,
+        large.patients,
+        small.records,
+        small.patients,
+        load_average()
+    );
     let patient = seed::measured(&large.folder)?;
     if seed::measured(&small.folder)? != patient {
         bail!("the two databases know different patients");
@@ -114,7 +130,9 @@ fn pages(report: &mut Report, small: &Path, large: &Path, patient: &PatientId) -
     let sheet_speed = rounds(|| load::run(many.address, &get(&sheet, None, false), 10_000))?;
     let packed_speed = rounds(|| load::run(many.address, &get(&sheet, Some(&many_cookie), true), 3_000))?;
     println!("\n{:<38}{:>10}{:>12}{:>12}", "", "a second", "median", "p99");
-    let show = |name: &str, speed: &Speed| println!("{name:<38}{:>10.0}{:>10.2} ms{:>10.2} ms", speed.per_second, millis(speed.median), millis(speed.p99));
+    let show = |name: &str, speed: &Speed| {
+        println!("{name:<38}{:>10.0}{:>10.2} ms{:>10.2} ms", speed.per_second, millis(speed.median), millis(speed.p99));
+    };
     show("style sheet", &sheet_speed);
     show("style sheet, signed in, gzip", &packed_speed);
     for page in &measured {
@@ -132,7 +150,12 @@ fn pages(report: &mut Report, small: &Path, large: &Path, patient: &PatientId) -
             show(&format!("{}, gzip", page.name), &packed);
             report.at_most("  the same, signed in and gzip on both sides", packed_speed.per_second / packed.per_second, 30.0, "");
         }
-        report.at_most(format!("{}: median at 1,000,000 over 10,000", page.name), millis(on_many.median) / millis(on_few.median), page.growth, "");
+        report.at_most(
+            format!("{}: median at 1,000,000 over 10,000", page.name),
+            millis(on_many.median) / millis(on_few.median),
+            page.growth,
+            "",
+        );
     }
     #[expect(clippy::cast_precision_loss, reason = "a size")]
     report.at_most("resident after the load, 1,000,000 records", many.resident()? as f64 / MEBI, 60.0, "MiB");
@@ -231,7 +254,12 @@ fn counting(report: &mut Report) -> Result<()> {
     for page in &pages {
         let [one, ten, hundred] = page.queries;
         let heavy = one.max(ten).max(hundred);
-        if one != hundred || ten != hundred || heavy == worst || heavy > 12 || matches!(page.name.as_str(), "patient's home" | "search" | "list of medications") {
+        if one != hundred
+            || ten != hundred
+            || heavy == worst
+            || heavy > 12
+            || matches!(page.name.as_str(), "patient's home" | "search" | "list of medications")
+        {
             println!("{:<38}{one:>6}{ten:>6}{hundred:>6} queries with 1, 10, 100 records of each kind", page.name);
         }
     }

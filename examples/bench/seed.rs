@@ -2,18 +2,29 @@
 //! search entries. The others are copies of them under their own ids, made by SQL in this file alone, because a million records through
 //! charts would take an hour.
 
-use std::{fmt::Write as _, fs, path::{Path, PathBuf}};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use chrono::NaiveDateTime;
-use diesel::{Connection as _, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types::{BigInt, Text}};
+use diesel::{
+    Connection as _, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection,
+    sql_types::{BigInt, Text},
+};
 use kinchart::{
     access::{self, Actor, Own, PatientAccess},
     app::App,
     auth::accounts::{self, Details, NewAccount},
     config::Config,
     dates::PartialDate,
-    db::{Db, Tx, types::{PatientId, RecordId}},
+    db::{
+        Db, Tx,
+        types::{PatientId, RecordId},
+    },
     directory::{Listed, Pharmacy, Practitioner},
     patients::{self, NewPatient, PatientFields},
     records::{
@@ -26,7 +37,10 @@ use kinchart::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::vocabulary::{ALLERGENS, COMPANIES, CONDITIONS, Dice, EQUIPMENT, FAMILY, FREQUENCIES, GIVEN, INJURIES, MEDICINES, OBSERVATIONS, PANELS, PLACES, PROCEDURES, REASONS, SYMPTOMS, TAGS, TESTS, TREATMENTS, VACCINES};
+use crate::vocabulary::{
+    ALLERGENS, COMPANIES, CONDITIONS, Dice, EQUIPMENT, FAMILY, FREQUENCIES, GIVEN, INJURIES, MEDICINES, OBSERVATIONS, PANELS, PLACES,
+    PROCEDURES, REASONS, SYMPTOMS, TAGS, TESTS, TREATMENTS, VACCINES,
+};
 
 pub const PASSWORD: &str = "nine purple bicycles sing";
 /// The first account and its patients are the ones measured.
@@ -38,9 +52,22 @@ const COPIES: usize = 100;
 
 /// How the thousand records of a patient divide. Encounters come first, because the others name them.
 const MIX: &[(&str, usize)] = &[
-    ("encounters", 120), ("medications", 150), ("conditions", 60), ("lab-results", 150), ("vitals", 250), ("allergies", 12), ("symptoms", 40),
-    ("injuries", 20), ("observations", 70), ("immunizations", 30), ("procedures", 40), ("treatments", 30), ("equipment", 8), ("insurance", 4),
-    ("emergency-contacts", 4), ("family-members", 12),
+    ("encounters", 120),
+    ("medications", 150),
+    ("conditions", 60),
+    ("lab-results", 150),
+    ("vitals", 250),
+    ("allergies", 12),
+    ("symptoms", 40),
+    ("injuries", 20),
+    ("observations", 70),
+    ("immunizations", 30),
+    ("procedures", 40),
+    ("treatments", 30),
+    ("equipment", 8),
+    ("insurance", 4),
+    ("emergency-contacts", 4),
+    ("family-members", 12),
 ];
 
 /// A folder as `KINCHART_DATA` names it.
@@ -105,7 +132,8 @@ fn make_small(folder: &Path) -> Result<()> {
             let seed = u64::try_from(index * PATIENTS_OF_A_USER + patient)?;
             let mut broken = None;
             app.db.write(|tx| {
-                let mut chart = Seeder { tx, actor: &actor, now: app.clock.now(), dice: Dice::new(seed), encounters: Vec::new(), all: Vec::new() };
+                let mut chart =
+                    Seeder { tx, actor: &actor, now: app.clock.now(), dice: Dice::new(seed), encounters: Vec::new(), all: Vec::new() };
                 broken = chart.patient(patient == 0, |kind| MIX.iter().find(|(name, _)| *name == kind).map_or(0, |(_, n)| *n)).err();
                 Ok(())
             })?;
@@ -181,7 +209,11 @@ impl Seeder<'_, '_> {
         let household = kinchart::page::household(self.tx, &self.actor.user)?;
         if Practitioner::list(self.tx, &household)?.is_empty() {
             for (given, family) in GIVEN.iter().zip(FAMILY.iter().rev()).take(10) {
-                let entry = Practitioner { name: Some(format!("Dr. {given} {family}")), specialty: Some("Family medicine".to_owned()), ..Practitioner::default() };
+                let entry = Practitioner {
+                    name: Some(format!("Dr. {given} {family}")),
+                    specialty: Some("Family medicine".to_owned()),
+                    ..Practitioner::default()
+                };
                 entry.insert(self.tx, &household, None, self.now)?;
             }
             for name in PLACES.iter().take(3) {
@@ -243,7 +275,13 @@ impl Seeder<'_, '_> {
             Input::Phone => format!("+1 555 {:07}", dice.below(10_000_000)),
             Input::Email => "somebody@example.org".to_owned(),
             // All dates of a record are one day, so that none comes before another; what lies ahead is left to a few.
-            Input::Date if spec.future && Some(spec.name) != kind.ended => if dice.percent(10) { "2031-05-04".to_owned() } else { day.to_owned() },
+            Input::Date if spec.future && Some(spec.name) != kind.ended => {
+                if dice.percent(10) {
+                    "2031-05-04".to_owned()
+                } else {
+                    day.to_owned()
+                }
+            }
             Input::Date => day.to_owned(),
             Input::Integer { min, max } => dice.between(min, max.min(min + 60)).to_string(),
             Input::Measured(_) => format!("{}.{}", dice.between(1, 99), dice.below(10)),
@@ -261,7 +299,11 @@ impl Seeder<'_, '_> {
     fn vitals(&mut self) -> Vec<(String, String)> {
         let today = self.now.date();
         let dice = &mut self.dice;
-        let mut told = vec![("recorded_date", dice.day(today)), ("systolic_bp", dice.between(105, 150).to_string()), ("diastolic_bp", dice.between(60, 95).to_string())];
+        let mut told = vec![
+            ("recorded_date", dice.day(today)),
+            ("systolic_bp", dice.between(105, 150).to_string()),
+            ("diastolic_bp", dice.between(60, 95).to_string()),
+        ];
         told.push(("heart_rate", dice.between(55, 95).to_string()));
         if dice.percent(60) {
             told.extend([("weight", format!("{}.{}", dice.between(50, 95), dice.below(10))), ("weight_unit", "kg".to_owned())]);
@@ -287,7 +329,7 @@ impl Seeder<'_, '_> {
         }
         let around = Around { practitioners: Vec::new(), pharmacies: Vec::new() };
         let day = self.dice.day(self.now.date());
-        let rows = (0..1 + self.dice.below(2)).map(|_| {
+        let rows = (0..=self.dice.below(2)).map(|_| {
             let told = children.fields.iter().filter_map(|spec| {
                 let wanted = spec.required || spec.in_list || self.dice.percent(30);
                 let text = if wanted { self.value(spec, kind, &day, &around) } else { None };
@@ -302,7 +344,14 @@ impl Seeder<'_, '_> {
 fn component(dice: &mut Dice, n: usize) -> Vec<(String, String)> {
     let Some((name, code, unit, low, high)) = TESTS.get(n % TESTS.len()) else { return Vec::new() };
     let value = format!("{}.{}", dice.between(low - (high - low) / 8, high + (high - low) / 8), dice.below(10));
-    let told = [("test_name", (*name).to_owned()), ("test_code", (*code).to_owned()), ("value", value), ("unit", (*unit).to_owned()), ("ref_range_min", low.to_string()), ("ref_range_max", high.to_string())];
+    let told = [
+        ("test_name", (*name).to_owned()),
+        ("test_code", (*code).to_owned()),
+        ("value", value),
+        ("unit", (*unit).to_owned()),
+        ("ref_range_min", low.to_string()),
+        ("ref_range_max", high.to_string()),
+    ];
     told.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
 }
 
@@ -326,7 +375,9 @@ fn line(dice: &mut Dice, name: &str) -> String {
         "name" | "member_name" | "policy_holder_name" => return format!("{} {}", dice.pick(GIVEN), dice.pick(FAMILY)),
         "dosage" => return format!("{} mg", dice.between(1, 20) * 25),
         "icd10_code" => return format!("J{}.{}", dice.between(10, 99), dice.below(10)),
-        other if other.ends_with("_code") || other.ends_with("_number") || other.ends_with("_id") => return format!("{:06}", dice.below(1_000_000)),
+        other if other.ends_with("_code") || other.ends_with("_number") || other.ends_with("_id") => {
+            return format!("{:06}", dice.below(1_000_000));
+        }
         _ => return dice.sentence(3),
     };
     dice.pick(words).to_owned()

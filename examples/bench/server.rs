@@ -53,7 +53,9 @@ impl Server {
     }
 
     fn is_well(&self) -> bool {
-        Client::connect(self.address).and_then(|mut client| client.send(&get("/healthz", None, false))).is_ok_and(|answer| answer.status == 200)
+        Client::connect(self.address)
+            .and_then(|mut client| client.send(&get("/healthz", None, false)))
+            .is_ok_and(|answer| answer.status == 200)
     }
 
     /// Signs in as the measured account; the cookie to send from now on.
@@ -64,7 +66,10 @@ impl Server {
             body.len()
         );
         let answer = Client::connect(self.address)?.send(request.as_bytes())?;
-        let cookie = answer.header("set-cookie").and_then(|value| value.split(';').next()).with_context(|| format!("no session: {}", answer.status))?;
+        let cookie = answer
+            .header("set-cookie")
+            .and_then(|value| value.split(';').next())
+            .with_context(|| format!("no session: {}", answer.status))?;
         Ok(cookie.to_owned())
     }
 

@@ -26,7 +26,8 @@ pub fn count() -> Result<Vec<Page>> {
         let actor = seed::account(&app, index)?;
         let mut made = None;
         app.db.write(|tx| {
-            let mut seeder = Seeder { tx, actor: &actor, now: app.clock.now(), dice: Dice::new(9), encounters: Vec::new(), all: Vec::new() };
+            let mut seeder =
+                Seeder { tx, actor: &actor, now: app.clock.now(), dice: Dice::new(9), encounters: Vec::new(), all: Vec::new() };
             made = Some(seeder.patient(true, |_| size).map(|id| (id, seeder.all.clone())));
             Ok(())
         })?;
@@ -38,13 +39,26 @@ pub fn count() -> Result<Vec<Page>> {
         let mut pages: Vec<Page> = Vec::new();
         for (place, (user, patient, _)) in charts.iter().enumerate() {
             let form = [("username", user.as_str()), ("password", seed::PASSWORD)];
-            let answer = test::call_service(&service, test::TestRequest::post().uri("/login").peer_addr("127.0.0.1:9".parse()?).set_form(form).to_request()).await;
-            let cookie = answer.headers().get(header::SET_COOKIE).and_then(|v| v.to_str().ok()).and_then(|v| v.split(';').next()).context("no session")?.to_owned();
+            let answer = test::call_service(
+                &service,
+                test::TestRequest::post().uri("/login").peer_addr("127.0.0.1:9".parse()?).set_form(form).to_request(),
+            )
+            .await;
+            let cookie = answer
+                .headers()
+                .get(header::SET_COOKIE)
+                .and_then(|v| v.to_str().ok())
+                .and_then(|v| v.split(';').next())
+                .context("no session")?
+                .to_owned();
             for (name, path, transactions) in paths(&app, user, patient)? {
                 // What a request does once (a remembered view, what is known of the schema) is not counted.
                 for counted in [false, true] {
                     let before = app.db.statements();
-                    let request = test::TestRequest::get().uri(&path).insert_header((header::COOKIE, cookie.clone())).peer_addr("127.0.0.1:9".parse()?);
+                    let request = test::TestRequest::get()
+                        .uri(&path)
+                        .insert_header((header::COOKIE, cookie.clone()))
+                        .peer_addr("127.0.0.1:9".parse()?);
                     let answer = test::call_service(&service, request.to_request()).await;
                     anyhow::ensure!(answer.status() == 200, "{path}: {}", answer.status());
                     let _ = test::read_body(answer).await;

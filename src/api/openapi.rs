@@ -272,7 +272,6 @@ fn bound(column: &Column) -> Value {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
     use std::collections::HashSet;

@@ -61,7 +61,8 @@ pub fn find(conn: &mut Conn, typed: &str) -> Result<Option<Account>> {
     }
     let by_email = typed.contains('@');
     let mut query = users::table.select(Account::as_select()).into_boxed();
-    query = if by_email { query.filter(users::email.eq(typed.to_lowercase())) } else { query.filter(users::username_folded.eq(fold(typed))) };
+    query =
+        if by_email { query.filter(users::email.eq(typed.to_lowercase())) } else { query.filter(users::username_folded.eq(fold(typed))) };
     Ok(query.first(conn).optional()?)
 }
 

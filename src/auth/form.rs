@@ -1,6 +1,10 @@
 //! The forms around accounts: their values, and what is wrong with them, a sentence a field.
 
-use actix_web::{HttpRequest, HttpResponse, http::{StatusCode, header}, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web,
+};
 use askama::Template;
 
 use crate::{
@@ -74,7 +78,9 @@ pub fn shown(words: &Locale, error: Error) -> Result<(StatusCode, Problems)> {
     let status = error.status();
     let problems = match &error {
         Error::Invalid(errors) => Problems::new(words, errors),
-        Error::Throttled(seconds) => Problems { notice: words.n("login.wait", minutes(*seconds)), wait: Some(*seconds), ..Problems::default() },
+        Error::Throttled(seconds) => {
+            Problems { notice: words.n("login.wait", minutes(*seconds)), wait: Some(*seconds), ..Problems::default() }
+        }
         Error::Busy => Problems { notice: words.t("login.busy"), wait: Some(5), ..Problems::default() },
         _ => return Err(error),
     };

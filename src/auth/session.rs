@@ -187,7 +187,21 @@ impl Store {
 type State = HashMap<String, String>;
 
 /// Session, user and preferences in one row.
-type Row = (String, String, bool, NaiveDateTime, NaiveDateTime, UserId, String, String, String, Option<String>, Option<String>, Option<String>, Option<i32>);
+type Row = (
+    String,
+    String,
+    bool,
+    NaiveDateTime,
+    NaiveDateTime,
+    UserId,
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<i32>,
+);
 
 fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
     Ok(sessions::table

@@ -76,7 +76,11 @@ impl Setup {
 
 /// Where people reach the server: what was set, else the port it listens on.
 fn address(app: &App) -> String {
-    if app.config.public_url == Config::default().public_url { format!("http://localhost:{}", app.config.listen.port()) } else { app.config.public_url.to_string() }
+    if app.config.public_url == Config::default().public_url {
+        format!("http://localhost:{}", app.config.listen.port())
+    } else {
+        app.config.public_url.to_string()
+    }
 }
 
 /// At the start of the server: tells the code if there is no account.
@@ -202,7 +206,6 @@ fn make(app: &App, wanted: &Wanted) -> Result<Option<UserId>> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
     use crate::auth::testing::{self, PASSWORD};

@@ -84,11 +84,7 @@ fn page(app: &App, form: &Form, problem: Option<String>) -> LoginPage {
 /// `POST /login`.
 pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&request, payload).await?;
-    let attempt = Attempt {
-        name: form.text("username"),
-        password: form.raw("password").to_owned(),
-        address: session::address(&request),
-    };
+    let attempt = Attempt { name: form.text("username"), password: form.raw("password").to_owned(), address: session::address(&request) };
     let outcome = app.run(move |app| sign_in(app, &attempt)).await;
     let words = crate::i18n::Locale::default();
     match outcome {
@@ -139,7 +135,7 @@ fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
         guess.reserve(tx, now)?;
         Ok((account, guess))
     })?;
-    let right = if let Ok(right) = verify(app, account.as_ref(), &attempt.password) { right } else {
+    let Ok(right) = verify(app, account.as_ref(), &attempt.password) else {
         app.db.write(|tx| guess.not_tried(tx, now))?;
         return Err(Error::Busy);
     };
@@ -170,7 +166,14 @@ fn rehashed(app: &App, account: &Account, password: &str) -> Option<String> {
 }
 
 /// The password was right: unless it was changed or the account disabled while it was being hashed, the person is in.
-fn open(tx: &mut Tx<'_>, attempt: &Attempt, account: &Account, newer: Option<&str>, guess: &Guess, now: chrono::NaiveDateTime) -> Result<Option<UserId>> {
+fn open(
+    tx: &mut Tx<'_>,
+    attempt: &Attempt,
+    account: &Account,
+    newer: Option<&str>,
+    guess: &Guess,
+    now: chrono::NaiveDateTime,
+) -> Result<Option<UserId>> {
     let still: Option<UserId> = users::table
         .find(&account.id)
         .filter(users::disabled_at.is_null())
@@ -214,7 +217,6 @@ pub async fn out(app: web::Data<App>, request: HttpRequest, signed: Option<sessi
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
     use crate::auth::testing::{self, PASSWORD};
@@ -229,7 +231,18 @@ mod tests {
             assert!(is_local(path), "{path}");
         }
         let long = format!("/{}", "a".repeat(2000));
-        for path in ["", "patients", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "/a//b", "/a\r\nX: y", "\\/x", &long] {
+        for path in [
+            "",
+            "patients",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/\t/evil.example",
+            "/a//b",
+            "/a\r\nX: y",
+            "\\/x",
+            &long,
+        ] {
             assert!(!is_local(path), "{path}");
         }
     }

@@ -1,7 +1,5 @@
 //! What the tests of accounts stand on: an installation in a folder of its own, and an account in it.
 
-#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
-
 use std::sync::Arc;
 
 use super::{

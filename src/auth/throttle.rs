@@ -183,7 +183,6 @@ pub fn purge(tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<usize> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
     use crate::{app::App, auth::testing};
@@ -248,7 +247,8 @@ mod tests {
     #[test]
     fn one_address_may_not_try_everybody() {
         let (app, _folder) = testing::app();
-        let tried = (0..60).filter(|n| reserve(&app, &Guess::new(&app.key, &format!("name:{n}"), Some("::ffff:192.0.2.9"))).is_ok()).count();
+        let tried =
+            (0..60).filter(|n| reserve(&app, &Guess::new(&app.key, &format!("name:{n}"), Some("::ffff:192.0.2.9"))).is_ok()).count();
         assert_eq!(tried, 50);
         assert!(reserve(&app, &guess(&app, "192.0.2.9")).is_err(), "the same address in other clothes");
         app.clock.advance(KNOWN_FOR * 2);

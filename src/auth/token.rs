@@ -109,8 +109,8 @@ fn load(conn: &mut Conn, hash: &str, now: NaiveDateTime) -> Result<Option<Row>> 
 pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Result<Bearer> {
     let now = app.clock.now();
     let row = app.db.read(|conn| load(conn, &token.hash(), now))?.ok_or(Error::NoToken)?;
-    let (id, may_write, used, user, name, username, role, language, units, dates) = row;
-    if used.is_none_or(|used| now - used >= USED_EVERY) {
+    let (id, may_write, last_used, user, name, username, role, language, units, dates) = row;
+    if last_used.is_none_or(|used| now - used >= USED_EVERY) {
         app.db.write(|tx| {
             diesel::update(api_tokens::table.find(&id)).set(api_tokens::last_used_at.eq(now)).execute(&mut **tx)?;
             Ok(())
@@ -211,14 +211,12 @@ pub fn revoke(tx: &mut Tx<'_>, id: &TokenId, of: Option<&UserId>, event: Event) 
     Ok(())
 }
 
-
 fn about(mut event: Event, id: &TokenId) -> Event {
     event.detail = Some(id.to_string());
     event
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
     use crate::{
@@ -229,7 +227,8 @@ mod tests {
     fn make(app: &App, user: &UserId, days: Option<i64>) -> (TokenId, TokenText) {
         let now = app.clock.now();
         let text = TokenText::generate().unwrap();
-        let new = NewToken { user: user.clone(), name: "test".into(), may_write: false, expires_at: days.map(|days| now + Duration::days(days)) };
+        let new =
+            NewToken { user: user.clone(), name: "test".into(), may_write: false, expires_at: days.map(|days| now + Duration::days(days)) };
         let id = app.db.write(|tx| create(tx, &new, &text, by_command(Action::TokenCreated, now))).unwrap();
         (id, text)
     }

@@ -27,7 +27,9 @@ enum What {
 
 /// Make an account with a household of its own. The password is read from standard input, one line.
 #[derive(Args)]
-#[command(after_help = "Example:\n  read -rs PASSWORD && echo \"$PASSWORD\" | kinchart user add ann --email ann@example.org --admin --password-stdin")]
+#[command(
+    after_help = "Example:\n  read -rs PASSWORD && echo \"$PASSWORD\" | kinchart user add ann --email ann@example.org --admin --password-stdin"
+)]
 struct Add {
     /// The name to sign in with.
     name: String,
@@ -128,8 +130,11 @@ fn list(app: &App) -> Outcome {
 impl ResetPassword {
     fn run(self, app: &App) -> Outcome {
         let found = account_named(app, &self.name)?;
-        let details =
-            Details { full_name: found.full_name.clone(), username: found.username.clone(), email: found.email.clone().unwrap_or_default() };
+        let details = Details {
+            full_name: found.full_name.clone(),
+            username: found.username.clone(),
+            email: found.email.clone().unwrap_or_default(),
+        };
         let password = password()?;
         let errors = accounts::check_password(&password, None, &details);
         if !errors.is_empty() {
@@ -149,7 +154,11 @@ impl Disable {
         let now = app.clock.now();
         app.db.write(|tx| {
             let current = account(tx, &found.username)?;
-            if current.disabled_at.is_some() { Ok(()) } else { accounts::disable(tx, &current.id, accounts::by_command(Action::AccountChanged, now)) }
+            if current.disabled_at.is_some() {
+                Ok(())
+            } else {
+                accounts::disable(tx, &current.id, accounts::by_command(Action::AccountChanged, now))
+            }
         })?;
         println!("The account {} is disabled.", found.username);
         Ok(())

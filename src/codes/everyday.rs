@@ -27,9 +27,8 @@ pub fn meaning(list: List, typed: &[String]) -> Option<Meaning> {
         List::Medicines | List::Allergens => MEDICINES,
     };
     let entries = table.lines().skip(1).filter_map(|line| line.split_once(','));
-    let (fit, everyday, meaning) = entries
-        .filter_map(|(everyday, meaning)| Some((fit(everyday, typed)?, everyday, meaning)))
-        .max_by_key(|(fit, ..)| *fit)?;
+    let (fit, everyday, meaning) =
+        entries.filter_map(|(everyday, meaning)| Some((fit(everyday, typed)?, everyday, meaning))).max_by_key(|(fit, ..)| *fit)?;
     let (medical, codes) = meaning.split_once(',').unwrap_or((meaning, ""));
     let rest: Vec<&String> = typed.iter().filter(|word| !stands_for(everyday, word, typed)).collect();
     let codes = if rest.is_empty() { codes.split_whitespace().collect() } else { Vec::new() };

@@ -31,11 +31,7 @@ struct Term {
 
 impl Term {
     fn new(packed: &Packed, word: &str) -> Self {
-        Self {
-            words: packed.words_with(word),
-            whole: packed.word(word),
-            rows: packed.rows_of_code(&word.to_ascii_uppercase()),
-        }
+        Self { words: packed.words_with(word), whole: packed.word(word), rows: packed.rows_of_code(&word.to_ascii_uppercase()) }
     }
 }
 

@@ -27,8 +27,7 @@ const SPELLINGS: &[(&str, &str)] = &[
 ];
 
 /// Words that say no more than the words around them: `Unspecified asthma, uncomplicated` is plain asthma.
-pub const NEUTRAL: &[&str] =
-    &["unspecified", "uncomplicated", "essential", "without", "complications", "complication", "of", "and", "the"];
+pub const NEUTRAL: &[&str] = &["unspecified", "uncomplicated", "essential", "without", "complications", "complication", "of", "and", "the"];
 
 /// The words of a text: lower case, without accents and apostrophes (`Crohn's` is `crohn`), in one spelling.
 pub fn words(text: &str) -> Vec<String> {

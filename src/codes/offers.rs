@@ -22,12 +22,7 @@ pub fn offer(list: List, row: usize) -> Option<Offer> {
 pub fn icd10_entry(packed: &Packed, row: usize) -> Option<Icd10Entry> {
     let key = packed.key(row);
     let mut columns = packed.columns(row).into_iter();
-    Some(Icd10Entry {
-        code: dotted(key),
-        description: columns.next()?,
-        billable: columns.next()? == "1",
-        parent: parent(packed, key),
-    })
+    Some(Icd10Entry { code: dotted(key), description: columns.next()?, billable: columns.next()? == "1", parent: parent(packed, key) })
 }
 
 /// `J45909` is written `J45.909`.

@@ -328,4 +328,26 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(households, users, household_members, user_preferences, list_views, sessions, api_tokens, throttles, installation, practices, practitioners, pharmacies, patients, patient_owners, patient_shares, none_known, patient_versions, tags, imports, audit_events, jobs);
+diesel::allow_tables_to_appear_in_same_query!(
+    households,
+    users,
+    household_members,
+    user_preferences,
+    list_views,
+    sessions,
+    api_tokens,
+    throttles,
+    installation,
+    practices,
+    practitioners,
+    pharmacies,
+    patients,
+    patient_owners,
+    patient_shares,
+    none_known,
+    patient_versions,
+    tags,
+    imports,
+    audit_events,
+    jobs
+);

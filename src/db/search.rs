@@ -5,7 +5,10 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{Conn, Tx, types::{PatientId, RecordId}};
+use super::{
+    Conn, Tx,
+    types::{PatientId, RecordId},
+};
 use crate::{error::Result, text::words};
 
 /// More hits than anybody reads; the newest entries come first.
@@ -90,12 +93,10 @@ pub fn find(conn: &mut Conn, patients: &[&PatientId], query: &str) -> Result<Vec
         Conn::Pg(c) => {
             let prefixes: Vec<String> = wanted.iter().map(|word| format!("{word}:*")).collect();
             let query = format!("({}) & {}", charts.join(" | "), prefixes.join(" & "));
-            diesel::sql_query(
-                "SELECT record_id FROM search_entries WHERE words @@ $1::tsquery ORDER BY record_id DESC LIMIT $2",
-            )
-            .bind::<Text, _>(query)
-            .bind::<BigInt, _>(MOST)
-            .load(c)?
+            diesel::sql_query("SELECT record_id FROM search_entries WHERE words @@ $1::tsquery ORDER BY record_id DESC LIMIT $2")
+                .bind::<Text, _>(query)
+                .bind::<BigInt, _>(MOST)
+                .load(c)?
         }
     };
     Ok(hits.into_iter().map(|hit| hit.record_id).collect())

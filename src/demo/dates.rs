@@ -47,7 +47,6 @@ fn parts(amount: &str) -> Option<(u32, u64)> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
 

@@ -94,7 +94,14 @@ fn list_page<T: Listed>(conn: &mut Conn, ui: Ui, household: &HouseholdId, q: Str
     Ok(ListPage { list: T::NAME, columns, rows, q, ui })
 }
 
-fn form<T: Listed>(conn: &mut Conn, ui: Ui, household: &HouseholdId, values: &Typed, errors: &Errors, own: Option<&Entry<T>>) -> Result<EntryForm> {
+fn form<T: Listed>(
+    conn: &mut Conn,
+    ui: Ui,
+    household: &HouseholdId,
+    values: &Typed,
+    errors: &Errors,
+    own: Option<&Entry<T>>,
+) -> Result<EntryForm> {
     let practices = Practice::list(conn, household)?.into_iter().map(|p| (p.id, p.fields.name.unwrap_or_default())).collect();
     let names = Names::of_practices(practices);
     let id = own.map(|e| e.id.clone()).unwrap_or_default();
@@ -151,17 +158,36 @@ pub async fn show(app: web::Data<App>, signed: Signed, place: web::Path<(String,
 }
 
 /// `POST /directory/{list}`.
-pub async fn create(app: web::Data<App>, signed: Signed, list: web::Path<String>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn create(
+    app: web::Data<App>,
+    signed: Signed,
+    list: web::Path<String>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     save(app, signed, list.into_inner(), None, payload, request).await
 }
 
 /// `POST /directory/{list}/{id}`.
-pub async fn change(app: web::Data<App>, signed: Signed, place: web::Path<(String, String)>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn change(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<(String, String)>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let (name, id) = place.into_inner();
     save(app, signed, name, Some(id), payload, request).await
 }
 
-async fn save(app: web::Data<App>, signed: Signed, name: String, id: Option<String>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+async fn save(
+    app: web::Data<App>,
+    signed: Signed,
+    name: String,
+    id: Option<String>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     if !signed.me.may_add_patients() {
         return Err(Error::Forbidden);
     }
@@ -208,7 +234,9 @@ async fn save(app: web::Data<App>, signed: Signed, name: String, id: Option<Stri
 fn foreign_practice(conn: &mut Conn, household: &HouseholdId, fields: &[(String, String)]) -> Result<Errors> {
     let told = fields.iter().find(|(n, v)| n == "practice_id" && !v.trim().is_empty());
     match told {
-        Some((_, id)) if !super::exists::<Practice>(conn, household, id.trim())? => Ok(vec![("practice_id".into(), FieldError::NoSuchPractice)]),
+        Some((_, id)) if !super::exists::<Practice>(conn, household, id.trim())? => {
+            Ok(vec![("practice_id".into(), FieldError::NoSuchPractice)])
+        }
         _ => Ok(Errors::new()),
     }
 }

@@ -72,7 +72,12 @@ pub fn preview(db: &Db, actor: &Actor, told: &Told, target: &Target, now: NaiveD
 /// Imports what a file told. `progress` hears how many of how many entries are done; it must not use the database (the transaction holds
 /// its lock), and starts again from zero when the transaction is tried again.
 pub fn apply(
-    tx: &mut Tx<'_>, actor: &Actor, told: &Told, target: &Target, now: NaiveDateTime, progress: &mut dyn FnMut(usize, usize),
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    told: &Told,
+    target: &Target,
+    now: NaiveDateTime,
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
     let pairs = people::pair(tx, actor, told, target, now)?;
     let household = people::own_household(tx, actor)?;
@@ -112,7 +117,13 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(actor: &'a Actor, household: HouseholdId, told: &'a Told, now: NaiveDateTime, progress: &'a mut dyn FnMut(usize, usize)) -> Self {
+    fn new(
+        actor: &'a Actor,
+        household: HouseholdId,
+        told: &'a Told,
+        now: NaiveDateTime,
+        progress: &'a mut dyn FnMut(usize, usize),
+    ) -> Self {
         let patients: HashSet<&str> = told.patients.iter().map(|person| person.source_key.as_str()).collect();
         let mut records: HashMap<_, Vec<_>> = HashMap::new();
         for draft in &told.records {
@@ -150,7 +161,12 @@ impl<'a> Work<'a> {
 
     fn refused(&mut self, place: &str, field: &str, error: &FieldError) {
         let reason = Some(error.message().0.to_owned());
-        self.problems.push(Problem { place: place.to_owned(), key: "import.problem.refused_value".to_owned(), detail: Some(field.to_owned()), reason });
+        self.problems.push(Problem {
+            place: place.to_owned(),
+            key: "import.problem.refused_value".to_owned(),
+            detail: Some(field.to_owned()),
+            reason,
+        });
     }
 
     /// Everything of the file that is about one person. What is about nobody goes to the first.

@@ -154,10 +154,7 @@ fn read_and_preview(app: &App, signed: &Signed, upload: &Upload) -> Result<std::
             return refuse(key, &[("value", &value)]);
         }
     };
-    let target = match target_of(&upload.patient) {
-        Some(target) => target,
-        None => return refuse("import.error.no_such_patient", &[]),
-    };
+    let Some(target) = target_of(&upload.patient) else { return refuse("import.error.no_such_patient", &[]) };
     if let Target::Patient(patient) = &target {
         app.db.read(|conn| access::grant::<Edit>(conn, &signed.actor, patient, app.clock.now()).map(drop))?;
     }
@@ -283,11 +280,16 @@ pub async fn show(app: web::Data<App>, signed: Signed, id: web::Path<String>, re
             let accesses = access::all(conn, &signed.actor, app.clock.now())?;
             let ui = Ui::new(Some(signed.me), &here);
             // A report names records: whose chart is no longer open to this person is no longer told here.
-            let seen = |p: &PatientReport| p.patient.as_ref().is_none_or(|id| accesses.of(id).is_some_and(|a: &PatientAccess<_>| a.scope().is_whole()));
+            let seen = |p: &PatientReport| {
+                p.patient.as_ref().is_none_or(|id| accesses.of(id).is_some_and(|a: &PatientAccess<_>| a.scope().is_whole()))
+            };
             let report: Report = import.report.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             let patients: Vec<PatientView> = report.patients.iter().filter(|p| seen(p)).map(|p| patient_view(&ui, p)).collect();
             Ok(ReportPage {
-                changes_something: report.patients.iter().any(|p| !p.added.is_empty() || !p.updated.is_empty() || !p.kept.is_empty() || p.offers > 0),
+                changes_something: report
+                    .patients
+                    .iter()
+                    .any(|p| !p.added.is_empty() || !p.updated.is_empty() || !p.kept.is_empty() || p.offers > 0),
                 problems: report.problems.iter().map(|p| problem(&ui, p)).collect(),
                 running: import.state == "running",
                 progress: app.imports.get(&id),
@@ -310,7 +312,8 @@ fn problem(ui: &Ui, problem: &merge::Problem) -> String {
 }
 
 fn patient_view(ui: &Ui, report: &PatientReport) -> PatientView {
-    let mut types: Vec<&String> = [&report.added, &report.updated, &report.unchanged, &report.kept].into_iter().flat_map(|m| m.keys()).collect();
+    let mut types: Vec<&String> =
+        [&report.added, &report.updated, &report.unchanged, &report.kept].into_iter().flat_map(|m| m.keys()).collect();
     types.sort();
     types.dedup();
     let n = |map: &std::collections::BTreeMap<String, usize>, key: &str| map.get(key).copied().unwrap_or_default();
@@ -404,7 +407,8 @@ fn run(app: &App, actor: &Actor, id: &ImportId) -> Result<Report> {
 
 /// Forgets files that were looked at and never imported, and reports that have grown old; a job's work. Both hold medical text.
 pub fn purge(tx: &mut crate::db::Tx<'_>, now: chrono::NaiveDateTime) -> Result<usize> {
-    let previews = diesel::delete(imports::table.filter(imports::state.eq("preview")).filter(imports::created_at.lt(now - PREVIEW))).execute(&mut **tx)?;
+    let previews = diesel::delete(imports::table.filter(imports::state.eq("preview")).filter(imports::created_at.lt(now - PREVIEW)))
+        .execute(&mut **tx)?;
     let reports = diesel::delete(imports::table.filter(imports::created_at.lt(now - REPORT))).execute(&mut **tx)?;
     Ok(previews + reports)
 }
@@ -415,7 +419,9 @@ fn finish(db: &Db, app: &App, id: &ImportId, report: Option<Report>) -> Result<(
     let text = report.and_then(|report| serde_json::to_string(&report).ok());
     db.write(|tx| {
         let this = imports::table.find(id);
-        diesel::update(this).set((imports::state.eq(state), imports::content.eq(None::<String>), imports::updated_at.eq(app.clock.now()))).execute(&mut **tx)?;
+        diesel::update(this)
+            .set((imports::state.eq(state), imports::content.eq(None::<String>), imports::updated_at.eq(app.clock.now())))
+            .execute(&mut **tx)?;
         if let Some(text) = &text {
             diesel::update(this).set(imports::report.eq(text)).execute(&mut **tx)?;
         }

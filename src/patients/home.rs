@@ -43,13 +43,14 @@ struct PersonCard {
     alerts: Vec<String>,
     medications: i64,
     conditions: i64,
-    status: &'static str,
     shared: bool,
 }
 
 /// `GET /`: the page of everyone, or the way in.
 pub async fn start(app: web::Data<App>, signed: Option<Signed>, request: HttpRequest) -> Result<HttpResponse> {
-    if let Some(signed) = signed { everyone(app, signed, request).await } else {
+    if let Some(signed) = signed {
+        everyone(app, signed, request).await
+    } else {
         let known = app.read(|conn, _| installation::has_accounts(conn)).await?;
         Ok(see_other(if known { "/login" } else { "/setup" }))
     }
@@ -86,7 +87,6 @@ fn person(ui: &Ui, access: &PatientAccess<View>, facts: &Everyone) -> PersonCard
         alerts: facts.alerts.get(&id).cloned().unwrap_or_default(),
         medications: facts.count(&id, "medications"),
         conditions: facts.count(&id, "conditions"),
-        status: patient.status().as_str(),
         shared: access.rank < Rank::Own,
         id,
     }
@@ -97,7 +97,12 @@ fn about(ui: &Ui, patient: &Patient, today: chrono::NaiveDate) -> String {
     let fields = &patient.fields;
     let mut parts = Vec::new();
     if patient.status() == PatientStatus::Deceased {
-        parts.push(fields.deceased_on.as_ref().map_or_else(|| ui.t("choice.PatientStatus.deceased"), |on| ui.t1("person.died", "date", ui.day(on.as_str()))));
+        parts.push(
+            fields
+                .deceased_on
+                .as_ref()
+                .map_or_else(|| ui.t("choice.PatientStatus.deceased"), |on| ui.t1("person.died", "date", ui.day(on.as_str()))),
+        );
     } else if let Some(age) = fields.birth_date.as_ref().and_then(|birth| ui.words.age(birth, today)) {
         parts.push(age);
     }
@@ -317,7 +322,9 @@ fn lab(ui: &Ui, patient: &str, trend: &Trend) -> TrendLine {
         href: format!("/patients/{patient}/{}/{}", trend.kind, trend.record),
         name: trend.name.clone(),
         about: ui.day(&trend.on),
-        value: format!("{} {}", crate::measured::brief(&trend.text).unwrap_or_else(|| trend.text.clone()), ui.unit(&trend.unit)).trim_end().to_owned(),
+        value: format!("{} {}", crate::measured::brief(&trend.text).unwrap_or_else(|| trend.text.clone()), ui.unit(&trend.unit))
+            .trim_end()
+            .to_owned(),
         flag: trend.flag.clone(),
         flag_word,
         spark: spark::draw(ui, trend),
@@ -326,7 +333,9 @@ fn lab(ui: &Ui, patient: &str, trend: &Trend) -> TrendLine {
 
 fn vital(ui: &Ui, patient: &str, trend: &Trend) -> TrendLine {
     let spec = records::kind("vitals").and_then(|k| k.field(&trend.name)).map(|(_, spec)| spec);
-    let shown = spec.filter(|s| matches!(s.input, Input::Measured(_))).map(|s| view::show_brief(ui, patient, s, &trend.text, Some(&trend.unit), &view::Names::default()));
+    let shown = spec
+        .filter(|s| matches!(s.input, Input::Measured(_)))
+        .map(|s| view::show_brief(ui, patient, s, &trend.text, Some(&trend.unit), &view::Names::default()));
     TrendLine {
         href: format!("/patients/{patient}/{}/{}", trend.kind, trend.record),
         name: ui.label("vitals", &trend.name),

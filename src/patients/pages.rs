@@ -9,7 +9,10 @@ use crate::{
     app::App,
     auth::session::Signed,
     body,
-    db::{Conn, types::{HouseholdId, PatientId}},
+    db::{
+        Conn,
+        types::{HouseholdId, PatientId},
+    },
     directory,
     error::{Error, Result},
     page::{self, Ui, render, render_with, see_other},
@@ -36,7 +39,14 @@ struct PatientForm {
     may_delete: bool,
 }
 
-fn form(conn: &mut Conn, ui: Ui, household: &HouseholdId, values: &Typed, errors: &Errors, own: Option<(&PatientId, i32)>) -> Result<PatientForm> {
+fn form(
+    conn: &mut Conn,
+    ui: Ui,
+    household: &HouseholdId,
+    values: &Typed,
+    errors: &Errors,
+    own: Option<(&PatientId, i32)>,
+) -> Result<PatientForm> {
     let names = Names::of_practitioners(directory::practitioner_names(conn, household)?);
     let sections = view::plain_form(&ui, "patients", PatientFields::FIELDS.iter().map(|f| &f.spec), values, errors, &names);
     Ok(PatientForm {
@@ -135,7 +145,13 @@ pub async fn edit(app: web::Data<App>, signed: Signed, patient: web::Path<String
 }
 
 /// `POST /patients/{patient}/edit`.
-pub async fn change(app: web::Data<App>, signed: Signed, patient: web::Path<String>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn change(
+    app: web::Data<App>,
+    signed: Signed,
+    patient: web::Path<String>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
     let (actor, id) = (signed.actor.clone(), patient.clone());
     app.read(move |conn, app| access::grant::<Full>(conn, &actor, &id, app.clock.now()).map(drop)).await?;

@@ -51,11 +51,7 @@ impl Link {
     }
     pub fn from_json(value: &Value) -> Option<Self> {
         let text = |name: &str| value.get(name).and_then(Value::as_str);
-        Some(Self {
-            relation: text("relation")?.to_owned(),
-            to: RecordId::parse(text("to")?)?,
-            note: text("note").map(str::to_owned),
-        })
+        Some(Self { relation: text("relation")?.to_owned(), to: RecordId::parse(text("to")?)?, note: text("note").map(str::to_owned) })
     }
 }
 
@@ -398,12 +394,8 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
 
     /// The record as a version had it, as a draft: tags and links that are gone since are left out.
     pub fn as_it_was(&self, conn: &mut Conn, id: &RecordId, version: i32) -> Result<Draft> {
-        let text: String = record_versions::table
-            .find((id, version))
-            .select(record_versions::snapshot)
-            .first(conn)
-            .optional()?
-            .ok_or(Error::NotFound)?;
+        let text: String =
+            record_versions::table.find((id, version)).select(record_versions::snapshot).first(conn).optional()?.ok_or(Error::NotFound)?;
         let snapshot = Snapshot::from_text(&text).ok_or_else(|| Error::Internal("a version cannot be read".into()))?;
         let mut entry = (self.kind.blank)();
         let raw = input::Raw { fields: snapshot.fields, children: Some(snapshot.children) };
@@ -418,6 +410,11 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
         let ids: Vec<RecordId> = links.iter().map(|link| link.to.clone()).collect();
         let alive = headings(conn, self.access, &ids)?;
         links.retain(|link| alive.contains_key(&link.to));
+        // Ties to records this person does not see are not theirs to take away.
+        let now = self.outgoing(conn, id)?;
+        let ends: Vec<RecordId> = now.iter().map(|link| link.to.clone()).collect();
+        let seen = headings(conn, self.access, &ends)?;
+        links.extend(now.into_iter().filter(|link| !seen.contains_key(&link.to)));
         Ok(Draft { entry, tags: Some(snapshot.tags), links: Some(links), source: "person".into() })
     }
 
@@ -508,7 +505,8 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
 /// Everything a person could look for in a record.
 fn searchable(kind: &Kind, head: &Head, entry: &dyn AnyRecord, tags: &[String]) -> String {
     use super::field::Input;
-    let wanted = |input: &Input| !matches!(input, Input::Practitioner | Input::Pharmacy | Input::Record(_) | Input::Sensitivity | Input::Flag);
+    let wanted =
+        |input: &Input| !matches!(input, Input::Practitioner | Input::Pharmacy | Input::Record(_) | Input::Sensitivity | Input::Flag);
     let mut parts = vec![head.title.clone()];
     parts.extend(kind.fields.iter().enumerate().filter(|(_, f)| wanted(&f.input)).filter_map(|(i, _)| entry.get(i)));
     if let Some(children) = &kind.children {

@@ -70,7 +70,9 @@ mod tests {
     #[test]
     fn an_end_belongs_to_what_is_resolved() {
         let base = [("diagnosis", "Asthma"), ("onset_date", "2019"), ("end_date", "2021-06")];
-        for (status, wrong) in [("resolved", None), ("active", Some("error.end_needs_resolved")), ("relapse", Some("error.end_needs_resolved"))] {
+        for (status, wrong) in
+            [("resolved", None), ("active", Some("error.end_needs_resolved")), ("relapse", Some("error.end_needs_resolved"))]
+        {
             let fields = [&base[..], &[("status", status)]].concat();
             assert_eq!(told("conditions", &fields, &[]).error("end_date").map(|e| e.message().0), wrong, "{status}");
             assert!(imported("conditions", &fields, &[]).errors.is_empty());

@@ -67,7 +67,9 @@ mod tests {
 
     #[test]
     fn the_next_service_comes_after_the_last() {
-        let pump = |next| told("equipment", &[("equipment_name", "Insulin pump"), ("last_service_date", "2026-02-01"), ("next_service_date", next)], &[]);
+        let pump = |next| {
+            told("equipment", &[("equipment_name", "Insulin pump"), ("last_service_date", "2026-02-01"), ("next_service_date", next)], &[])
+        };
         assert_eq!(pump("2026-01-31").wrong(), [("next_service_date", "error.next_before_last")]);
         assert!(pump("2027-02").errors.is_empty());
     }

@@ -242,7 +242,6 @@ pub(crate) fn disposition(name: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use super::*;
     use crate::records::kinds;

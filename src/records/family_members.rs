@@ -1,8 +1,6 @@
 //! Family members: relatives and what they had, for what runs in the family.
 
-use super::{
-    Child, Context, Entry, Group, Record, child_column, choices::Severity, column, columns, head, link_column, statements,
-};
+use super::{Child, Context, Entry, Group, Record, child_column, choices::Severity, column, columns, head, link_column, statements};
 use crate::{
     db::types::choice,
     patients::Gender,

@@ -26,9 +26,15 @@ pub enum Input {
     Email,
     Phone,
     Date,
-    Integer { min: i32, max: i32 },
+    Integer {
+        min: i32,
+        max: i32,
+    },
     Measured(Measure),
-    Choice { set: &'static str, words: &'static [&'static str] },
+    Choice {
+        set: &'static str,
+        words: &'static [&'static str],
+    },
     Flag,
     Sensitivity,
     Practitioner,
@@ -181,7 +187,10 @@ impl<T> Field<T> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldError {
     Required,
-    TooLong { max: usize, is: usize },
+    TooLong {
+        max: usize,
+        is: usize,
+    },
     ControlCharacters,
     NotADate,
     NoSuchDay,
@@ -193,9 +202,15 @@ pub enum FieldError {
     NotANumber,
     AmbiguousNumber,
     TooManyDigits,
-    OutOfRange { min: String, max: String },
+    OutOfRange {
+        min: String,
+        max: String,
+    },
     /// Possible, but unusual: asked once, accepted when confirmed.
-    Implausible { low: String, high: String },
+    Implausible {
+        low: String,
+        high: String,
+    },
     UnknownChoice,
     NotYesOrNo,
     NotAnEmail,
@@ -452,6 +467,7 @@ impl Details {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+    #[expect(clippy::unnecessary_wraps, reason = "the column types share one signature")]
     fn from_column(text: String) -> Result<Self, String> {
         Ok(Self { text })
     }
@@ -498,6 +514,10 @@ impl FieldSpec {
             Input::Measured(measure) => Some(measure.unit),
             _ => None,
         }
+    }
+    /// Words a person wrote, as opposed to a choice, a date or an id.
+    pub fn is_prose(&self) -> bool {
+        matches!(self.input, Input::Line | Input::Text | Input::Email | Input::Phone | Input::Measured(_))
     }
     pub fn is_measured(&self) -> bool {
         matches!(self.input, Input::Measured(_))

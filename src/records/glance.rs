@@ -203,7 +203,9 @@ pub fn vitals<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
         let Some((head, text, unit)) = told.first() else { continue };
         let mut points: Vec<Point> = told
             .iter()
-            .filter_map(|(head, text, unit)| Some(Point { on: head.occurred_on.clone()?, number: stored::base_number(text, unit.as_deref())? }))
+            .filter_map(|(head, text, unit)| {
+                Some(Point { on: head.occurred_on.clone()?, number: stored::base_number(text, unit.as_deref())? })
+            })
             .take(12)
             .collect();
         points.reverse();
@@ -257,7 +259,8 @@ pub fn ahead<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, today: &str, 
         return Ok(Vec::new());
     }
     let text = format!("SELECT * FROM ({}) a ORDER BY \"on\", id LIMIT $3", parts.join(" UNION ALL "));
-    let found: Vec<Ahead> = diesel::sql_query(text).bind::<Text, _>(access.id()).bind::<Text, _>(today.to_owned()).bind::<BigInt, _>(most).load(conn)?;
+    let found: Vec<Ahead> =
+        diesel::sql_query(text).bind::<Text, _>(access.id()).bind::<Text, _>(today.to_owned()).bind::<BigInt, _>(most).load(conn)?;
     if access.scope().is_whole() {
         return Ok(found);
     }

@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn a_vaccine_is_given_before_it_expires() {
-        let given = |expiry| told("immunizations", &[("vaccine_name", "MMR"), ("date_administered", "2026-03-02"), ("expiration_date", expiry)], &[]);
+        let given = |expiry| {
+            told("immunizations", &[("vaccine_name", "MMR"), ("date_administered", "2026-03-02"), ("expiration_date", expiry)], &[])
+        };
         assert_eq!(given("2026-02").wrong(), [("expiration_date", "error.vaccine_expired")]);
         assert!(given("2026-03").errors.is_empty() && given("2027-01-31").errors.is_empty());
     }

@@ -199,12 +199,20 @@ fn in_unit(bound: f64, unit: Option<&str>) -> String {
 }
 
 /// Do the things it points at exist where this person may point? Told as "no such", whether they are absent or hidden.
-pub fn check_references<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind, entry: &dyn AnyRecord, own: Option<&RecordId>) -> Result<Errors> {
+pub fn check_references<L: Level>(
+    conn: &mut Conn,
+    access: &PatientAccess<L>,
+    kind: &Kind,
+    entry: &dyn AnyRecord,
+    own: Option<&RecordId>,
+) -> Result<Errors> {
     let mut errors = Errors::new();
     for (index, spec) in kind.fields.iter().enumerate() {
         let Some(text) = entry.get(index) else { continue };
         let missing = match spec.input {
-            Input::Practitioner => (!directory::practitioner_exists(conn, access.household(), &text)?).then_some(FieldError::NoSuchPractitioner),
+            Input::Practitioner => {
+                (!directory::practitioner_exists(conn, access.household(), &text)?).then_some(FieldError::NoSuchPractitioner)
+            }
             Input::Pharmacy => (!directory::pharmacy_exists(conn, access.household(), &text)?).then_some(FieldError::NoSuchPharmacy),
             Input::Record(wanted) if spec.place == Place::Link => {
                 let itself = own.is_some_and(|own| own.as_str() == text);
@@ -242,7 +250,6 @@ pub fn canonical(kind: &Kind, name: &str, raw: &str) -> Option<String> {
     blank.set(index, raw, Mode::Strict).ok()?;
     blank.get(index)
 }
-
 
 /// The unit a person of this system reads such a value in.
 pub fn preferred_unit(system: UnitSystem, unit: &str) -> Option<&'static str> {

@@ -30,11 +30,32 @@ columns! {
 
 /// What a card or a policy says of costs: medical, then prescription, dental and vision plans.
 const COVERAGE: &[&str] = &[
-    "copay_primary", "copay_specialist", "copay_emergency", "copay_urgent_care",
-    "deductible", "deductible_met", "deductible_family", "out_of_pocket_max", "out_of_pocket_met", "coinsurance", "preauthorization_required",
-    "bin", "pcn", "rx_group", "copay_generic", "copay_brand", "copay_specialty",
-    "annual_maximum", "preventive_coverage", "basic_coverage", "major_coverage", "orthodontic_coverage",
-    "exam_copay", "frame_allowance", "lens_allowance", "contact_allowance",
+    "copay_primary",
+    "copay_specialist",
+    "copay_emergency",
+    "copay_urgent_care",
+    "deductible",
+    "deductible_met",
+    "deductible_family",
+    "out_of_pocket_max",
+    "out_of_pocket_met",
+    "coinsurance",
+    "preauthorization_required",
+    "bin",
+    "pcn",
+    "rx_group",
+    "copay_generic",
+    "copay_brand",
+    "copay_specialty",
+    "annual_maximum",
+    "preventive_coverage",
+    "basic_coverage",
+    "major_coverage",
+    "orthodontic_coverage",
+    "exam_copay",
+    "frame_allowance",
+    "lens_allowance",
+    "contact_allowance",
 ];
 const CONTACT: &[&str] = &["phone", "fax", "website", "address", "claims_address"];
 
@@ -89,8 +110,13 @@ impl Record for Insurance {
 mod tests {
     use crate::records::testing::told;
 
-    const POLICY: [(&str, &str); 5] =
-        [("insurance_type", "medical"), ("company_name", "Aetna"), ("plan_name", "Gold"), ("member_name", "Ada Okafor"), ("member_id", "W1")];
+    const POLICY: [(&str, &str); 5] = [
+        ("insurance_type", "medical"),
+        ("company_name", "Aetna"),
+        ("plan_name", "Gold"),
+        ("member_name", "Ada Okafor"),
+        ("member_id", "W1"),
+    ];
 
     #[test]
     fn a_policy_that_has_not_begun_is_pending() {
@@ -102,7 +128,9 @@ mod tests {
 
     #[test]
     fn expiry_fits_start_and_status() {
-        let until = |date, status| told("insurance", &[&POLICY[..], &[("effective_date", "2025"), ("expiration_date", date), ("status", status)]].concat(), &[]);
+        let until = |date, status| {
+            told("insurance", &[&POLICY[..], &[("effective_date", "2025"), ("expiration_date", date), ("status", status)]].concat(), &[])
+        };
         assert_eq!(until("2024-12-31", "expired").wrong(), [("expiration_date", "error.end_before_start")]);
         assert_eq!(until("2026-12-31", "expired").wrong(), [("expiration_date", "error.expired_in_the_future")]);
         assert!(until("2026-12-31", "active").errors.is_empty());
@@ -111,7 +139,10 @@ mod tests {
     #[test]
     fn details_have_known_names() {
         let with = |details| told("insurance", &[&POLICY[..], &[("effective_date", "2025"), ("coverage_details", details)]].concat(), &[]);
-        assert_eq!(with(r#"{"bin":"610502","deductible":1500.50}"#).value("coverage_details").as_deref(), Some(r#"{"bin":"610502","deductible":"1500.50"}"#));
+        assert_eq!(
+            with(r#"{"bin":"610502","deductible":1500.50}"#).value("coverage_details").as_deref(),
+            Some(r#"{"bin":"610502","deductible":"1500.50"}"#)
+        );
         assert_eq!(with(r#"{"colour":"red"}"#).wrong(), [("coverage_details", "error.unknown_name")]);
     }
 }

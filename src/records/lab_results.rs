@@ -209,7 +209,8 @@ impl LabComponent {
 mod tests {
     use crate::records::testing::{imported, told};
 
-    const POTASSIUM: [(&str, &str); 4] = [("test_name", "Potassium"), ("ref_range_min", "3.5"), ("ref_range_max", "5.1"), ("unit", "mmol/L")];
+    const POTASSIUM: [(&str, &str); 4] =
+        [("test_name", "Potassium"), ("ref_range_min", "3.5"), ("ref_range_max", "5.1"), ("unit", "mmol/L")];
 
     fn status(value: &str, said: Option<&str>, from_a_person: bool) -> Option<String> {
         let mut row = POTASSIUM.to_vec();
@@ -241,9 +242,17 @@ mod tests {
     #[test]
     fn nothing_is_said_that_a_comparator_leaves_open() {
         for (value, expected) in [
-            ("<3.5", Some("low")), ("<=3.5", None), ("<=3.4", Some("low")), ("<4", None),
-            (">5.1", Some("high")), (">=5.1", None), (">=5.2", Some("high")), (">4", None),
-            ("~4", None), ("3.5", Some("normal")), ("5.1", Some("normal")),
+            ("<3.5", Some("low")),
+            ("<=3.5", None),
+            ("<=3.4", Some("low")),
+            ("<4", None),
+            (">5.1", Some("high")),
+            (">=5.1", None),
+            (">=5.2", Some("high")),
+            (">4", None),
+            ("~4", None),
+            ("3.5", Some("normal")),
+            ("5.1", Some("normal")),
         ] {
             assert_eq!(status(value, None, true).as_deref(), expected, "{value}");
         }
@@ -255,7 +264,8 @@ mod tests {
         let done = told("lab-results", &[("test_name", "Electrolytes"), ("status", "completed")], &pending[..1]);
         assert_eq!(done.wrong(), [("completed_date", "error.completed_needs_date"), ("components.0.value", "error.component_needs_value")]);
         assert!(told("lab-results", &[("test_name", "Electrolytes"), ("status", "ordered")], &pending).errors.is_empty());
-        let upside_down = told("lab-results", &[("test_name", "Sodium"), ("ordered_date", "2026-03-02"), ("completed_date", "2026-03-01")], &[]);
+        let upside_down =
+            told("lab-results", &[("test_name", "Sodium"), ("ordered_date", "2026-03-02"), ("completed_date", "2026-03-01")], &[]);
         assert_eq!(upside_down.wrong(), [("completed_date", "error.completed_before_ordered")]);
     }
 }

@@ -76,7 +76,9 @@ mod tests {
 
     #[test]
     fn a_course_may_end_tomorrow_but_what_is_over_did_not() {
-        let until = |status| told("medications", &[("medication_name", "Amoxicillin"), ("effective_period_end", "2026-03-20"), ("status", status)], &[]);
+        let until = |status| {
+            told("medications", &[("medication_name", "Amoxicillin"), ("effective_period_end", "2026-03-20"), ("status", status)], &[])
+        };
         assert!(until("active").errors.is_empty());
         assert_eq!(until("completed").wrong(), [("effective_period_end", "error.in_the_future")]);
     }

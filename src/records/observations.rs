@@ -48,7 +48,6 @@ impl Record for Observation {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
 mod tests {
     use crate::{
         dates::DateOrder,

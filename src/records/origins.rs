@@ -230,7 +230,11 @@ pub struct LeftoverLine {
 
 /// One page of the leftovers, of one type or of all.
 pub fn leftover_page<L: Level>(
-    conn: &mut Conn, access: &PatientAccess<L>, resource_type: Option<&str>, page: i64, per_page: i64,
+    conn: &mut Conn,
+    access: &PatientAccess<L>,
+    resource_type: Option<&str>,
+    page: i64,
+    per_page: i64,
 ) -> Result<Vec<LeftoverLine>> {
     whole(access)?;
     let mut query = imported_leftovers::table.filter(imported_leftovers::patient_id.eq(access.id())).into_boxed::<MultiBackend>();

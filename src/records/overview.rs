@@ -7,6 +7,7 @@ use diesel::{
 };
 
 use super::{
+    field::FieldSpec,
     query::{Condition, visible},
     schema::records,
     stored::Head,
@@ -37,7 +38,9 @@ pub fn tags_to_choose<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> R
     let mut seen = Vec::new();
     // A statement for each of the household's few tags: a condition that both databases understand cannot stand in a subquery.
     for tag in tags::of_household(conn, access.household())? {
-        let on_it = sql::<Bool>("EXISTS (SELECT 1 FROM record_tags rt WHERE rt.record_id = records.id AND rt.tag_id = ").bind::<Text, _>(tag.id.clone()).sql(")");
+        let on_it = sql::<Bool>("EXISTS (SELECT 1 FROM record_tags rt WHERE rt.record_id = records.id AND rt.tag_id = ")
+            .bind::<Text, _>(tag.id.clone())
+            .sql(")");
         let one = records::table.filter(visible(access)).filter(records::deleted_at.is_null()).filter(on_it).select(records::id);
         if one.first::<RecordId>(conn).optional()?.is_some() {
             seen.push(tag);
@@ -123,13 +126,15 @@ pub fn search(conn: &mut Conn, accesses: &Accesses, q: &str, kinds: &[String]) -
     for access in &accesses.list {
         seen = Box::new(seen.or(visible(access)));
     }
-    let mut query = records::table.filter(seen).filter(records::id.eq_any(ids)).filter(records::deleted_at.is_null()).into_boxed::<MultiBackend>();
+    let mut query =
+        records::table.filter(seen).filter(records::id.eq_any(ids)).filter(records::deleted_at.is_null()).into_boxed::<MultiBackend>();
     if !kinds.is_empty() {
         query = query.filter(records::kind.eq_any(kinds.to_vec()));
     }
     let mut heads: Vec<Head> = query.select(Head::as_select()).load(conn)?;
     let wanted = crate::text::words(q);
-    heads.sort_by_cached_key(|head| (std::cmp::Reverse(score(head, &wanted)), std::cmp::Reverse(head.occurred_on.clone()), head.id.clone()));
+    heads
+        .sort_by_cached_key(|head| (std::cmp::Reverse(score(head, &wanted)), std::cmp::Reverse(head.occurred_on.clone()), head.id.clone()));
     Ok(heads)
 }
 
@@ -178,6 +183,7 @@ pub fn linkable<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, own: &Reco
 pub fn found_texts(conn: &mut Conn, heads: &[Head]) -> Result<std::collections::HashMap<RecordId, String>> {
     use super::schema::record_versions;
     let ids: Vec<&RecordId> = heads.iter().map(|head| &head.id).collect();
+    let kinds: std::collections::HashMap<&RecordId, &str> = heads.iter().map(|head| (&head.id, head.kind.as_str())).collect();
     if ids.is_empty() {
         return Ok(std::collections::HashMap::new());
     }
@@ -190,9 +196,12 @@ pub fn found_texts(conn: &mut Conn, heads: &[Head]) -> Result<std::collections::
         .into_iter()
         .filter_map(|(id, text)| {
             let snapshot = super::version::Snapshot::from_text(&text)?;
-            let children = snapshot.children.into_iter().flatten();
-            let parts: Vec<String> = snapshot.fields.into_iter().chain(children).filter(|(n, _)| !n.ends_with("_id")).map(|(_, v)| v).collect();
-            Some((id, [parts.join(" · "), snapshot.tags.join(" ")].join(" ")))
+            let kind = super::kind(kinds.get(&id)?)?;
+            let of_children = |name: &str| kind.children.as_ref().and_then(|c| c.fields.iter().find(|f| f.name == name).copied());
+            let own = snapshot.fields.into_iter().filter(|(name, _)| kind.field(name).is_some_and(|(_, f)| f.is_prose()));
+            let children = snapshot.children.into_iter().flatten().filter(|(name, _)| of_children(name).is_some_and(FieldSpec::is_prose));
+            let parts: Vec<String> = own.chain(children).map(|(_, text)| text).chain(snapshot.tags).collect();
+            Some((id, parts.join(" · ")))
         })
         .collect())
 }

@@ -56,10 +56,10 @@ pub struct Place {
 
 #[derive(Template)]
 #[template(path = "records/list.html")]
+#[expect(clippy::struct_excessive_bools, reason = "what the template asks")]
 struct ListPage {
     ui: Ui,
     kind: &'static Kind,
-    word: &'static str,
     base: String,
     heads: Vec<ColumnHead>,
     rows: Vec<ListRow>,
@@ -158,7 +158,6 @@ fn list_page(
         statuses: statuses(&ui, kind),
         today: app.clock.today().to_string(),
         base: here.to_owned(),
-        word: kind.word(),
         ui,
         kind,
         total,
@@ -202,7 +201,12 @@ fn heads(ui: &Ui, kind: &'static Kind, query: &ListQuery, here: &str, asked: &[(
             let first_descending = spec.is_date() || spec.is_measured();
             let descending = if mine { !now.1 } else { first_descending };
             let value = if descending { format!("-{}", spec.name) } else { spec.name.to_owned() };
-            ColumnHead { label: ui.label(kind.word(), spec.name), href: link(here, asked, "sort", &value), sorted, number: spec.is_measured() }
+            ColumnHead {
+                label: ui.label(kind.word(), spec.name),
+                href: link(here, asked, "sort", &value),
+                sorted,
+                number: spec.is_measured(),
+            }
         })
         .collect()
 }
@@ -212,13 +216,11 @@ fn heads(ui: &Ui, kind: &'static Kind, query: &ListQuery, here: &str, asked: &[(
 struct ShowPage {
     ui: Ui,
     kind: &'static Kind,
-    word: &'static str,
     base: String,
     id: String,
     version: i32,
     title: String,
     status: Option<(String, String)>,
-    statuses: Vec<Choice>,
     sections: Vec<Section>,
     children: Option<ChildTable>,
     notes: String,
@@ -229,7 +231,6 @@ struct ShowPage {
     changed_by: String,
     changed_at: String,
     may_edit: bool,
-    today: String,
     severe: bool,
 }
 
@@ -250,13 +251,13 @@ pub async fn show(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let row = access.chart(kind)?.get(conn, &id)?;
             note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
-            show_page(conn, app, &access, kind, row, Ui::new(Some(signed.me), &here))
+            show_page(conn, &access, kind, row, Ui::new(Some(signed.me), &here))
         })
         .await?;
     render(&page)
 }
 
-fn show_page(conn: &mut Conn, app: &App, access: &PatientAccess<View>, kind: &'static Kind, row: Loaded, ui: Ui) -> Result<ShowPage> {
+fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind, row: Loaded, ui: Ui) -> Result<ShowPage> {
     let id = row.head.id.clone();
     let chart = access.chart(kind)?;
     let links = chart.links(conn, &id)?;
@@ -281,7 +282,6 @@ fn show_page(conn: &mut Conn, app: &App, access: &PatientAccess<View>, kind: &'s
             .into_iter()
             .map(|offer| OfferLine { label: ui.label(kind.word(), &offer.field), value: offer.value, field: offer.field })
             .collect(),
-        statuses: statuses(&ui, kind),
         source: ui.t(&format!("source.{}", row.head.source.split(':').next().unwrap_or_default())),
         changed_by: latest.map(|v| v.actor_name.clone()).unwrap_or_default(),
         changed_at: latest.map(|v| ui.moment(&v.at)).unwrap_or_default(),
@@ -289,11 +289,9 @@ fn show_page(conn: &mut Conn, app: &App, access: &PatientAccess<View>, kind: &'s
         notes: row.head.notes.clone().unwrap_or_default(),
         severe: matches!(kind.field("severity").and_then(|(i, _)| entry.get(i)).as_deref(), Some("severe" | "life-threatening")),
         may_edit: access.may(Rank::Edit),
-        today: app.clock.today().to_string(),
         base: format!("/patients/{patient}/{}", kind.name),
         id: id.to_string(),
         version: row.head.version,
-        word: kind.word(),
         tags: row.tags,
         status,
         kind,
@@ -306,7 +304,6 @@ fn show_page(conn: &mut Conn, app: &App, access: &PatientAccess<View>, kind: &'s
 struct FormPage {
     ui: Ui,
     kind: &'static Kind,
-    word: &'static str,
     action: String,
     base: String,
     heading: String,
@@ -315,7 +312,6 @@ struct FormPage {
     asks: bool,
     sections: Vec<FormSection>,
     rows: Vec<FormRow>,
-    row_count: usize,
     tags: String,
     all_tags: Vec<String>,
     version: Option<i32>,
@@ -371,10 +367,8 @@ fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state
         asks: view::asks_only(&errors),
         sections: view::form(&ui, kind, &values, &errors, &names, own.map(|(id, _)| id)),
         rows: view::form_rows(&ui, kind, rows, &values, &errors),
-        row_count: rows,
         version: own.map(|(_, version)| version),
         is_new: own.is_none(),
-        word: kind.word(),
         all_tags,
         heading,
         base,
@@ -600,12 +594,24 @@ enum Outcome {
 }
 
 /// `POST /patients/{patient}/{kind}`.
-pub async fn create(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn create(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<Place>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     save(app, signed, place.into_inner(), payload, request).await
 }
 
 /// `POST .../{record}/edit`.
-pub async fn change(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn change(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<Place>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     save(app, signed, place.into_inner(), payload, request).await
 }
 
@@ -637,7 +643,14 @@ pub(super) async fn may_edit(app: &App, signed: &Signed, patient: &PatientId, ki
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &patient, app.clock.now())?.chart(kind).map(drop)).await
 }
 
-fn take_form(tx: &mut crate::db::Tx<'_>, access: &PatientAccess<Edit>, kind: &'static Kind, own: Option<&RecordId>, mut sent: Sent, ui: Ui) -> Result<Outcome> {
+fn take_form(
+    tx: &mut crate::db::Tx<'_>,
+    access: &PatientAccess<Edit>,
+    kind: &'static Kind,
+    own: Option<&RecordId>,
+    mut sent: Sent,
+    ui: Ui,
+) -> Result<Outcome> {
     let chart = access.chart(kind)?;
     let current = match own {
         Some(id) => Some(chart.get(tx, id)?),
@@ -672,12 +685,8 @@ fn take_form(tx: &mut crate::db::Tx<'_>, access: &PatientAccess<Edit>, kind: &'s
     errors.extend(input::fill(kind, entry.as_mut(), &sent.raw, mode));
     input::complete_units(kind, entry.as_mut(), me.map_or_else(Default::default, |me| me.units()));
     errors.extend(input::check_references(tx, access, kind, entry.as_ref(), own)?);
-    let context = Context {
-        today: access.now.date(),
-        birth: access.patient.fields.birth_date.as_ref(),
-        strict: true,
-        confirmed: sent.confirmed,
-    };
+    let context =
+        Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: sent.confirmed };
     input::settle(kind, entry.as_mut(), current.as_ref().map(|c| c.entry.as_ref()), &context, &mut errors);
     if !errors.is_empty() {
         let state = again(sent, errors, None, Vec::new(), version);
@@ -715,7 +724,8 @@ fn take_offer(kind: &Kind, sent: &mut Sent, take: &str) {
 /// Both versions, field by field, where they differ.
 fn conflict(ui: &Ui, patient: &str, kind: &Kind, current: &Loaded, mine: &Draft) -> Vec<ConflictLine> {
     let names = Names::default();
-    let words = |spec: &FieldSpec, text: Option<String>| text.map(|t| view::show(ui, patient, spec, &t, None, &names).text).unwrap_or_default();
+    let words =
+        |spec: &FieldSpec, text: Option<String>| text.map(|t| view::show(ui, patient, spec, &t, None, &names).text).unwrap_or_default();
     let mut lines: Vec<ConflictLine> = kind
         .fields
         .iter()
@@ -731,7 +741,8 @@ fn conflict(ui: &Ui, patient: &str, kind: &Kind, current: &Loaded, mine: &Draft)
     let (old, new) = (Snapshot::of(kind, current.entry.as_ref(), &tags, &[]), Snapshot::of(kind, mine.entry.as_ref(), &tags, &[]));
     if old.children != new.children {
         let text = |snapshot: &Snapshot| {
-            let rows: Vec<String> = snapshot.children.iter().map(|row| row.iter().map(|(_, v)| v.as_str()).collect::<Vec<_>>().join(" ")).collect();
+            let rows: Vec<String> =
+                snapshot.children.iter().map(|row| row.iter().map(|(_, v)| v.as_str()).collect::<Vec<_>>().join(" ")).collect();
             rows.join("; ")
         };
         let label = kind.children.as_ref().map(|c| ui.t(&format!("children.{}", c.name))).unwrap_or_default();
@@ -760,7 +771,13 @@ fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 /// `POST .../{record}/delete`: into the trash; the list offers to undo it.
-pub async fn delete(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn delete(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<Place>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
     let back = format!("/patients/{patient}/{}?undo={id}", kind.name);
     app.write(move |tx, app| {
@@ -778,7 +795,13 @@ pub async fn delete(app: web::Data<App>, signed: Signed, place: web::Path<Place>
 }
 
 /// `POST .../{record}/restore`: out of the trash.
-pub async fn restore(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn restore(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<Place>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let (kind, patient, id, _) = small_form(&app, &signed, &place, payload, &request).await?;
     let back = format!("/patients/{patient}/{}/{id}", kind.name);
     app.write(move |tx, app| {
@@ -790,9 +813,17 @@ pub async fn restore(app: web::Data<App>, signed: Signed, place: web::Path<Place
 }
 
 /// `POST .../{record}/status`: the quick change from the list. It asks for the day where the new status ends something.
-pub async fn status(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn status(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<Place>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
-    let back = value(&pairs, "_back").filter(|b| b.starts_with("/patients/")).map_or_else(|| format!("/patients/{patient}/{}", kind.name), str::to_owned);
+    let back = value(&pairs, "_back")
+        .filter(|b| b.starts_with("/patients/"))
+        .map_or_else(|| format!("/patients/{patient}/{}", kind.name), str::to_owned);
     app.write(move |tx, app| {
         let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
         let chart = access.chart(kind)?;
@@ -803,8 +834,7 @@ pub async fn status(app: web::Data<App>, signed: Signed, place: web::Path<Place>
             fields.push((ended.to_owned(), date.to_owned()));
         }
         let mut errors = input::fill(kind, entry.as_mut(), &Raw { fields, children: None }, Mode::Typed(signed.me.dates.order()));
-        let context =
-            Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: true };
+        let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: true };
         input::settle(kind, entry.as_mut(), Some(current.entry.as_ref()), &context, &mut errors);
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
@@ -818,7 +848,13 @@ pub async fn status(app: web::Data<App>, signed: Signed, place: web::Path<Place>
 }
 
 /// `POST .../{record}/links`: ties another record to this one, or takes a tie away (`_remove`).
-pub async fn links(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn links(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<Place>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
     let back = format!("/patients/{patient}/{}/{id}", kind.name);
     app.write(move |tx, app| {
@@ -983,7 +1019,11 @@ fn difference_line(ui: &Ui, patient: &str, kind: &Kind, change: &super::version:
     let words = |text: &Option<String>| match (text, spec) {
         (Some(text), Some(spec)) => {
             let shown = view::show(ui, patient, spec, text, None, names);
-            if shown.pairs.is_empty() { shown.text } else { shown.pairs.iter().map(|(k, v)| format!("{k}: {v}")).collect::<Vec<_>>().join(", ") }
+            if shown.pairs.is_empty() {
+                shown.text
+            } else {
+                shown.pairs.iter().map(|(k, v)| format!("{k}: {v}")).collect::<Vec<_>>().join(", ")
+            }
         }
         (Some(text), None) => text.clone(),
         _ => String::new(),
@@ -994,7 +1034,13 @@ fn difference_line(ui: &Ui, patient: &str, kind: &Kind, change: &super::version:
 }
 
 /// `POST .../{record}/history/{version}`: the record as it was then, as a new version.
-pub async fn revert(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn revert(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<Place>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
     let version = place.version;
     let back = format!("/patients/{patient}/{}/{id}", kind.name);
@@ -1011,7 +1057,13 @@ pub async fn revert(app: web::Data<App>, signed: Signed, place: web::Path<Place>
 }
 
 /// `POST .../{record}/offers`: takes or dismisses a newer value that a source told.
-pub async fn offer(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn offer(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<Place>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
     let back = format!("/patients/{patient}/{}/{id}", kind.name);
     app.write(move |tx, app| {
@@ -1029,7 +1081,13 @@ pub async fn offer(app: web::Data<App>, signed: Signed, place: web::Path<Place>,
 }
 
 /// `POST /patients/{patient}/none-known/{kind}`: says, or takes back, that there are none.
-pub async fn none_known(app: web::Data<App>, signed: Signed, place: web::Path<Place>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn none_known(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<Place>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let kind = kind_of(&place.kind)?;
     let patient = patient_of(&place.patient)?;
     may_edit(&app, &signed, &patient, kind).await?;

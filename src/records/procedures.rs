@@ -1,8 +1,6 @@
 //! Procedures: operations and examinations, done or planned.
 
-use super::{
-    Context, Entry, Group, NoChild, Record, choices::MOST_MINUTES, column, columns, head, link_column, statements,
-};
+use super::{Context, Entry, Group, NoChild, Record, choices::MOST_MINUTES, column, columns, head, link_column, statements};
 use crate::{
     dates::PartialDate,
     db::types::choice,

@@ -46,7 +46,8 @@ pub struct ListQuery {
 }
 
 /// Header columns that every kind can be sorted or filtered by.
-pub const HEADER: &[&str] = &["title", "occurred_on", "ended_on", "status", "practitioner_id", "sensitivity", "source", "created_at", "updated_at"];
+pub const HEADER: &[&str] =
+    &["title", "occurred_on", "ended_on", "status", "practitioner_id", "sensitivity", "source", "created_at", "updated_at"];
 
 impl ListQuery {
     /// Reads the query's pairs. Empty values are "any" (a form sends them all); names no kind knows are an error for programs and
@@ -77,7 +78,9 @@ impl ListQuery {
             "tag" => self.tags.push(fold(value)),
             "sort" => {
                 let (column, descending) = value.strip_prefix('-').map_or((value, false), |column| (column, true));
-                let column = column_name(kind, column).ok_or(FieldError::UnknownChoice)?;
+                // A link's other end may be hidden from this person: its title must not show in an order.
+                let known = column_name(kind, column).filter(|c| kind.field(c).is_none_or(|(_, f)| f.place != Place::Link));
+                let column = known.ok_or(FieldError::UnknownChoice)?;
                 self.sort = Some((column, descending));
             }
             _ => return self.take_filter(kind, name, value),
@@ -191,9 +194,11 @@ pub fn visible<L: Level>(access: &PatientAccess<L>) -> Condition {
     if let Some(tags) = &scope.tags {
         let mut any: Condition = Box::new(sql::<Bool>("1 = 0"));
         for tag in tags {
-            any = Box::new(any.or(sql::<Bool>("EXISTS (SELECT 1 FROM record_tags rt WHERE rt.record_id = records.id AND rt.tag_id = ")
-                .bind::<Text, _>(tag.clone())
-                .sql(")")));
+            any = Box::new(
+                any.or(sql::<Bool>("EXISTS (SELECT 1 FROM record_tags rt WHERE rt.record_id = records.id AND rt.tag_id = ")
+                    .bind::<Text, _>(tag.clone())
+                    .sql(")")),
+            );
         }
         condition = Box::new(condition.and(any));
     }
@@ -219,9 +224,11 @@ pub fn narrowed(kind: &'static Kind, query: &ListQuery) -> Vec<Condition> {
     }
     for tag in &query.tags {
         all.push(Box::new(
-            sql::<Bool>("EXISTS (SELECT 1 FROM record_tags rt JOIN tags t ON t.id = rt.tag_id WHERE rt.record_id = records.id AND t.name_folded = ")
-                .bind::<Text, _>(tag.clone())
-                .sql(")"),
+            sql::<Bool>(
+                "EXISTS (SELECT 1 FROM record_tags rt JOIN tags t ON t.id = rt.tag_id WHERE rt.record_id = records.id AND t.name_folded = ",
+            )
+            .bind::<Text, _>(tag.clone())
+            .sql(")"),
         ));
     }
     all
@@ -285,9 +292,6 @@ pub fn order(kind: &Kind, query: &ListQuery) -> String {
             };
             let value = if fold { format!("lower(d.{name})") } else { format!("d.{name}{suffix}") };
             format!("(SELECT {value} FROM {} d WHERE d.record_id = records.id)", kind.table)
-        }
-        Some((_, FieldSpec { place: Place::Link, name, .. })) => {
-            format!("(SELECT lower(o.title) FROM record_links l JOIN records o ON o.id = l.to_id WHERE l.from_id = records.id AND l.relation = '{name}')")
         }
         _ => match column {
             "practitioner_id" => "(SELECT lower(p.name) FROM practitioners p WHERE p.id = records.practitioner_id)".to_owned(),

@@ -98,4 +98,13 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(records, record_versions, record_links, record_tags, record_codes, record_origins, import_offers, imported_leftovers);
+diesel::allow_tables_to_appear_in_same_query!(
+    records,
+    record_versions,
+    record_links,
+    record_tags,
+    record_codes,
+    record_origins,
+    import_offers,
+    imported_leftovers
+);

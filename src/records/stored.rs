@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 use diesel::{
-    QueryResult, prelude::*,
+    QueryResult,
+    prelude::*,
     sql_types::{Double, Integer, Nullable, Text},
 };
 

@@ -1,8 +1,6 @@
 //! Symptoms: what somebody feels again and again, with each time it came.
 
-use super::{
-    Child, Context, Entry, Group, Record, child_column, choices::Severity, column, columns, head, link_column, statements,
-};
+use super::{Child, Context, Entry, Group, Record, child_column, choices::Severity, column, columns, head, link_column, statements};
 use crate::{
     dates::{PartialDate, end_before_start},
     db::types::choice,
@@ -133,11 +131,13 @@ mod tests {
 
     #[test]
     fn first_and_last_follow_from_the_occurrences() {
-        let rows: [&[(&str, &str)]; 3] = [&[("occurrence_date", "2025-11-02")], &[("occurrence_date", "2024-07")], &[("occurrence_date", "2026-01-05T08:00")]];
+        let rows: [&[(&str, &str)]; 3] =
+            [&[("occurrence_date", "2025-11-02")], &[("occurrence_date", "2024-07")], &[("occurrence_date", "2026-01-05T08:00")]];
         let plain = told("symptoms", &[("symptom_name", "Migraine")], &rows);
         assert_eq!(plain.value("first_occurrence_date").as_deref(), Some("2024-07"));
         assert_eq!(plain.value("last_occurrence_date").as_deref(), Some("2026-01-05T08:00"));
-        let said = told("symptoms", &[("symptom_name", "Migraine"), ("first_occurrence_date", "2012"), ("last_occurrence_date", "2025")], &rows);
+        let said =
+            told("symptoms", &[("symptom_name", "Migraine"), ("first_occurrence_date", "2012"), ("last_occurrence_date", "2025")], &rows);
         assert_eq!(said.value("first_occurrence_date").as_deref(), Some("2012"));
         assert_eq!(said.value("last_occurrence_date").as_deref(), Some("2026-01-05T08:00"), "it came again since");
         assert_eq!((plain.wrong(), said.wrong()), (vec![], vec![]));
@@ -145,10 +145,18 @@ mod tests {
 
     #[test]
     fn dates_follow_each_other() {
-        let upside_down = [("symptom_name", "Cough"), ("first_occurrence_date", "2025"), ("last_occurrence_date", "2024"), ("resolved_date", "2026")];
+        let upside_down =
+            [("symptom_name", "Cough"), ("first_occurrence_date", "2025"), ("last_occurrence_date", "2024"), ("resolved_date", "2026")];
         let wrong = told("symptoms", &[&upside_down[..], &[("status", "active")]].concat(), &[]);
         assert_eq!(wrong.wrong(), [("last_occurrence_date", "error.last_before_first"), ("resolved_date", "error.resolved_but_active")]);
-        let attack = told("symptoms", &[("symptom_name", "Cough")], &[&[("occurrence_date", "2026-02-02"), ("resolved_date", "2026-02-01"), ("pain_scale", "11")]]);
-        assert_eq!(attack.wrong(), [("occurrences.0.pain_scale", "error.out_of_range"), ("occurrences.0.resolved_date", "error.end_before_start")]);
+        let attack = told(
+            "symptoms",
+            &[("symptom_name", "Cough")],
+            &[&[("occurrence_date", "2026-02-02"), ("resolved_date", "2026-02-01"), ("pain_scale", "11")]],
+        );
+        assert_eq!(
+            attack.wrong(),
+            [("occurrences.0.pain_scale", "error.out_of_range"), ("occurrences.0.resolved_date", "error.end_before_start")]
+        );
     }
 }

@@ -105,7 +105,9 @@ fn what_a_kind_says_of_its_fields_is_true() {
             assert_eq!(kind.fields.iter().filter(|other| other.name == field.name).count(), 1, "{}: {}", kind.name, field.name);
             match field.input {
                 Input::Record(wanted) => assert!(super::kind(wanted).is_some(), "{}: {wanted}", kind.name),
-                Input::Choice { words, .. } => assert!(field.preset.is_none_or(|word| words.contains(&word)), "{}: {}", kind.name, field.name),
+                Input::Choice { words, .. } => {
+                    assert!(field.preset.is_none_or(|word| words.contains(&word)), "{}: {}", kind.name, field.name);
+                }
                 _ => {}
             }
             if let Some(Unit::Column(unit) | Unit::Free(unit)) = field.unit() {

@@ -66,7 +66,8 @@ impl Names {
         if kind.fields.iter().any(|f| matches!(f.input, Input::Pharmacy)) {
             names.pharmacies = pharmacies(conn, access)?;
         }
-        let wanted: Vec<String> = kind.fields.iter().filter_map(|f| if let Input::Record(kind) = f.input { Some(kind.to_owned()) } else { None }).collect();
+        let wanted: Vec<String> =
+            kind.fields.iter().filter_map(|f| if let Input::Record(kind) = f.input { Some(kind.to_owned()) } else { None }).collect();
         names.records = super::overview::choices(conn, access, &wanted)?.into_iter().map(|head| (head.id.clone(), head)).collect();
         Ok(names)
     }
@@ -123,7 +124,8 @@ pub fn show(ui: &Ui, patient: &str, spec: &FieldSpec, text: &str, unit: Option<&
         }
         Input::Details(order) => {
             let entries = Details::entries(text);
-            let pairs = order.iter().filter_map(|name| entries.get(*name).map(|value| (ui.t(&format!("detail.{name}")), value.clone()))).collect();
+            let pairs =
+                order.iter().filter_map(|name| entries.get(*name).map(|value| (ui.t(&format!("detail.{name}")), value.clone()))).collect();
             Shown { pairs, ..Shown::default() }
         }
         _ => plain(text.to_owned()),
@@ -158,7 +160,7 @@ pub fn show_brief(ui: &Ui, patient: &str, spec: &FieldSpec, text: &str, unit: Op
     let full = shown.text.clone();
     let (number, unit) = full.split_once(' ').unwrap_or((&full, ""));
     if let Some(short) = crate::measured::brief(number) {
-        shown.text = format!("{short} {unit}").trim_end().to_owned();
+        shown.text = if unit.is_empty() { short } else { format!("{short} {unit}") };
         shown.recorded.get_or_insert(full);
     }
     shown
@@ -245,7 +247,10 @@ pub fn children(ui: &Ui, patient: &str, kind: &Kind, entry: &dyn AnyRecord) -> O
     let names = Names::default();
     let rows = 0..entry.child_count();
     let merged = |name: &str| {
-        matches!(name, "unit" | "ref_range_min" | "ref_range_max" | "ref_range_text" | "result_type" | "test_code" | "abbreviation" | "icd10_code")
+        matches!(
+            name,
+            "unit" | "ref_range_min" | "ref_range_max" | "ref_range_text" | "result_type" | "test_code" | "abbreviation" | "icd10_code"
+        )
     };
     let told: Vec<(usize, &FieldSpec)> = spec
         .fields
@@ -346,13 +351,24 @@ pub fn form(ui: &Ui, kind: &Kind, values: &Typed, errors: &Errors, names: &Names
 
 /// The form of a patient or a directory entry.
 pub fn plain_form<'a>(
-    ui: &Ui, word: &str, fields: impl Iterator<Item = &'a FieldSpec>, values: &Typed, errors: &Errors, names: &Names,
+    ui: &Ui,
+    word: &str,
+    fields: impl Iterator<Item = &'a FieldSpec>,
+    values: &Typed,
+    errors: &Errors,
+    names: &Names,
 ) -> Vec<FormSection> {
     sectioned(ui, word, &fields.collect::<Vec<_>>(), values, errors, names, None)
 }
 
 fn sectioned(
-    ui: &Ui, word: &str, fields: &[&FieldSpec], values: &Typed, errors: &Errors, names: &Names, own: Option<&RecordId>,
+    ui: &Ui,
+    word: &str,
+    fields: &[&FieldSpec],
+    values: &Typed,
+    errors: &Errors,
+    names: &Names,
+    own: Option<&RecordId>,
 ) -> Vec<FormSection> {
     let mut order: Vec<&str> = Vec::new();
     for spec in fields {
@@ -377,7 +393,14 @@ fn sectioned(
 /// One field, or one for each named text of a details column.
 #[expect(clippy::too_many_arguments, reason = "everything a field's look depends on")]
 pub fn form_fields(
-    ui: &Ui, word: &str, spec: &FieldSpec, prefix: &str, values: &Typed, errors: &Errors, names: &Names, own: Option<&RecordId>,
+    ui: &Ui,
+    word: &str,
+    spec: &FieldSpec,
+    prefix: &str,
+    values: &Typed,
+    errors: &Errors,
+    names: &Names,
+    own: Option<&RecordId>,
 ) -> Vec<FormField> {
     let name = format!("{prefix}{}", spec.name);
     let value = values.get(&name).cloned().unwrap_or_default();
@@ -498,7 +521,8 @@ fn details(ui: &Ui, name: &str, parts: &[&str], stored: &str, values: &Typed, er
 
 /// What a stored record puts into its form.
 pub fn stored_values(kind: &Kind, entry: &dyn AnyRecord) -> Typed {
-    let mut values: Typed = kind.fields.iter().enumerate().filter_map(|(i, f)| entry.get(i).map(|text| (f.name.to_owned(), text))).collect();
+    let mut values: Typed =
+        kind.fields.iter().enumerate().filter_map(|(i, f)| entry.get(i).map(|text| (f.name.to_owned(), text))).collect();
     if let Some(children) = &kind.children {
         for row in 0..entry.child_count() {
             for (i, f) in children.fields.iter().enumerate() {
@@ -573,7 +597,7 @@ pub struct ListRow {
 }
 
 /// Brings rows of the same code together, where the first of them stands, under one heading.
-pub fn join_by_code(rows: Vec<ListRow>, codes: &HashMap<RecordId, String>) -> Vec<ListRow> {
+pub fn join_by_code<S: std::hash::BuildHasher>(rows: Vec<ListRow>, codes: &HashMap<RecordId, String, S>) -> Vec<ListRow> {
     let code_of = |row: &ListRow| RecordId::parse(&row.id).and_then(|id| codes.get(&id).cloned()).unwrap_or_else(|| row.id.clone());
     let mut groups: Vec<(String, Vec<ListRow>)> = Vec::new();
     for row in rows {
@@ -585,7 +609,9 @@ pub fn join_by_code(rows: Vec<ListRow>, codes: &HashMap<RecordId, String>) -> Ve
     }
     for (_, group) in groups.iter_mut().filter(|(_, group)| group.len() > 1) {
         let count = i64::try_from(group.len()).unwrap_or(i64::MAX);
-        group.iter_mut().for_each(|row| row.joined = true);
+        for row in group.iter_mut() {
+            row.joined = true;
+        }
         if let Some(first) = group.first_mut() {
             let title = first.cells.iter().find(|cell| cell.is_title).map(|cell| cell.text.clone()).unwrap_or_default();
             first.heading = Some((title, count));
@@ -640,8 +666,19 @@ pub fn list_row(ui: &Ui, patient: &str, kind: &'static Kind, row: &Loaded, names
             }
         })
         .collect();
-    let severe = kind.field("severity").and_then(|(i, _)| row.entry.get(i)).is_some_and(|s| matches!(s.as_str(), "severe" | "life-threatening"));
-    ListRow { id: row.head.id.to_string(), version: row.head.version, href, cells, tags: row.tags.clone(), status, severe, heading: None, joined: false }
+    let severe =
+        kind.field("severity").and_then(|(i, _)| row.entry.get(i)).is_some_and(|s| matches!(s.as_str(), "severe" | "life-threatening"));
+    ListRow {
+        id: row.head.id.to_string(),
+        version: row.head.version,
+        href,
+        cells,
+        tags: row.tags.clone(),
+        status,
+        severe,
+        heading: None,
+        joined: false,
+    }
 }
 
 /// The select of one filter above a list.

@@ -143,8 +143,18 @@ const BMI_TOLERANCE: f64 = 0.1;
 impl Vitals {
     fn measures_something(&self) -> bool {
         [
-            &self.systolic_bp, &self.diastolic_bp, &self.heart_rate, &self.temperature, &self.weight, &self.height,
-            &self.oxygen_saturation, &self.respiratory_rate, &self.blood_glucose, &self.a1c, &self.bmi, &self.pain_scale,
+            &self.systolic_bp,
+            &self.diastolic_bp,
+            &self.heart_rate,
+            &self.temperature,
+            &self.weight,
+            &self.height,
+            &self.oxygen_saturation,
+            &self.respiratory_rate,
+            &self.blood_glucose,
+            &self.a1c,
+            &self.bmi,
+            &self.pain_scale,
         ]
         .iter()
         .any(|value| value.is_some())

@@ -34,11 +34,9 @@ impl Preferences {
 
     pub fn check(&self) -> Errors {
         let mut errors = Errors::new();
-        for (name, value, words) in [
-            ("unit_system", &self.unit_system, UNITS),
-            ("language", &self.language, LANGUAGES),
-            ("date_format", &self.date_format, DATES),
-        ] {
+        for (name, value, words) in
+            [("unit_system", &self.unit_system, UNITS), ("language", &self.language, LANGUAGES), ("date_format", &self.date_format, DATES)]
+        {
             if !words.contains(&value.as_str()) {
                 errors.push((name.to_owned(), FieldError::UnknownChoice));
             }

@@ -71,7 +71,10 @@ impl TokensPage {
         let (may, days) = (form.text("access"), form.text("days"));
         Ok(Self {
             access: ACCESS.iter().map(|word| choice("TokenAccess", word, may == **word)).collect(),
-            days: DAYS.iter().map(|(word, _)| choice("TokenDays", word, if days.is_empty() { *word == "90" } else { days == **word })).collect(),
+            days: DAYS
+                .iter()
+                .map(|(word, _)| choice("TokenDays", word, if days.is_empty() { *word == "90" } else { days == **word }))
+                .collect(),
             rows: token::list(conn, &me.id)?.into_iter().map(|token| row(&ui, token, now)).collect(),
             token_name: form.text("name"),
             revoked: false,
@@ -144,6 +147,7 @@ pub async fn create(app: web::Data<App>, signed: Signed, request: HttpRequest, p
 /// `POST /settings/tokens/{token}/revoke`.
 pub async fn revoke(app: web::Data<App>, signed: Signed, place: web::Path<String>) -> Result<HttpResponse> {
     let id = TokenId::parse(&place).ok_or(Error::NotFound)?;
-    app.write(move |tx, app| token::revoke(tx, &id, Some(&signed.me.id), Event::new(&signed.actor, Action::TokenRevoked, app.clock.now()))).await?;
+    app.write(move |tx, app| token::revoke(tx, &id, Some(&signed.me.id), Event::new(&signed.actor, Action::TokenRevoked, app.clock.now())))
+        .await?;
     Ok(see_other("/settings/tokens?revoked=1"))
 }

@@ -50,7 +50,13 @@ pub async fn create(app: web::Data<App>, signed: Signed, payload: web::Payload, 
 }
 
 /// `POST /tags/{tag}`: another name or colour; the name of another tag merges the two. `_remove` takes it away.
-pub async fn change(app: web::Data<App>, signed: Signed, tag: web::Path<String>, payload: web::Payload, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn change(
+    app: web::Data<App>,
+    signed: Signed,
+    tag: web::Path<String>,
+    payload: web::Payload,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
     let tag = TagId::parse(&tag).ok_or(Error::NotFound)?;
     let pairs = body::form(&request, payload).await?;
     app.write(move |tx, _| {

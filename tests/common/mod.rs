@@ -41,7 +41,7 @@ pub struct TestApp {
     call: Rc<Call>,
     household: Rc<RefCell<Option<String>>>,
     // Declared last, so that the pool is closed before its database goes.
-    database: Rc<TestDatabase>,
+    _database: Rc<TestDatabase>,
 }
 
 impl TestApp {
@@ -68,13 +68,9 @@ impl TestApp {
             let service = Rc::clone(&service);
             async move { Answer::read(service.call(request).await).await }.boxed_local()
         });
-        let test = Self { app, call, household: Rc::default(), database: Rc::new(database) };
+        let test = Self { app, call, household: Rc::default(), _database: Rc::new(database) };
         test.set_day(TODAY);
         test
-    }
-
-    pub fn database(&self) -> &TestDatabase {
-        &self.database
     }
 
     pub async fn call(&self, request: Request) -> Answer {

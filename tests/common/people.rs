@@ -90,10 +90,6 @@ impl TestApp {
         self.person(name, "admin", self.household())
     }
 
-    pub fn guest(&self, name: &str) -> Person {
-        self.person(name, "guest", self.household())
-    }
-
     /// Nobody in particular: no session.
     pub fn anon(&self) -> Person {
         Person { t: self.clone(), id: UserId::new(), name: "nobody".into(), household: HouseholdId::new(), cookie: None }
@@ -153,9 +149,6 @@ impl Person {
     pub fn db(&self) -> &Db {
         &self.t.app.db
     }
-    pub fn password(&self) -> String {
-        password_of(&self.name)
-    }
 
     /// A new session: a row as the program's own store writes it, and the cookie sealed with the app's own key.
     pub fn signed_in(mut self) -> Self {
@@ -187,9 +180,6 @@ impl Person {
     }
 
     /// The cookie a browser would send.
-    pub fn cookie(&self) -> Option<&str> {
-        self.cookie.as_deref()
-    }
     /// The same person in a browser with this cookie, or with none.
     pub fn with_cookie(mut self, cookie: Option<String>) -> Self {
         self.cookie = cookie;

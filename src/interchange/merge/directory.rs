@@ -56,7 +56,12 @@ impl Directory {
 
     /// Brings the drafts of one list in; returns keys to ids.
     fn list<T: Distinct>(
-        &mut self, work: &mut Work<'_>, tx: &mut Tx<'_>, household: &HouseholdId, drafts: &[PersonDraft], practices: &HashMap<String, String>,
+        &mut self,
+        work: &mut Work<'_>,
+        tx: &mut Tx<'_>,
+        household: &HouseholdId,
+        drafts: &[PersonDraft],
+        practices: &HashMap<String, String>,
     ) -> Result<HashMap<String, String>> {
         let mut ids = HashMap::new();
         let mut known = Known::<T>::default();
@@ -143,7 +148,12 @@ fn fields(fields: &Fields) -> Vec<(String, String)> {
 
 /// Finds the entry or makes it.
 fn file<T: Distinct>(
-    work: &Work<'_>, tx: &mut Tx<'_>, household: &HouseholdId, known: &mut Known<T>, draft: &PersonDraft, told: &T,
+    work: &Work<'_>,
+    tx: &mut Tx<'_>,
+    household: &HouseholdId,
+    known: &mut Known<T>,
+    draft: &PersonDraft,
+    told: &T,
 ) -> Result<(String, Fate)> {
     let key = storable(&draft.source_key);
     let by_key = T::by_source(tx, household, &key)?;

@@ -125,7 +125,9 @@ fn rescue(kind: &Kind, entry: &mut dyn AnyRecord, draft: &Draft, path: &str, err
                 None => true,
             };
             let first = columns.first().and_then(|spec| told.get(spec.name));
-            let owner = first.filter(|_| columns.first().is_none_or(|spec| spec.name != *name)).map_or_else(String::new, |text| format!(" ({})", plain(text)));
+            let owner = first
+                .filter(|_| columns.first().is_none_or(|spec| spec.name != *name))
+                .map_or_else(String::new, |text| format!(" ({})", plain(text)));
             lost.then(|| format!("{} {}{owner}, {}: {}", label(children), row + 1, label(name), plain(text)))
         }
         _ => None,

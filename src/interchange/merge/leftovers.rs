@@ -1,8 +1,8 @@
 //! What found no home: kept whole, with the reason, until a later program understands it.
 
 use super::super::draft::{Draft, LeftoverReason, PersonDraft};
-use super::{Work, digest, storable};
 use super::report::{Fate, Line, PatientReport};
+use super::{Work, digest, storable};
 use crate::{
     access::{Edit, PatientAccess},
     db::Tx,
@@ -27,7 +27,12 @@ impl<'a> Kept<'a> {
 /// Keeps the patient's leftovers and those drafts that turned out to have no home (`homeless`); the first patient of the file also gets
 /// what is about nobody in it.
 pub fn keep(
-    work: &mut Work<'_>, tx: &mut Tx<'_>, access: &PatientAccess<Edit>, person: &PersonDraft, homeless: &[&Draft], is_first: bool,
+    work: &mut Work<'_>,
+    tx: &mut Tx<'_>,
+    access: &PatientAccess<Edit>,
+    person: &PersonDraft,
+    homeless: &[&Draft],
+    is_first: bool,
     report: &mut PatientReport,
 ) -> Result<()> {
     let mut leftovers = work.leftovers_of(Some(&person.source_key));

@@ -3,8 +3,8 @@
 use diesel::{QueryDsl, RunQueryDsl};
 
 use super::super::draft::{PersonDraft, Told};
-use super::{Fate, Target, Work, storable};
 use super::report::{Change, Line, PatientReport};
+use super::{Fate, Target, Work, storable};
 use crate::{
     access::{self, Actor, Edit, Full, Rank},
     db::{
@@ -78,7 +78,13 @@ pub fn own_household(tx: &mut Tx<'_>, actor: &Actor) -> Result<HouseholdId> {
 }
 
 /// Makes the patient, or completes the one there is.
-pub fn settle(work: &mut Work<'_>, tx: &mut Tx<'_>, pair: &Pair<'_>, household: &HouseholdId, report: &mut PatientReport) -> Result<PatientId> {
+pub fn settle(
+    work: &mut Work<'_>,
+    tx: &mut Tx<'_>,
+    pair: &Pair<'_>,
+    household: &HouseholdId,
+    report: &mut PatientReport,
+) -> Result<PatientId> {
     let fields = read(work, pair.draft, household);
     let key = storable(&pair.draft.source_key);
     let (id, fate, filled) = if let Some(patient) = &pair.patient {
@@ -150,7 +156,8 @@ fn read(work: &mut Work<'_>, draft: &PersonDraft, household: &HouseholdId) -> Pa
     let mut notes: Vec<String> = Vec::new();
     for (name, error) in fields.fill(&pairs, Mode::Strict) {
         let Some((_, text)) = pairs.iter().find(|(other, _)| *other == name) else { continue };
-        notes.push(format!("{}: {text}", name.replace('_', " ")).chars().map(|c| if c.is_control() { ' ' } else { c }).take(2000).collect());
+        notes
+            .push(format!("{}: {text}", name.replace('_', " ")).chars().map(|c| if c.is_control() { ' ' } else { c }).take(2000).collect());
         work.refused(&draft.source_key, &name, &error);
     }
     if !notes.is_empty() {

@@ -41,7 +41,9 @@ struct Planned<'a> {
 
 impl Planned<'_> {
     fn is_same(&self) -> bool {
-        self.origin.as_ref().is_some_and(|origin| origin.is_trashed || origin.fingerprint == self.fingerprint || origin.kind != self.kind.name)
+        self.origin
+            .as_ref()
+            .is_some_and(|origin| origin.is_trashed || origin.fingerprint == self.fingerprint || origin.kind != self.kind.name)
     }
     /// What has become another kind in a newer program stays what it is in the chart.
     fn home(&self) -> Home {
@@ -55,7 +57,12 @@ impl Planned<'_> {
 
 /// Brings the records of one person in. Returns the drafts that have no home because no such kind is kept here.
 pub fn merge<'a>(
-    work: &mut Work<'a>, tx: &mut Tx<'_>, access: &PatientAccess<Edit>, person: &PersonDraft, household: &HouseholdId, report: &mut PatientReport,
+    work: &mut Work<'a>,
+    tx: &mut Tx<'_>,
+    access: &PatientAccess<Edit>,
+    person: &PersonDraft,
+    household: &HouseholdId,
+    report: &mut PatientReport,
 ) -> Result<Vec<&'a Draft>> {
     let mut origins = origins::all(tx, access)?;
     tell_of_withdrawn(work, person, &origins);
@@ -73,11 +80,8 @@ pub fn merge<'a>(
             Some(kind) => plan.push(planned(draft, kind, &mut origins)),
         }
     }
-    let homes: HashMap<String, Home> = plan
-        .iter()
-        .filter(|planned| !planned.is_trashed())
-        .map(|planned| (planned.draft.source_key.clone(), planned.home()))
-        .collect();
+    let homes: HashMap<String, Home> =
+        plan.iter().filter(|planned| !planned.is_trashed()).map(|planned| (planned.draft.source_key.clone(), planned.home())).collect();
     Merging { work, access, household, homes: &homes, titles: HashMap::new(), report }.all(tx, &plan)?;
     forget_leftovers(tx, access, &plan)?;
     Ok(homeless)
@@ -118,7 +122,9 @@ fn tell_of_withdrawn(work: &mut Work<'_>, person: &PersonDraft, origins: &HashMa
 /// What an older program could only keep is a record now.
 fn forget_leftovers(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, plan: &[Planned<'_>]) -> Result<()> {
     let known = origins::known_leftovers(tx, access)?;
-    let keys = plan.iter().flat_map(|planned| std::iter::once(planned.key.clone()).chain(planned.draft.parts.iter().map(|(_, key)| storable(key))));
+    let keys = plan
+        .iter()
+        .flat_map(|planned| std::iter::once(planned.key.clone()).chain(planned.draft.parts.iter().map(|(_, key)| storable(key))));
     for key in keys.filter(|key| known.contains_key(key)) {
         origins::discard(tx, access, &key)?;
     }
@@ -161,7 +167,8 @@ impl Merging<'_, '_> {
             pharmacies: directory.map_or(&empty, |d| &d.pharmacies),
             homes: self.homes,
         };
-        let context = Context { today: self.work.now.date(), birth: self.access.patient.fields.birth_date.as_ref(), strict: false, confirmed: true };
+        let context =
+            Context { today: self.work.now.date(), birth: self.access.patient.fields.birth_date.as_ref(), strict: false, confirmed: true };
         let mut reading = entry::read(planned.kind, planned.draft, &ends, &context);
         self.work.problems.append(&mut reading.problems);
         self.yield_flag(tx, planned, reading.entry.as_mut())?;
@@ -257,7 +264,14 @@ impl Merging<'_, '_> {
     }
 
     /// Writes the offers that are new, and takes those back that the source no longer makes. Returns the new ones.
-    fn offer(&mut self, tx: &mut Tx<'_>, planned: &Planned<'_>, before: &Snapshot, verdict: &Verdict, known: &[Offer]) -> Result<Vec<Change>> {
+    fn offer(
+        &mut self,
+        tx: &mut Tx<'_>,
+        planned: &Planned<'_>,
+        before: &Snapshot,
+        verdict: &Verdict,
+        known: &[Offer],
+    ) -> Result<Vec<Change>> {
         for old in known.iter().filter(|old| !verdict.offer.iter().any(|(field, _)| *field == old.field)) {
             origins::withdraw(tx, self.access, &planned.id, &old.field)?;
         }
@@ -278,11 +292,12 @@ impl Merging<'_, '_> {
 
     fn changes(&self, kind: &Kind, before: &Snapshot, after: &Snapshot) -> Vec<Change> {
         let differences = differences(before, after).into_iter().filter(|difference| difference.field != "links");
-        let mut changes: Vec<Change> = differences
-            .map(|d| self.named(kind, Change { field: d.field, row: d.row, before: d.before, after: d.after }))
-            .collect();
+        let mut changes: Vec<Change> =
+            differences.map(|d| self.named(kind, Change { field: d.field, row: d.row, before: d.before, after: d.after })).collect();
         if before.links != after.links {
-            let titles = |links: &[Link]| (!links.is_empty()).then(|| links.iter().map(|link| self.title(link.to.as_str())).collect::<Vec<_>>().join(", "));
+            let titles = |links: &[Link]| {
+                (!links.is_empty()).then(|| links.iter().map(|link| self.title(link.to.as_str())).collect::<Vec<_>>().join(", "))
+            };
             changes.push(Change { field: "links".to_owned(), row: None, before: titles(&before.links), after: titles(&after.links) });
         }
         changes
@@ -290,9 +305,9 @@ impl Merging<'_, '_> {
 
     /// Ids mean nothing to a person.
     fn named(&self, kind: &Kind, mut change: Change) -> Change {
-        let is_id = kind.field(&change.field).is_some_and(|(_, spec)| {
-            matches!(spec.input, Input::Practitioner | Input::Pharmacy | Input::Practice | Input::Record(_))
-        });
+        let is_id = kind
+            .field(&change.field)
+            .is_some_and(|(_, spec)| matches!(spec.input, Input::Practitioner | Input::Pharmacy | Input::Practice | Input::Record(_)));
         if is_id {
             change.before = change.before.map(|id| self.title(&id));
             change.after = change.after.map(|id| self.title(&id));

@@ -81,7 +81,9 @@ fn the_same_file_again_writes_no_record_and_no_version() {
 #[test]
 fn a_preview_leaves_nothing_behind() {
     for world in worlds() {
-        let report = preview(&world.db, &world.actor, &told(&[ana(), doctor(), medication("500 mg", "active")]), &Target::Matching, world.now).unwrap();
+        let report =
+            preview(&world.db, &world.actor, &told(&[ana(), doctor(), medication("500 mg", "active")]), &Target::Matching, world.now)
+                .unwrap();
         assert_eq!((report.patients[0].patient.as_ref(), report.patients[0].is_new), (None, true));
         assert!(report.patients[0].lines.iter().any(|line| line.title == "Metformin" && line.fate == Fate::Added && line.record.is_none()));
         assert!(world.patients().is_empty());
@@ -231,7 +233,10 @@ fn a_file_about_several_people_is_not_for_one_of_them() {
     for world in worlds() {
         let ben = json!({"resourceType": "Patient", "id": "ben", "name": [{"family": "Reyes", "given": ["Ben"]}]});
         let both = told(&[ana(), ben]);
-        let id = world.import(&told(&[json!({"resourceType": "Patient", "id": "x", "name": [{"given": ["Zoe"]}]})])).patients[0].patient.clone().unwrap();
+        let id = world.import(&told(&[json!({"resourceType": "Patient", "id": "x", "name": [{"given": ["Zoe"]}]})])).patients[0]
+            .patient
+            .clone()
+            .unwrap();
         let refused = preview(&world.db, &world.actor, &both, &Target::Patient(id.clone()), world.now);
         assert!(matches!(refused, Err(Error::BadRequest("import_several_patients"))));
         assert_eq!(world.import(&both).patients.len(), 2);
@@ -257,7 +262,10 @@ fn a_stranger_imports_into_nobody() {
 #[test]
 fn a_helper_imports_records_and_leaves_the_person_alone() {
     for world in worlds() {
-        let id = world.import(&told(&[json!({"resourceType": "Patient", "id": "x", "name": [{"given": ["Ana"]}]})])).patients[0].patient.clone().unwrap();
+        let id = world.import(&told(&[json!({"resourceType": "Patient", "id": "x", "name": [{"given": ["Ana"]}]})])).patients[0]
+            .patient
+            .clone()
+            .unwrap();
         let helper = world.helper(&id, "edit", None);
         let file = told(&[ana(), doctor(), medication("1", "active")]);
         let target = Target::Patient(id.clone());
@@ -321,7 +329,12 @@ fn a_file_never_takes_the_primary_flag_from_another_policy() {
         let report = world.import(&told(&[ana(), coverage("1", "First Mutual"), coverage("2", "Second Mutual")]));
         assert!(report.problems.iter().any(|problem| problem.key == "import.problem.another_is_primary"));
         let flag = records::kind("insurance").unwrap().field("is_primary").unwrap().0;
-        let primary: Vec<String> = world.all(&id, "insurance").iter().filter(|r| r.entry.get(flag).as_deref() == Some("true")).map(|r| r.head.title.clone()).collect();
+        let primary: Vec<String> = world
+            .all(&id, "insurance")
+            .iter()
+            .filter(|r| r.entry.get(flag).as_deref() == Some("true"))
+            .map(|r| r.head.title.clone())
+            .collect();
         assert_eq!(primary, ["First Mutual"]);
         assert!(world.all(&id, "insurance").iter().all(|record| record.head.version == 1));
     }
@@ -372,7 +385,10 @@ fn hostile() -> Told {
         children: None,
         practitioner: Some("Practitioner/none".to_owned()),
         pharmacy: None,
-        links: vec![LinkDraft { relation: "visit_id", to: "Thing/nowhere".to_owned() }, LinkDraft { relation: "medication_id", to: "Thing/1".to_owned() }],
+        links: vec![
+            LinkDraft { relation: "visit_id", to: "Thing/nowhere".to_owned() },
+            LinkDraft { relation: "medication_id", to: "Thing/1".to_owned() },
+        ],
         codes: vec![CodeDraft { system: "s".to_owned(), code: "c".to_owned(), display: None }],
         parts: Vec::new(),
         original: json!({"text": "nul \u{0} here"}),
@@ -380,7 +396,11 @@ fn hostile() -> Told {
     let mut panel = draft("Thing/4", "lab-results", fields(&[("test_name", "Panel"), ("completed_date", "yesterday")]));
     panel.children = Some(vec![fields(&[("test_name", "Glucose"), ("ref_range_min", "about five"), ("value", "5")])]);
     let records = vec![
-        draft("Thing/1", "medications", fields(&[("medication_name", &long), ("status", "sometimes"), ("colour", "red"), ("notes", "told")])),
+        draft(
+            "Thing/1",
+            "medications",
+            fields(&[("medication_name", &long), ("status", "sometimes"), ("colour", "red"), ("notes", "told")]),
+        ),
         draft("Thing/2", "allergies", fields(&[("allergen", "Nuts\u{7}"), ("notes", &"n".repeat(21_000))])),
         draft("Thing/3\u{0}", "spaceships", fields(&[("name", "Enterprise")])),
         panel,
@@ -392,8 +412,20 @@ fn hostile() -> Told {
         belongs_to: Some("Practitioner/none".to_owned()),
         original: Value::Null,
     };
-    let doctor = PersonDraft { source_key: "Practitioner/2".to_owned(), fields: fields(&[("name", "Dr. Who"), ("npi", "123")]), belongs_to: None, original: Value::Null };
-    Told { format: "test", patients: vec![person], practitioners: vec![doctor], records, none_known: vec![("Patient/1".to_owned(), "medications")], ..Told::default() }
+    let doctor = PersonDraft {
+        source_key: "Practitioner/2".to_owned(),
+        fields: fields(&[("name", "Dr. Who"), ("npi", "123")]),
+        belongs_to: None,
+        original: Value::Null,
+    };
+    Told {
+        format: "test",
+        patients: vec![person],
+        practitioners: vec![doctor],
+        records,
+        none_known: vec![("Patient/1".to_owned(), "medications")],
+        ..Told::default()
+    }
 }
 
 #[test]
@@ -406,7 +438,12 @@ fn refused_values_go_into_the_notes_and_nothing_breaks() {
         let (_, medication) = world.only(&id, "medications");
         assert!(medication["medication_name"].ends_with('…') && medication["medication_name"].chars().count() == 300);
         let notes = &medication["notes"];
-        assert!(notes.starts_with("told\n") && notes.contains("status: sometimes") && notes.contains("colour: red") && notes.contains(&"x".repeat(400)));
+        assert!(
+            notes.starts_with("told\n")
+                && notes.contains("status: sometimes")
+                && notes.contains("colour: red")
+                && notes.contains(&"x".repeat(400))
+        );
         let (_, allergy) = world.only(&id, "allergies");
         assert_eq!((allergy["allergen"].as_str(), allergy["notes"].len()), ("Nuts", 20_000));
         assert_eq!(allergy["medication_id"], world.only(&id, "medications").0.head.id.to_string());
@@ -458,10 +495,13 @@ fn progress_counts_to_the_end() {
     for world in worlds() {
         let mut seen = Vec::new();
         let file = told(&[ana(), doctor(), medication("1", "active")]);
-        world.db.write(|tx| {
-            seen.clear();
-            apply(tx, &world.actor, &file, &Target::Matching, world.now, &mut |done, total| seen.push((done, total)))
-        }).unwrap();
+        world
+            .db
+            .write(|tx| {
+                seen.clear();
+                apply(tx, &world.actor, &file, &Target::Matching, world.now, &mut |done, total| seen.push((done, total)))
+            })
+            .unwrap();
         assert_eq!(seen, [(1, 1)]);
     }
 }

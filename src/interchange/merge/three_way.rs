@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::records::{
-    Kind,
-    chart::Link,
-    version::Snapshot,
-};
+use crate::records::{Kind, chart::Link, version::Snapshot};
 
 /// The values of one child, by column.
 pub type Row = Vec<(String, String)>;
@@ -101,13 +97,15 @@ fn compare_links(last: &Snapshot, current: &Snapshot, new: &Snapshot, verdict: &
 
 /// Children as one value, for an offer.
 pub fn rows_to_text(rows: &[Row]) -> String {
-    let object = |row: &Row| Value::Object(row.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect::<Map<_, _>>());
+    let object =
+        |row: &Row| Value::Object(row.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect::<Map<_, _>>());
     Value::Array(rows.iter().map(object).collect()).to_string()
 }
 
 /// The children of an offer.
 pub fn rows_from_text(text: &str) -> Option<Vec<Row>> {
     let rows: Vec<Map<String, Value>> = serde_json::from_str(text).ok()?;
-    let row = |object: Map<String, Value>| object.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
+    let row =
+        |object: Map<String, Value>| object.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
     Some(rows.into_iter().map(row).collect())
 }

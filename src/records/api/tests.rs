@@ -1,5 +1,4 @@
 //! The mapping without a database, and the whole way through one.
-#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
 
 use actix_web::{
     body::MessageBody,

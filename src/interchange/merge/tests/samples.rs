@@ -1,5 +1,7 @@
 //! The real bundles beside the project, where they are at hand.
 
+use std::collections::BTreeMap;
+
 use std::path::{Path, PathBuf};
 
 use super::*;
@@ -27,7 +29,7 @@ fn every_resource_has_one_fate_and_the_second_time_nothing_changes() {
             println!("again in {:?}", started.elapsed());
             for (patient, before) in second.patients.iter().zip(before) {
                 assert_eq!((patient.is_new, patient.offers), (false, 0));
-                assert_eq!((&patient.added, &patient.updated), (&Default::default(), &Default::default()));
+                assert_eq!((&patient.added, &patient.updated), (&BTreeMap::default(), &BTreeMap::default()));
                 assert_eq!(world.versions(patient.patient.as_ref().unwrap()), before);
             }
         }
@@ -50,7 +52,11 @@ fn import_of_a_large_bundle_is_measured() {
             let statements = world.db.statements();
             world.import(&told);
             let second = (started.elapsed(), world.db.statements() - statements);
-            println!("{} bytes, {} records: read {read:?}, with first import {first:?}, again {second:?}", file.len(), report.patients[0].lines.len());
+            println!(
+                "{} bytes, {} records: read {read:?}, with first import {first:?}, again {second:?}",
+                file.len(),
+                report.patients[0].lines.len()
+            );
         }
     }
 }

@@ -50,22 +50,24 @@ impl World {
     pub fn helper(&self, patient: &PatientId, level: &str, kinds: Option<&str>) -> Actor {
         use crate::db::schema::patient_shares as shares;
         let helper = self.another();
-        self.db.write(|tx| {
-            diesel::insert_into(shares::table)
-                .values((
-                    shares::id.eq(helper.user.as_str()),
-                    shares::patient_id.eq(patient),
-                    shares::shared_by_user_id.eq(&self.actor.user),
-                    shares::shared_with_user_id.eq(&helper.user),
-                    shares::permission_level.eq(level),
-                    shares::kinds.eq(kinds),
-                    shares::is_active.eq(true),
-                    shares::created_at.eq(self.now),
-                    shares::updated_at.eq(self.now),
-                ))
-                .execute(&mut **tx)?;
-            Ok(())
-        }).unwrap();
+        self.db
+            .write(|tx| {
+                diesel::insert_into(shares::table)
+                    .values((
+                        shares::id.eq(helper.user.as_str()),
+                        shares::patient_id.eq(patient),
+                        shares::shared_by_user_id.eq(&self.actor.user),
+                        shares::shared_with_user_id.eq(&helper.user),
+                        shares::permission_level.eq(level),
+                        shares::kinds.eq(kinds),
+                        shares::is_active.eq(true),
+                        shares::created_at.eq(self.now),
+                        shares::updated_at.eq(self.now),
+                    ))
+                    .execute(&mut **tx)?;
+                Ok(())
+            })
+            .unwrap();
         helper
     }
 
@@ -80,10 +82,12 @@ impl World {
     }
 
     pub fn with<T>(&self, patient: &PatientId, mut work: impl FnMut(&mut Tx<'_>, &PatientAccess<Edit>) -> Result<T>) -> T {
-        self.db.write(|tx| {
-            let access = grant::<Edit>(tx, &self.actor, patient, self.now)?;
-            work(tx, &access)
-        }).unwrap()
+        self.db
+            .write(|tx| {
+                let access = grant::<Edit>(tx, &self.actor, patient, self.now)?;
+                work(tx, &access)
+            })
+            .unwrap()
     }
 
     pub fn patients(&self) -> Vec<Patient> {
@@ -186,6 +190,7 @@ fn person(db: &Db, now: NaiveDateTime) -> Actor {
             ))
             .execute(&mut **tx)?;
         Ok(())
-    }).unwrap();
+    })
+    .unwrap();
     Actor { user, name: "test".to_owned(), via: Via::Cli, address: None }
 }
