@@ -211,7 +211,7 @@ fn decimals_worth(scale: u32, unit: Unit, wanted: Unit) -> Option<u32> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::float_cmp, reason = "a failing test may panic, and the sums are exact")]
+#[expect(clippy::float_cmp, reason = "the sums are exact")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -1,5 +1,4 @@
 //! Records told and settled as the API and an import do it, without a database: what the kinds' own tests begin with.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test may panic")]
 
 use std::collections::BTreeSet;
 
