@@ -1,5 +1,11 @@
 //! `scripts/bench`: the program under load, as ratios measured in one run. It reports and fails nothing: what a busy machine measures is
 //! no verdict. The databases are made by `seed.rs` and kept under `target/bench`.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::match_same_arms,
+    reason = "a report about our own pages, run by hand"
+)]
 
 mod bundle;
 mod load;
