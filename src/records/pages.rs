@@ -812,6 +812,9 @@ pub async fn restore(
     Ok(see_other(&back))
 }
 
+/// Statuses that mean it is over.
+const ENDING: &[&str] = &["stopped", "completed", "cancelled", "resolved", "expired", "returned"];
+
 /// `POST .../{record}/status`: the quick change from the list. It asks for the day where the new status ends something.
 pub async fn status(
     app: web::Data<App>,
@@ -830,7 +833,9 @@ pub async fn status(
         let current = chart.get(tx, &id)?;
         let mut entry = current.entry.boxed_clone();
         let mut fields = vec![("status".to_owned(), value(&pairs, "status").unwrap_or_default().to_owned())];
-        if let (Some(ended), Some(date)) = (kind.ended, value(&pairs, "ended_on").filter(|d| !d.trim().is_empty())) {
+        // The day stands in the form before anybody chooses; it only counts for a status that ends something.
+        let ends = value(&pairs, "status").is_some_and(|status| ENDING.contains(&status));
+        if let (true, Some(ended), Some(date)) = (ends, kind.ended, value(&pairs, "ended_on").filter(|d| !d.trim().is_empty())) {
             fields.push((ended.to_owned(), date.to_owned()));
         }
         let mut errors = input::fill(kind, entry.as_mut(), &Raw { fields, children: None }, Mode::Typed(signed.me.dates.order()));
