@@ -19,27 +19,30 @@ fn kept(pairs: &[(String, String)]) -> String {
     serde_urlencoded::to_string(kept).unwrap_or_default()
 }
 
-/// The pairs to answer with: those asked for, or the remembered ones for a bare address.
-pub fn recall(
-    conn: &mut Conn,
-    user: &UserId,
-    patient: &PatientId,
-    kind: &Kind,
-    pairs: &[(String, String)],
-) -> Result<Vec<(String, String)>> {
+/// What a list answers with, and what is new about it.
+pub struct View {
+    /// The pairs asked for, or the remembered ones for a bare address.
+    pub asked: Vec<(String, String)>,
+    /// To be remembered from now on; `None` if it is already.
+    pub news: Option<String>,
+}
+
+/// The list as it is asked for, or as it was left.
+pub fn recall(conn: &mut Conn, user: &UserId, patient: &PatientId, kind: &Kind, pairs: &[(String, String)]) -> Result<View> {
+    let known: Option<String> =
+        list_views::table.find((user, patient.as_str(), kind.name)).select(list_views::query).first(conn).optional()?;
+    let known = known.unwrap_or_default();
     let only_marks = pairs.iter().all(|(n, _)| matches!(n.as_str(), "undo" | "change"));
     if !only_marks {
-        return Ok(pairs.to_vec());
+        return Ok(View { asked: pairs.to_vec(), news: to_keep(pairs).filter(|query| *query != known) });
     }
-    let query: Option<String> =
-        list_views::table.find((user, patient.as_str(), kind.name)).select(list_views::query).first(conn).optional()?;
-    let mut all: Vec<(String, String)> = query.and_then(|text| serde_urlencoded::from_str(&text).ok()).unwrap_or_default();
-    all.extend(pairs.iter().cloned());
-    Ok(all)
+    let mut asked: Vec<(String, String)> = serde_urlencoded::from_str(&known).unwrap_or_default();
+    asked.extend(pairs.iter().cloned());
+    Ok(View { asked, news: None })
 }
 
 /// What is to be kept after this request; `None` for a bare address and for turning pages.
-pub fn to_keep(pairs: &[(String, String)]) -> Option<String> {
+fn to_keep(pairs: &[(String, String)]) -> Option<String> {
     let asked = pairs.iter().any(|(n, _)| !matches!(n.as_str(), "undo" | "change" | "print" | "page" | "q"));
     asked.then(|| kept(pairs))
 }

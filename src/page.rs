@@ -63,10 +63,14 @@ impl Ui {
         Self { words, me, nav: None, here: here.to_owned(), q: String::new() }
     }
     /// With the menu of the patient this access is for. One statement, whatever the number of records.
-    pub fn with_nav<L: Level>(mut self, conn: &mut Conn, access: &PatientAccess<L>) -> Result<Self> {
+    pub fn with_nav<L: Level>(self, conn: &mut Conn, access: &PatientAccess<L>) -> Result<Self> {
         let counts = records::overview::counts(conn, access)?;
-        self.nav = Some(self.nav_of(access, &counts));
-        Ok(self)
+        Ok(self.with_counts(access, &counts))
+    }
+    /// The same where the counts are known.
+    pub fn with_counts<L: Level>(mut self, access: &PatientAccess<L>, counts: &[(String, i64)]) -> Self {
+        self.nav = Some(self.nav_of(access, counts));
+        self
     }
     fn nav_of<L: Level>(&self, access: &PatientAccess<L>, counts: &[(String, i64)]) -> Nav {
         let patient = &access.patient;

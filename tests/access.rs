@@ -24,7 +24,7 @@ struct Cast {
     others: Vec<(&'static str, Person, Reach)>,
 }
 
-async fn cast(t: &TestApp) -> Cast {
+fn cast(t: &TestApp) -> Cast {
     let owner = t.user("owner");
     let ada = owner.patient("Ada");
     let (now, day) = (t.now(), chrono::Duration::days(1));
@@ -75,7 +75,7 @@ const PAGES: &[(&str, &str, bool)] = &[
 #[actix_web::test]
 async fn every_page_of_every_kind_answers_by_who_asks() {
     let t = TestApp::new().await;
-    let Cast { owner, ada, others } = cast(&t).await;
+    let Cast { owner, ada, others } = cast(&t);
     for_every_kind(async |kind| {
         let sample = Sample::least(kind, 1);
         let id = owner.record(&ada, kind, &sample);

@@ -67,7 +67,7 @@ async fn every_kind_is_made_read_listed_replaced_and_deleted() {
             let sent = body(kind, &Sample::full(&owner, &patient, kind, 1));
             let made = api.post(&list, &sent).await;
             assert_eq!(made.status, 201, "{}: {}", kind.name, made.body);
-            let one = made.header("location").unwrap().to_owned();
+            let one = made.header("location").unwrap();
             let record = made.json();
             holds(&record, &sent, kind.name);
             assert_eq!((&record["kind"], &record["version"], &record["source"]), (&json!(kind.name), &json!(1), &json!("api")));
@@ -127,7 +127,7 @@ async fn two_editors_cannot_overwrite_each_other() {
     let patient = owner.patient("Ada");
     let api = owner.api(true);
     let list = format!("/api/v1/patients/{patient}/medications");
-    let one = api.post(&list, &json!({"medication_name": "Salbutamol"})).await.header("location").unwrap().to_owned();
+    let one = api.post(&list, &json!({"medication_name": "Salbutamol"})).await.header("location").unwrap();
     let blind = api.send(Method::PUT, &one, &[("content-type", "application/json")], json!({"medication_name": "x"}).to_string()).await;
     assert_eq!(blind.status, 428);
     assert_eq!(api.put(&one, 1, &json!({"medication_name": "first"})).await.status, 200);

@@ -15,7 +15,7 @@ fn data(text: &str) -> String {
 }
 
 /// A patient with one record of every kind, every text marked as data, and the pages that show them.
-async fn marked(t: &TestApp, owner: &Person) -> (PatientId, Vec<String>) {
+fn marked(t: &TestApp, owner: &Person) -> (PatientId, Vec<String>) {
     let ada = owner.patient_with(&[("first_name", &data("Ada")), ("last_name", &data("Lovelace")), ("birth_date", "1960")]);
     let mut pages: Vec<String> =
         ["/", "/patients", "/patients/new", "/patients/trash", "/search", "/search?q=gr%C3%B6%C3%9Fe", "/tags", "/import", "/nowhere"]
@@ -74,6 +74,12 @@ fn strange(answer: &Answer, known: &[String]) -> Vec<String> {
     found
 }
 
+static DATES: LazyLock<regex::Regex> = LazyLock::new(|| {
+    regex::Regex::new(r"\b(\d{1,2} )?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)( \d{1,2},)? \d{4}\b|\bUTC\b").unwrap()
+});
+// The samples' own words, which search may cut apart to mark them.
+static SAMPLES: LazyLock<regex::Regex> = LazyLock::new(|| regex::Regex::new(r"(Dr|Pharmacy)? ?Größe|\bDr\b|\S*É\S*").unwrap());
+
 /// What remains of a text without catalogue words (in ⟦⟧, which nest), data, dates, numbers and our own name.
 fn untold(text: &str, known: &[String]) -> Option<String> {
     let mut rest = text.to_owned();
@@ -91,11 +97,6 @@ fn untold(text: &str, known: &[String]) -> Option<String> {
             _ => {}
         }
     }
-    static DATES: LazyLock<regex::Regex> = LazyLock::new(|| {
-        regex::Regex::new(r"\b(\d{1,2} )?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)( \d{1,2},)? \d{4}\b|\bUTC\b").unwrap()
-    });
-    // The samples' own words, which search may cut apart to mark them.
-    static SAMPLES: LazyLock<regex::Regex> = LazyLock::new(|| regex::Regex::new(r"(Dr|Pharmacy)? ?Größe|\bDr\b|\S*É\S*").unwrap());
     let out = SAMPLES.replace_all(&DATES.replace_all(&out, " "), " ").replace("Kinchart", " ");
     let word = out.split_whitespace().collect::<Vec<_>>().join(" ");
     word.chars().any(char::is_alphabetic).then_some(word)
@@ -106,7 +107,7 @@ async fn every_word_of_every_page_comes_from_the_catalogue() {
     let t = TestApp::new().await;
     let owner = t.user(&data("owner"));
     owner.prefers("language", "en-x-pseudo");
-    let (ada, pages) = marked(&t, &owner).await;
+    let (ada, pages) = marked(&t, &owner);
     // Titles that the program makes of measured values, and people's names in the directory, are data too.
     let mut known: Vec<String> = Vec::new();
     for kind in records::kinds().iter().filter(|k| matches!(k.name, "vitals" | "observations")) {
@@ -143,7 +144,7 @@ async fn every_word_of_every_page_comes_from_the_catalogue() {
 async fn every_page_is_plain_and_guarded() {
     let t = TestApp::new().await;
     let owner = t.user("owner");
-    let (_, pages) = marked(&t, &owner).await;
+    let (_, pages) = marked(&t, &owner);
     let mut wrong = Vec::new();
     for page in &pages {
         let answer = owner.get(page).await;
@@ -197,7 +198,7 @@ async fn every_page_is_plain_and_guarded() {
 async fn every_link_on_every_page_leads_somewhere() {
     let t = TestApp::new().await;
     let owner = t.user("owner");
-    let (_, pages) = marked(&t, &owner).await;
+    let (_, pages) = marked(&t, &owner);
     let mut targets = std::collections::BTreeMap::<String, String>::new();
     for page in &pages {
         let answer = owner.get(page).await;

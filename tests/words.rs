@@ -111,12 +111,16 @@ fn everything_of_every_kind_has_words() {
         }
         let mut field = |table: &str, spec: &FieldSpec| {
             if let Input::Details(parts) = spec.input {
-                parts.iter().for_each(|part| want(&[format!("detail.{part}")]));
+                for part in parts {
+                    want(&[format!("detail.{part}")]);
+                }
             } else {
                 want(&[format!("field.{table}.{}", spec.name), format!("field.{}", spec.name)]);
             }
             if let Input::Choice { set, words } = spec.input {
-                words.iter().for_each(|w| want(&[format!("choice.{set}.{w}")]));
+                for word in words {
+                    want(&[format!("choice.{set}.{word}")]);
+                }
             }
             want(&[format!("section.{}", spec.section)]);
             if let Input::Record(_) = spec.input {

@@ -90,12 +90,14 @@ pub struct Speed {
     pub per_second: f64,
     pub median: Duration,
     pub p99: Duration,
+    /// Processor time of the server for one request: what a busy machine changes least.
+    pub processor: Duration,
 }
 
 /// Sends so many of one request over all connections, or as many as five seconds allow.
-pub fn run(address: SocketAddr, request: &[u8], count: usize) -> Result<Speed> {
+pub fn run(address: SocketAddr, processor: impl Fn() -> Result<Duration>, request: &[u8], count: usize) -> Result<Speed> {
     let (sent, late) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let begun = Instant::now();
+    let (begun, used) = (Instant::now(), processor()?);
     let one = || -> Result<Vec<Duration>> {
         let mut client = Client::connect(address)?;
         let mut times = Vec::new();
@@ -116,11 +118,12 @@ pub fn run(address: SocketAddr, request: &[u8], count: usize) -> Result<Speed> {
         let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(one)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread of the load ended"))).collect()
     });
-    let took = begun.elapsed();
+    let (took, used) = (begun.elapsed(), processor()?.saturating_sub(used));
     let mut times: Vec<Duration> = all.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
     times.sort_unstable();
     let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
     let per_second = times.len() as f64 / took.as_secs_f64();
-    Ok(Speed { per_second, median: at(50), p99: at(99) })
+    let processor = used / u32::try_from(times.len().max(1))?;
+    Ok(Speed { per_second, median: at(50), p99: at(99), processor })
 }

@@ -133,26 +133,32 @@ fn pages(report: &mut Report, small: &Path, large: &Path, patient: &PatientId) -
     ];
     let sheet = style_sheet(&many, &many_cookie, &measured[0].path)?;
     first_load(report, &many, &many_cookie, &measured[0].path)?;
-    let sheet_speed = rounds(|| load::run(many.address, &get(&sheet, None, false), 10_000))?;
-    let packed_speed = rounds(|| load::run(many.address, &get(&sheet, Some(&many_cookie), true), 3_000))?;
-    println!("\n{:<38}{:>10}{:>12}{:>12}", "", "a second", "median", "p99");
+    let sheet_speed = rounds(|| many.load(&get(&sheet, None, false), 10_000))?;
+    let packed_speed = rounds(|| many.load(&get(&sheet, Some(&many_cookie), true), 3_000))?;
+    println!("\n{:<38}{:>10}{:>13}{:>13}{:>13}", "", "a second", "median", "p99", "processor");
     let show = |name: &str, speed: &Speed| {
-        println!("{name:<38}{:>10.0}{:>10.2} ms{:>10.2} ms", speed.per_second, millis(speed.median), millis(speed.p99));
+        println!(
+            "{name:<38}{:>10.0}{:>10.2} ms{:>10.2} ms{:>10.3} ms",
+            speed.per_second,
+            millis(speed.median),
+            millis(speed.p99),
+            millis(speed.processor)
+        )
     };
     show("style sheet", &sheet_speed);
     show("style sheet, signed in, gzip", &packed_speed);
     for page in &measured {
         let mut speeds = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            speeds.0.push(load::run(few.address, &get(&page.path, Some(&few_cookie), false), page.count)?);
-            speeds.1.push(load::run(many.address, &get(&page.path, Some(&many_cookie), false), page.count)?);
+            speeds.0.push(few.load(&get(&page.path, Some(&few_cookie), false), page.count)?);
+            speeds.1.push(many.load(&get(&page.path, Some(&many_cookie), false), page.count)?);
         }
         let (on_few, on_many) = (middle(&speeds.0), middle(&speeds.1));
         show(&format!("{}, 10,000", page.name), &on_few);
         show(&format!("{}, 1,000,000", page.name), &on_many);
         if page.growth < 2.0 {
             report.at_most(format!("style sheets in the time of a {}", page.name), sheet_speed.per_second / on_many.per_second, 30.0, "");
-            let packed = rounds(|| load::run(many.address, &get(&page.path, Some(&many_cookie), true), page.count))?;
+            let packed = rounds(|| many.load(&get(&page.path, Some(&many_cookie), true), page.count))?;
             show(&format!("{}, gzip", page.name), &packed);
             report.at_most("  the same, signed in and gzip on both sides", packed_speed.per_second / packed.per_second, 30.0, "");
         }
@@ -179,6 +185,7 @@ fn middle(speeds: &[Speed]) -> Speed {
         per_second: of(|s| s.per_second),
         median: Duration::from_secs_f64(of(|s| s.median.as_secs_f64())),
         p99: Duration::from_secs_f64(of(|s| s.p99.as_secs_f64())),
+        processor: Duration::from_secs_f64(of(|s| s.processor.as_secs_f64())),
     }
 }
 

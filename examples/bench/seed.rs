@@ -150,7 +150,7 @@ pub fn account(app: &App, index: usize) -> Result<Actor> {
     let name = format!("{} {}", GIVEN.get(index).unwrap_or(&"Ann"), FAMILY.get(index).unwrap_or(&"Arnold"));
     let details = Details { full_name: name, username: format!("family{index}"), email: String::new() };
     let hash = accounts::hash(app, PASSWORD)?;
-    let new = NewAccount { details, role: "admin", password_hash: hash, address: None, by_command: true, household: None };
+    let new = NewAccount { details, role: "admin", password_hash: hash, household: None, address: None, by_command: true };
     app.db.write(|tx| accounts::create(tx, &new, app.clock.now()))?;
     let account = app.db.read(|conn| accounts::find(conn, &format!("family{index}")))?.ok_or_else(|| anyhow!("no account"))?;
     Ok(account.at_the_command_line())
@@ -329,7 +329,7 @@ impl Seeder<'_, '_> {
         }
         let around = Around { practitioners: Vec::new(), pharmacies: Vec::new() };
         let day = self.dice.day(self.now.date());
-        let rows = (0..=self.dice.below(2)).map(|_| {
+        let rows = (0..1 + self.dice.below(2)).map(|_| {
             let told = children.fields.iter().filter_map(|spec| {
                 let wanted = spec.required || spec.in_list || self.dice.percent(30);
                 let text = if wanted { self.value(spec, kind, &day, &around) } else { None };

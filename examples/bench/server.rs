@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    load::{Client, get},
+    load::{self, Client, Speed, get},
     seed,
 };
 
@@ -71,6 +71,20 @@ impl Server {
             .and_then(|value| value.split(';').next())
             .with_context(|| format!("no session: {}", answer.status))?;
         Ok(cookie.to_owned())
+    }
+
+    /// Sends so many of one request.
+    pub fn load(&self, request: &[u8], count: usize) -> Result<Speed> {
+        load::run(self.address, || self.processor(), request, count)
+    }
+
+    /// Processor time since the start, in the hundredths of a second that Linux counts.
+    fn processor(&self) -> Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let fields: Vec<i64> =
+            stat.rsplit(')').next().unwrap_or_default().split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        // The state, a letter, is left out: user and system time are the eleventh and twelfth number.
+        Ok(Duration::from_millis(fields.iter().skip(10).take(2).map(|ticks| ticks.unsigned_abs()).sum::<u64>() * 10))
     }
 
     /// Resident memory in bytes, now.

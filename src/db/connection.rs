@@ -38,7 +38,7 @@ enum Target {
 
 /// `synchronous=FULL`: an acknowledged write survives a loss of power. The busy timeout comes first, because setting WAL can already wait.
 const SQLITE_SETUP: &str = "PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL; \
-     PRAGMA synchronous=FULL; PRAGMA cache_size=-4000; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;";
+     PRAGMA synchronous=FULL; PRAGMA cache_size=-2000; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;";
 
 impl Manager {
     pub fn new(url: &str, create: bool, statements: Arc<AtomicU64>) -> Result<Self, MigrateError> {

@@ -203,8 +203,12 @@ pub async fn home(app: web::Data<App>, signed: Signed, patient: web::Path<String
     render(&page)
 }
 
+/// What the overview shows of each kind that is going on.
+const SHOWN: &[glance::Columns] =
+    &[("allergies", &["severity", "reaction"]), ("medications", &["dosage", "frequency", "indication"]), ("conditions", &["icd10_code"])];
+
 fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<HomePage> {
-    let current = glance::current(conn, access, &["allergies", "medications", "conditions"])?;
+    let current = glance::current(conn, access, SHOWN)?;
     let labs = glance::out_of_range(conn, access, 8)?;
     let vitals = glance::vitals(conn, access)?;
     let ahead = glance::ahead(conn, access, &access.now.date().to_string(), 6)?;

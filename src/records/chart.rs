@@ -37,6 +37,13 @@ pub struct Loaded {
     pub tags: Vec<Tag>,
 }
 
+/// A record with what it is tied to, and the heads of the records it names.
+pub struct Tied {
+    pub record: Loaded,
+    pub links: Vec<LinkedRecord>,
+    pub heads: HashMap<RecordId, Head>,
+}
+
 /// A tie from this record to another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -117,17 +124,26 @@ impl<L: Level> Chart<'_, L> {
     /// One page, and how many there are in all.
     pub fn list(&self, conn: &mut Conn, query: &ListQuery) -> Result<(Vec<Loaded>, i64)> {
         let found = self.found(conn, query)?;
-        let base = || self.selection(query, found.as_deref());
-        let heads: Vec<Head> = base()
+        let rows = self.page_of(conn, query, found.as_deref())?;
+        let total = self.selection(query, found.as_deref()).count().get_result(conn)?;
+        Ok((rows, total))
+    }
+
+    /// One page, for who knows how many there are.
+    pub fn page(&self, conn: &mut Conn, query: &ListQuery) -> Result<Vec<Loaded>> {
+        let found = self.found(conn, query)?;
+        self.page_of(conn, query, found.as_deref())
+    }
+
+    fn page_of(&self, conn: &mut Conn, query: &ListQuery, found: Option<&[RecordId]>) -> Result<Vec<Loaded>> {
+        let heads: Vec<Head> = self
+            .selection(query, found)
             .order(sql::<Text>(&order(self.kind, query)))
             .limit(query.per_page)
             .offset((query.page - 1).saturating_mul(query.per_page))
             .select(Head::as_select())
             .load(conn)?;
-        // A first page that is not full says itself how many there are.
-        let shown = i64::try_from(heads.len()).unwrap_or(i64::MAX);
-        let total = if query.page == 1 && shown < query.per_page { shown } else { base().count().get_result(conn)? };
-        Ok((self.complete(conn, heads, query.lean)?, total))
+        self.complete(conn, heads, query.lean)
     }
 
     /// The records in which the query's words stand, if it has any.
@@ -185,10 +201,34 @@ impl<L: Level> Chart<'_, L> {
     }
 
     fn find(&self, conn: &mut Conn, id: &RecordId, trashed: bool) -> Result<Loaded> {
+        let head = self.find_head(conn, id, trashed)?;
+        self.complete(conn, vec![head], false)?.pop().ok_or(Error::NotFound)
+    }
+
+    fn find_head(&self, conn: &mut Conn, id: &RecordId, trashed: bool) -> Result<Head> {
         let mut query = records::table.filter(self.mine()).filter(records::id.eq(id)).into_boxed();
         query = if trashed { query.filter(records::deleted_at.is_not_null()) } else { query.filter(records::deleted_at.is_null()) };
-        let head: Head = query.select(Head::as_select()).first(conn).optional()?.ok_or(Error::NotFound)?;
-        self.complete(conn, vec![head], false)?.pop().ok_or(Error::NotFound)
+        query.select(Head::as_select()).first(conn).optional()?.ok_or(Error::NotFound)
+    }
+
+    /// A record with its ties, for its page: one look at them gives both the links and the columns that are links.
+    pub fn get_tied(&self, conn: &mut Conn, id: &RecordId) -> Result<Tied> {
+        let head = self.find_head(conn, id, false)?;
+        let mut record = self.complete(conn, vec![head], true)?.pop().ok_or(Error::NotFound)?;
+        let (ties, heads) = self.ties(conn, &[id])?;
+        for (_, to, relation, _) in ties.iter().filter(|(from, ..)| from == id) {
+            if let Some((_, spec)) = self.kind.field(relation) {
+                record.entry.head_mut().links.insert(spec.name, to.clone());
+            }
+        }
+        let links = self.linked(&[id], &ties, &heads).remove(id).unwrap_or_default();
+        Ok(Tied { record, links, heads })
+    }
+
+    /// Who made a record what it is.
+    pub fn changed_by(&self, conn: &mut Conn, head: &Head) -> Result<String> {
+        let version = record_versions::table.find((&head.id, head.version));
+        Ok(version.select(record_versions::actor_name).first(conn).optional()?.unwrap_or_default())
     }
 
     /// Details, children, column links and tags of these heads: a statement each, however many rows.
@@ -213,10 +253,15 @@ impl<L: Level> Chart<'_, L> {
 
     /// As [`Chart::links`], for many records: two statements, however many rows.
     pub fn links_of(&self, conn: &mut Conn, ids: &[&RecordId]) -> Result<HashMap<RecordId, Vec<LinkedRecord>>> {
-        let mut all: HashMap<RecordId, Vec<LinkedRecord>> = HashMap::new();
         if ids.is_empty() {
-            return Ok(all);
+            return Ok(HashMap::new());
         }
+        let (ties, heads) = self.ties(conn, ids)?;
+        Ok(self.linked(ids, &ties, &heads))
+    }
+
+    /// The ties of these records, and the heads of all their ends that this access shows.
+    fn ties(&self, conn: &mut Conn, ids: &[&RecordId]) -> Result<(Vec<Tie>, HashMap<RecordId, Head>)> {
         let mine: Vec<RecordId> = ids.iter().map(|id| (*id).clone()).collect();
         let rows: Vec<Tie> = record_links::table
             .filter(record_links::patient_id.eq(self.access.id()))
@@ -224,11 +269,16 @@ impl<L: Level> Chart<'_, L> {
             .order((record_links::created_at, record_links::relation, record_links::to_id))
             .select((record_links::from_id, record_links::to_id, record_links::relation, record_links::relevance_note))
             .load(conn)?;
-        let asked: HashSet<&RecordId> = ids.iter().copied().collect();
         // Where both ends were asked for, the heading of each is needed for the other.
         let ends: HashSet<&RecordId> = rows.iter().flat_map(|(from, to, ..)| [from, to]).collect();
         let heads = headings(conn, self.access, &ends.into_iter().cloned().collect::<Vec<_>>())?;
-        for (from, to, relation, note) in &rows {
+        Ok((rows, heads))
+    }
+
+    fn linked(&self, ids: &[&RecordId], ties: &[Tie], heads: &HashMap<RecordId, Head>) -> HashMap<RecordId, Vec<LinkedRecord>> {
+        let mut all: HashMap<RecordId, Vec<LinkedRecord>> = HashMap::new();
+        let asked: HashSet<&RecordId> = ids.iter().copied().collect();
+        for (from, to, relation, note) in ties {
             if asked.contains(from)
                 && self.kind.field(relation).is_none()
                 && let Some(other) = heads.get(to)
@@ -241,7 +291,7 @@ impl<L: Level> Chart<'_, L> {
                 all.entry(to.clone()).or_default().push(LinkedRecord::new(relation, note.as_deref(), true, other));
             }
         }
-        Ok(all)
+        all
     }
 
     /// Ties from this record that are not its columns, as a version keeps them.

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use diesel::{
-    dsl::count_star,
+    dsl::{count_star, sql},
     prelude::*,
     sql_types::{BigInt, Double, Nullable, Text},
 };
 
 use super::{
-    AnyRecord, Kind,
+    Kind,
     query::{Condition, visible},
     schema::records,
     stored::{self, Head},
@@ -25,23 +25,43 @@ const CURRENT: &[&str] = &["active", "chronic", "recurrence", "relapse", "recurr
 /// More than fits on anybody's overview.
 const MOST: i64 = 120;
 
-/// A record that is going on, with its own columns.
+/// Columns of a kind's own table that the overview shows, at most three.
+pub type Columns = (&'static str, &'static [&'static str]);
+
+/// A record that is going on, with the columns asked for.
 pub struct Current {
     pub head: Head,
-    pub entry: Box<dyn AnyRecord>,
     pub kind: &'static Kind,
+    columns: &'static [&'static str],
+    told: [Option<String>; 3],
 }
 
 impl Current {
-    pub fn get(&self, field: &str) -> String {
-        self.kind.field(field).and_then(|(i, _)| self.entry.get(i)).unwrap_or_default()
+    pub fn get(&self, column: &str) -> String {
+        let place = self.columns.iter().position(|name| *name == column);
+        place.and_then(|place| self.told.get(place)).cloned().flatten().unwrap_or_default()
     }
 }
 
-/// What is going on, of these kinds: one statement for the heads, one a kind for the rest.
-pub fn current<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kinds: &[&str]) -> Result<Vec<Current>> {
-    let wanted: Vec<String> = kinds.iter().map(|k| (*k).to_owned()).collect();
-    let heads: Vec<Head> = records::table
+/// The column that stands in this place, whatever the record's kind.
+fn column(wanted: &[Columns], place: usize) -> String {
+    // Names come from the field tables, never from a request.
+    let cases: Vec<String> = wanted
+        .iter()
+        .filter_map(|(name, columns)| Some((super::kind(name)?, columns.get(place)?)))
+        .map(|(kind, column)| format!("WHEN '{}' THEN (SELECT d.{column} FROM {} d WHERE d.record_id = records.id)", kind.name, kind.table))
+        .collect();
+    if cases.is_empty() { "NULL".to_owned() } else { format!("CASE records.kind {} END", cases.join(" ")) }
+}
+
+/// A head with up to three of its kind's own columns.
+type Row = (Head, Option<String>, Option<String>, Option<String>);
+
+/// What is going on, of these kinds, in the order of the menu; one statement.
+pub fn current<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, columns: &[Columns]) -> Result<Vec<Current>> {
+    let wanted: Vec<String> = columns.iter().map(|(kind, _)| (*kind).to_owned()).collect();
+    let told = |place| sql::<Nullable<Text>>(&column(columns, place));
+    let rows: Vec<Row> = records::table
         .filter(visible(access))
         .filter(records::kind.eq_any(wanted))
         .filter(records::deleted_at.is_null())
@@ -49,15 +69,14 @@ pub fn current<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kinds: &[&s
         .filter(records::status.is_null().or(records::status.eq_any(CURRENT.to_vec())))
         .order((records::occurred_on.desc(), records::id.desc()))
         .limit(MOST)
-        .select(Head::as_select())
+        .select((Head::as_select(), told(0), told(1), told(2)))
         .load(conn)?;
-    let mut found = Vec::new();
-    for kind in super::kinds().iter().filter(|kind| kinds.contains(&kind.name)) {
-        let of_kind: Vec<Head> = heads.iter().filter(|head| head.kind == kind.name).cloned().collect();
-        let mut entries = stored::load_details(conn, kind, &of_kind)?;
-        found.extend(of_kind.into_iter().filter_map(|head| entries.remove(&head.id).map(|entry| Current { head, entry, kind })));
-    }
-    Ok(found)
+    let found = rows.into_iter().filter_map(|(head, first, second, third)| {
+        let kind = super::kind(&head.kind)?;
+        let columns = columns.iter().find(|(name, _)| *name == kind.name)?.1;
+        Some(Current { head, kind, columns, told: [first, second, third] })
+    });
+    Ok(found.collect())
 }
 
 /// One measured value at one time.
@@ -185,7 +204,7 @@ pub fn vitals<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
         .filter(visible(access))
         .filter(records::kind.eq(kind.name))
         .filter(records::deleted_at.is_null())
-        .order((records::occurred_on.is_null(), records::occurred_on.desc(), records::id.desc()))
+        .order(sql::<Text>("records.occurred_on DESC NULLS LAST, records.id DESC"))
         .limit(60)
         .select(Head::as_select())
         .load(conn)?;

@@ -93,7 +93,7 @@ pub fn lately<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, most: i64) -
     Ok(records::table
         .filter(visible(access))
         .filter(records::deleted_at.is_null())
-        .order((records::updated_at.desc(), records::occurred_on.is_null(), records::occurred_on.desc(), records::id.desc()))
+        .order(sql::<Text>("records.updated_at DESC, records.occurred_on DESC NULLS LAST, records.id DESC"))
         .limit(most)
         .select(Head::as_select())
         .load(conn)?)

@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use super::{
     Context, Kind,
-    chart::{self, Draft, Link, Loaded, RELATIONS},
+    chart::{self, Draft, Link, Loaded, RELATIONS, Tied},
     field::{Errors, FieldError, FieldSpec, Input, Mode, Unit},
     input::{self, Raw},
+    overview,
     query::ListQuery,
     version::{Snapshot, differences},
     view::{self, ChildTable, Choice, ColumnHead, Filter, FormRow, FormSection, LinkLine, ListRow, Names, Section, Typed},
@@ -90,18 +91,17 @@ pub async fn list(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
     let patient = patient_of(&place.patient)?;
     let pairs = body::query(&request);
     let here = request.path().to_owned();
-    let user = signed.me.id.clone();
-    let (to_keep, of) = (list_views::to_keep(&pairs), patient.clone());
-    let page = app
+    let (user, of) = (signed.me.id.clone(), patient.clone());
+    let (page, news) = app
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
-            let asked = list_views::recall(conn, &signed.me.id, access.id(), kind, &pairs)?;
-            let page = list_page(conn, app, &access, kind, &signed.me, &here, &asked)?;
+            let view = list_views::recall(conn, &signed.me.id, access.id(), kind, &pairs)?;
+            let page = list_page(conn, app, &access, kind, &signed.me, &here, &view.asked)?;
             note_read(app, &access, Action::Listed, Some(kind.name), None);
-            Ok(page)
+            Ok((page, view.news))
         })
         .await?;
-    if let Some(query) = to_keep {
+    if let Some(query) = news {
         app.write(move |tx, _| list_views::remember(tx, &user, &of, kind, &query)).await?;
     }
     render(&page)
@@ -128,12 +128,15 @@ fn list_page(
     if print {
         (query.page, query.per_page) = (1, 5000);
     }
-    let (rows, total) = chart.list(conn, &query)?;
-    let names = Names::load(conn, access, kind, &rows)?;
+    // Of the whole list, the menu already knows how many there are.
+    let counts = overview::counts(conn, access)?;
+    let count = counts.iter().find(|(name, _)| name == kind.name).map_or(0, |(_, n)| *n);
+    let (rows, total) = if query.is_narrowed() { chart.list(conn, &query)? } else { (chart.page(conn, &query)?, count) };
+    let names = Names::for_list(conn, access, kind)?;
     // In an order a person asked for, rows stand where that order puts them.
     let codes = if kind.joined_by_code && query.sort.is_none() { chart::codes_of(conn, &rows)? } else { HashMap::new() };
-    let tags = super::overview::tags_to_choose(conn, access)?;
-    let ui = Ui::new(Some(me.clone()), here).with_nav(conn, access)?;
+    let tags = overview::tags_to_choose(conn, access)?;
+    let ui = Ui::new(Some(me.clone()), here).with_counts(access, &counts);
     let none_known = kind.none_known && total == 0 && patients::none_known_kinds(conn, access.id())?.iter().any(|k| k == kind.name);
     let date = kind.occurred.first().copied().unwrap_or("occurred_on");
     let raw = |name: &str| asked.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
@@ -141,7 +144,7 @@ fn list_page(
     let first = (query.page - 1) * query.per_page;
     Ok(ListPage {
         heads: heads(&ui, kind, &query, here, &asked),
-        rows: view::join_by_code(rows.iter().map(|row| view::list_row(&ui, access.id().as_str(), kind, row, &names)).collect(), &codes),
+        rows: view::join_by_code(view::list_rows(&ui, access.id().as_str(), kind, &rows, &names), &codes),
         filters: view::filters(&ui, kind, &query, &tags),
         previous: (query.page > 1).then(|| link(here, &asked, "page", &(query.page - 1).to_string())),
         next: (first + shown < total).then(|| link(here, &asked, "page", &(query.page + 1).to_string())),
@@ -249,31 +252,27 @@ pub async fn show(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
     let page = app
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
-            let row = access.chart(kind)?.get(conn, &id)?;
-            note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
-            show_page(conn, &access, kind, row, Ui::new(Some(signed.me), &here))
+            let tied = access.chart(kind)?.get_tied(conn, &id)?;
+            note_read(app, &access, Action::Read, Some(kind.name), Some((&id, tied.record.head.version)));
+            show_page(conn, &access, kind, tied, Ui::new(Some(signed.me), &here))
         })
         .await?;
     render(&page)
 }
 
-fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind, row: Loaded, ui: Ui) -> Result<ShowPage> {
+fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind, tied: Tied, ui: Ui) -> Result<ShowPage> {
+    let Tied { record: row, links, heads } = tied;
     let id = row.head.id.clone();
-    let chart = access.chart(kind)?;
-    let links = chart.links(conn, &id)?;
-    let rows = [row];
-    let names = Names::load(conn, access, kind, &rows)?;
-    let versions = chart.versions(conn, &id)?;
-    let offers = super::origins::offers(conn, access, &id)?;
+    let names = Names::for_record(conn, access, kind, &row, heads)?;
+    let changed_by = access.chart(kind)?.changed_by(conn, &row.head)?;
+    let offers = super::origins::offers_of(conn, access, std::slice::from_ref(&id))?.remove(&id).unwrap_or_default();
     let ui = ui.with_nav(conn, access)?;
-    let [row] = rows;
     let patient = access.id().as_str();
     let entry = row.entry.as_ref();
     let status = row.head.status.clone().and_then(|word| {
         let label = statuses(&ui, kind).into_iter().find(|c| c.value == word).map_or_else(|| word.clone(), |c| c.label);
         (!kind.status_words().is_empty()).then_some((word, label))
     });
-    let latest = versions.first();
     Ok(ShowPage {
         sections: view::sections(&ui, patient, kind, entry, &names),
         children: view::children(&ui, patient, kind, entry),
@@ -283,8 +282,8 @@ fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind,
             .map(|offer| OfferLine { label: ui.label(kind.word(), &offer.field), value: offer.value, field: offer.field })
             .collect(),
         source: ui.t(&format!("source.{}", row.head.source.split(':').next().unwrap_or_default())),
-        changed_by: latest.map(|v| v.actor_name.clone()).unwrap_or_default(),
-        changed_at: latest.map(|v| ui.moment(&v.at)).unwrap_or_default(),
+        changed_by,
+        changed_at: ui.moment(&row.head.updated_at),
         title: if row.head.title.is_empty() { ui.t("record.untitled") } else { row.head.title.clone() },
         notes: row.head.notes.clone().unwrap_or_default(),
         severe: matches!(kind.field("severity").and_then(|(i, _)| entry.get(i)).as_deref(), Some("severe" | "life-threatening")),

@@ -299,5 +299,5 @@ pub fn order(kind: &Kind, query: &ListQuery) -> String {
             other => format!("records.{other}"),
         },
     };
-    format!("{expression} IS NULL, {expression} {direction}, records.id {direction}")
+    format!("{expression} {direction} NULLS LAST, records.id {direction}")
 }

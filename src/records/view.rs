@@ -1,6 +1,6 @@
 //! A record as pages show it: plain words and links, made from the field table. Templates know no kinds.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     AnyRecord, Kind,
@@ -43,20 +43,36 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names these records need: a statement for each sort that occurs.
-    pub fn load<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind, rows: &[Loaded]) -> Result<Self> {
+    /// The names that the columns of a list need.
+    pub fn for_list<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind) -> Result<Self> {
+        Self::of_fields(conn, access, kind, |_, spec| spec.in_list)
+    }
+
+    /// The names that one record needs; `records` are the heads of those it is tied to.
+    pub fn for_record<L: Level>(
+        conn: &mut Conn,
+        access: &PatientAccess<L>,
+        kind: &Kind,
+        row: &Loaded,
+        records: HashMap<RecordId, Head>,
+    ) -> Result<Self> {
+        Ok(Self { records, ..Self::of_fields(conn, access, kind, |index, _| row.entry.get(index).is_some())? })
+    }
+
+    fn of_fields<L: Level>(
+        conn: &mut Conn,
+        access: &PatientAccess<L>,
+        kind: &Kind,
+        wanted: impl Fn(usize, &FieldSpec) -> bool,
+    ) -> Result<Self> {
         let mut names = Self::default();
-        if rows.iter().any(|row| row.head.practitioner_id.is_some()) {
+        let has = |input: fn(&Input) -> bool| kind.fields.iter().enumerate().any(|(index, spec)| input(&spec.input) && wanted(index, spec));
+        if has(|input| matches!(input, Input::Practitioner)) {
             names.practitioners = practitioners(conn, access)?;
         }
-        let told = |input: fn(&Input) -> bool| {
-            kind.fields.iter().enumerate().any(|(i, f)| input(&f.input) && rows.iter().any(|row| row.entry.get(i).is_some()))
-        };
-        if told(|input| matches!(input, Input::Pharmacy)) {
+        if has(|input| matches!(input, Input::Pharmacy)) {
             names.pharmacies = pharmacies(conn, access)?;
         }
-        let linked: Vec<RecordId> = rows.iter().flat_map(|row| row.entry.head().links.values().cloned()).collect();
-        names.records = super::chart::headings(conn, access, &linked)?;
         Ok(names)
     }
 
@@ -620,9 +636,9 @@ pub fn join_by_code<S: std::hash::BuildHasher>(rows: Vec<ListRow>, codes: &HashM
     groups.into_iter().flat_map(|(_, group)| group).collect()
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ListCell {
-    pub label: String,
+    pub label: Arc<str>,
     pub text: String,
     pub number: bool,
     pub is_title: bool,
@@ -635,14 +651,31 @@ pub fn list_columns(kind: &'static Kind) -> Vec<(usize, &'static FieldSpec)> {
     kind.fields.iter().copied().enumerate().filter(|(_, f)| f.in_list).collect()
 }
 
-pub fn list_row(ui: &Ui, patient: &str, kind: &'static Kind, row: &Loaded, names: &Names) -> ListRow {
+/// What is the same in every row of a list.
+struct Listing<'a> {
+    ui: &'a Ui,
+    patient: &'a str,
+    kind: &'static Kind,
+    names: &'a Names,
+    columns: Vec<(usize, &'static FieldSpec, Arc<str>)>,
+    severity: Option<usize>,
+}
+
+pub fn list_rows(ui: &Ui, patient: &str, kind: &'static Kind, rows: &[Loaded], names: &Names) -> Vec<ListRow> {
+    let columns = list_columns(kind).into_iter().map(|(index, spec)| (index, spec, ui.label(kind.word(), spec.name).into())).collect();
+    let listing = Listing { ui, patient, kind, names, columns, severity: kind.field("severity").map(|(index, _)| index) };
+    rows.iter().map(|row| list_row(&listing, row)).collect()
+}
+
+fn list_row(listing: &Listing<'_>, row: &Loaded) -> ListRow {
+    let Listing { ui, patient, kind, names, columns, severity } = listing;
     let href = format!("/patients/{patient}/{}/{}", kind.name, row.head.id);
     let mut status = None;
-    let cells = list_columns(kind)
-        .into_iter()
+    let cells = columns
+        .iter()
         .enumerate()
-        .map(|(place, (index, spec))| {
-            let text = row.entry.get(index).unwrap_or_default();
+        .map(|(place, (index, spec, label))| {
+            let text = row.entry.get(*index).unwrap_or_default();
             let unit = unit_of(spec, &kind.fields, |i| row.entry.get(i));
             let mut shown = if text.is_empty() { Shown::default() } else { show_brief(ui, patient, spec, &text, unit.as_deref(), names) };
             if spec.is_date() && place > 0 {
@@ -657,7 +690,7 @@ pub fn list_row(ui: &Ui, patient: &str, kind: &'static Kind, row: &Loaded, names
                 shown.text = if row.head.title.is_empty() { ui.t("record.untitled") } else { row.head.title.clone() };
             }
             ListCell {
-                label: ui.label(kind.word(), spec.name),
+                label: Arc::clone(label),
                 text: shown.text,
                 number: shown.number,
                 is_title,
@@ -666,8 +699,7 @@ pub fn list_row(ui: &Ui, patient: &str, kind: &'static Kind, row: &Loaded, names
             }
         })
         .collect();
-    let severe =
-        kind.field("severity").and_then(|(i, _)| row.entry.get(i)).is_some_and(|s| matches!(s.as_str(), "severe" | "life-threatening"));
+    let severe = severity.and_then(|index| row.entry.get(index)).is_some_and(|s| matches!(s.as_str(), "severe" | "life-threatening"));
     ListRow {
         id: row.head.id.to_string(),
         version: row.head.version,

@@ -182,7 +182,7 @@ fn integer(spec: &FieldSpec, min: i32, max: i32, index: usize, variant: usize) -
 fn measured(measure: &Measure, index: usize, variant: usize) -> String {
     let (low, high) = measure.plausible;
     if low.is_finite() && high.is_finite() {
-        let middle = f64::midpoint(low, high) + (variant % 5) as f64 * (high - low) / 50.0;
+        let middle = f64::midpoint(low, high) + f64::from(u32::try_from(variant % 5).unwrap()) * (high - low) / 50.0;
         return format!("{middle:.1}0").replace(".00", ".50");
     }
     format!("{}.50", 10 + index + variant % 90)
