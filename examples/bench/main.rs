@@ -4,6 +4,7 @@
     clippy::indexing_slicing,
     clippy::case_sensitive_file_extension_comparisons,
     clippy::match_same_arms,
+    clippy::semicolon_if_nothing_returned,
     reason = "a report about our own pages, run by hand"
 )]
 

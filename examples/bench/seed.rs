@@ -329,7 +329,7 @@ impl Seeder<'_, '_> {
         }
         let around = Around { practitioners: Vec::new(), pharmacies: Vec::new() };
         let day = self.dice.day(self.now.date());
-        let rows = (0..1 + self.dice.below(2)).map(|_| {
+        let rows = (0..=self.dice.below(2)).map(|_| {
             let told = children.fields.iter().filter_map(|spec| {
                 let wanted = spec.required || spec.in_list || self.dice.percent(30);
                 let text = if wanted { self.value(spec, kind, &day, &around) } else { None };
