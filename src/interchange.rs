@@ -5,6 +5,7 @@
 
 pub mod draft;
 pub mod fhir;
+pub mod kept;
 pub mod merge;
 pub mod pages;
 

@@ -11,7 +11,7 @@ use crate::{
     directory::pages as directory,
     error::{Error, Result},
     health,
-    interchange::pages as import,
+    interchange::{kept, pages as import},
     lookup,
     patients::{home, pages as patients},
     records::{api as records_api, export, pages as records},
@@ -73,6 +73,8 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/delete", post().to(patients::delete))
         .route("/patients/{patient}/timeline", get().to(timeline::show))
         .route("/patients/{patient}/trash", get().to(patients::trash))
+        .route("/patients/{patient}/kept", get().to(kept::list))
+        .route("/patients/{patient}/kept/original", get().to(kept::original))
         // Records of every kind.
         .route("/patients/{patient}/none-known/{kind}", post().to(records::none_known))
         .route("/patients/{patient}/{kind}", get().to(records::list))
@@ -88,6 +90,7 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/{kind}/{record}/links", get().to(records::link_form))
         .route("/patients/{patient}/{kind}/{record}/links", post().to(records::links))
         .route("/patients/{patient}/{kind}/{record}/offers", post().to(records::offer))
+        .route("/patients/{patient}/{kind}/{record}/original", get().to(kept::of_record))
         .route("/patients/{patient}/{kind}/{record}/history", get().to(records::history))
         .route("/patients/{patient}/{kind}/{record}/history/{version}", post().to(records::revert))
         .service(api())

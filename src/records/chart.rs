@@ -568,6 +568,24 @@ fn searchable(kind: &Kind, head: &Head, entry: &dyn AnyRecord, tags: &[String]) 
     parts.join(" ")
 }
 
+/// A code another system gave a record, as it came.
+#[derive(Clone, Debug, Queryable)]
+pub struct Code {
+    pub system: String,
+    pub code: String,
+    pub display: String,
+}
+
+/// All codes of one record, in the order they came.
+pub fn codes(conn: &mut Conn, id: &RecordId) -> Result<Vec<Code>> {
+    let rows: Vec<(String, String, Option<String>)> = record_codes::table
+        .filter(record_codes::record_id.eq(id))
+        .order(record_codes::position)
+        .select((record_codes::system, record_codes::code, record_codes::display))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(system, code, display)| Code { system, code, display: display.unwrap_or_default() }).collect())
+}
+
 /// The first code of each of these records, with its system: records with the same one are about the same thing.
 pub fn codes_of(conn: &mut Conn, rows: &[Loaded]) -> Result<HashMap<RecordId, String>> {
     let ids: Vec<&RecordId> = rows.iter().map(|row| &row.head.id).collect();

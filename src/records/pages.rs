@@ -230,6 +230,9 @@ struct ShowPage {
     tags: Vec<tags::Tag>,
     links: Vec<LinkLine>,
     offers: Vec<OfferLine>,
+    codes: Vec<chart::Code>,
+    /// There is an original to look at.
+    imported: bool,
     source: String,
     changed_by: String,
     changed_at: String,
@@ -266,6 +269,9 @@ fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind,
     let names = Names::for_record(conn, access, kind, &row, heads)?;
     let changed_by = access.chart(kind)?.changed_by(conn, &row.head)?;
     let offers = super::origins::offers_of(conn, access, std::slice::from_ref(&id))?.remove(&id).unwrap_or_default();
+    // Only what came from elsewhere has codes of elsewhere.
+    let imported = super::origins::is_imported(conn, access, &id)?;
+    let codes = if imported { chart::codes(conn, &id)? } else { Vec::new() };
     let ui = ui.with_nav(conn, access)?;
     let patient = access.id().as_str();
     let entry = row.entry.as_ref();
@@ -286,6 +292,8 @@ fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind,
         changed_at: ui.moment(&row.head.updated_at),
         title: if row.head.title.is_empty() { ui.t("record.untitled") } else { row.head.title.clone() },
         notes: row.head.notes.clone().unwrap_or_default(),
+        codes,
+        imported,
         severe: matches!(kind.field("severity").and_then(|(i, _)| entry.get(i)).as_deref(), Some("severe" | "life-threatening")),
         may_edit: access.may(Rank::Edit),
         base: format!("/patients/{patient}/{}", kind.name),
