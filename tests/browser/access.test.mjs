@@ -35,7 +35,7 @@ describe("every page", { concurrency: false }, () => {
   const pages = () => [
     ["everyone", "/patients"], ["person-new", "/patients/new"], ["search", "/search?q=met"], ["tags", "/tags"], ["import", "/import"],
     ["practitioners", "/directory/practitioners"], ["practitioner-new", "/directory/practitioners/new"],
-    ["home", patient], ["person-edit", `${patient}/edit`], ["timeline", `${patient}/timeline`], ["trash", `${patient}/trash`],
+    ["home", patient], ["person-edit", `${patient}/edit`], ["timeline", `${patient}/timeline`], ["trash", `${patient}/trash`], ["kept", `${patient}/kept`],
     ["record", state.record], ["record-edit", `${state.record}/edit`], ["record-history", `${state.record}/history`], ["record-links", `${state.record}/links`],
     ["not-found", "/nowhere"],
     ...all.flatMap(({ path }) => [[`${path.split("/").pop()}-list`, path], [`${path.split("/").pop()}-new`, `${path}/new`]]),
