@@ -4,6 +4,7 @@ mod connection;
 mod migrate;
 pub mod schema;
 pub mod search;
+pub mod sql;
 pub mod types;
 
 use std::{

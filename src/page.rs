@@ -184,8 +184,18 @@ pub fn render(template: &impl Template) -> Result<HttpResponse> {
 
 /// Renders a page that says something went wrong (422 for a form).
 pub fn render_with(status: StatusCode, template: &impl Template) -> Result<HttpResponse> {
-    let body = template.render().map_err(|error| Error::Internal(format!("template: {error}")))?;
-    Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(body))
+    Ok(html(status, text(template)?))
+}
+
+/// A page's text. Large pages are rendered on the thread that read the database, which also frees what they were made of: memory that
+/// changes threads costs the allocator as much as the rendering itself.
+pub fn text(template: &impl Template) -> Result<String> {
+    template.render().map_err(|error| Error::Internal(format!("template: {error}")))
+}
+
+/// A page that was rendered before.
+pub fn html(status: StatusCode, body: String) -> HttpResponse {
+    HttpResponse::build(status).content_type("text/html; charset=utf-8").body(body)
 }
 
 /// After a form: the next page, with a new request.

@@ -10,6 +10,7 @@ pub mod origins;
 pub mod overview;
 pub mod pages;
 pub mod query;
+pub mod rows;
 mod schema;
 mod stored;
 #[cfg(test)]
@@ -410,8 +411,9 @@ macro_rules! statements {
             ids: &[$crate::db::types::RecordId],
         ) -> diesel::QueryResult<std::collections::HashMap<$crate::db::types::RecordId, Self>> {
             use diesel::prelude::*;
+            let mine = $crate::db::sql::among(conn, concat!(stringify!($table), ".record_id"), ids);
             let rows = $table::table
-                .filter($table::record_id.eq_any(ids))
+                .filter(mine)
                 .select(($table::record_id, Self::as_select()))
                 .load::<($crate::db::types::RecordId, Self)>(conn)?;
             Ok(rows.into_iter().collect())
@@ -432,8 +434,9 @@ macro_rules! statements {
             ids: &[$crate::db::types::RecordId],
         ) -> diesel::QueryResult<Vec<($crate::db::types::RecordId, Self)>> {
             use diesel::prelude::*;
+            let mine = $crate::db::sql::among(conn, concat!(stringify!($table), ".record_id"), ids);
             $table::table
-                .filter($table::record_id.eq_any(ids))
+                .filter(mine)
                 .order(($table::record_id, $table::display_order))
                 .select(($table::record_id, Self::as_select()))
                 .load::<($crate::db::types::RecordId, Self)>(conn)

@@ -11,6 +11,7 @@ use crate::{
     db::{
         Conn, MultiBackend, Tx,
         schema::tags,
+        sql::among,
         types::{HouseholdId, RecordId, TagId},
     },
     error::{Error, Result},
@@ -30,17 +31,13 @@ pub struct Tag {
     pub color: String,
 }
 
-#[derive(diesel::QueryableByName)]
-struct Tagged {
-    #[diesel(sql_type = Text)]
-    record_id: RecordId,
-    #[diesel(sql_type = Text)]
-    id: TagId,
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Text)]
-    color: String,
+diesel::table! {
+    record_tags (record_id, tag_id) {
+        record_id -> Text,
+        tag_id -> Text,
+    }
 }
+diesel::allow_tables_to_appear_in_same_query!(record_tags, tags);
 
 /// The tags of these records, in one statement.
 pub fn of_records(conn: &mut Conn, ids: &[&RecordId]) -> Result<HashMap<RecordId, Vec<Tag>>> {
@@ -48,17 +45,14 @@ pub fn of_records(conn: &mut Conn, ids: &[&RecordId]) -> Result<HashMap<RecordId
     if ids.is_empty() {
         return Ok(found);
     }
-    let places: Vec<String> = (1..=ids.len()).map(|n| format!("${n}")).collect();
-    let text = format!(
-        "SELECT rt.record_id, t.id, t.name, t.color FROM record_tags rt JOIN tags t ON t.id = rt.tag_id WHERE rt.record_id IN ({}) ORDER BY t.name_folded",
-        places.join(", ")
-    );
-    let mut query = diesel::sql_query(text).into_boxed::<MultiBackend>();
-    for id in ids {
-        query = query.bind::<Text, _>((*id).clone());
-    }
-    for row in query.load::<Tagged>(conn)? {
-        found.entry(row.record_id).or_default().push(Tag { id: row.id, name: row.name, color: row.color });
+    let tagged: Vec<(RecordId, Tag)> = tags::table
+        .inner_join(record_tags::table.on(record_tags::tag_id.eq(tags::id)))
+        .filter(among(conn, "record_tags.record_id", ids))
+        .order(tags::name_folded)
+        .select((record_tags::record_id, Tag::as_select()))
+        .load(conn)?;
+    for (record, tag) in tagged {
+        found.entry(record).or_default().push(tag);
     }
     Ok(found)
 }

@@ -80,8 +80,13 @@ fn main() -> Result<()> {
     if seed::measured(&small.folder)? != patient {
         bail!("the two databases know different patients");
     }
+    let only_pages = std::env::args().any(|arg| arg == "pages");
     starting(&mut report, &large.folder)?;
     pages(&mut report, &small.folder, &large.folder, &patient)?;
+    if only_pages {
+        report.print();
+        return Ok(());
+    }
     importing(&mut report, &root, &large.folder)?;
     let binary = fs::metadata(server::binary()?)?.len();
     #[expect(clippy::cast_precision_loss, reason = "a size")]

@@ -20,12 +20,6 @@ struct Hit {
     record_id: RecordId,
 }
 
-#[derive(diesel::QueryableByName)]
-struct RowId {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-}
-
 /// The patient as a word no person types.
 fn patient_word(patient: &PatientId) -> String {
     format!("p{}", patient.as_str().replace('-', "").to_lowercase())
@@ -33,20 +27,24 @@ fn patient_word(patient: &PatientId) -> String {
 
 /// Puts a record's text into the index, in place of what was there.
 pub fn put(tx: &mut Tx<'_>, patient: &PatientId, record: &RecordId, text: &str) -> Result<()> {
+    // The entry's removal takes the words with it (trigger); a new row id never names old words.
+    remove(tx, record)?;
+    add(tx, patient, record, text)
+}
+
+/// Puts a new record's text into the index. SQLite writes its index out before every removal, so an import is quicker without any.
+pub fn add(tx: &mut Tx<'_>, patient: &PatientId, record: &RecordId, text: &str) -> Result<()> {
     let mut all = words(text);
     all.push(patient_word(patient));
     let stream = all.join(" ");
     match &mut **tx {
         Conn::Sqlite(c) => {
-            // The entry's removal takes the words with it (trigger); a new row id never names old words.
-            diesel::sql_query("DELETE FROM search_entries WHERE record_id = $1").bind::<Text, _>(record).execute(c)?;
             diesel::sql_query("INSERT INTO search_entries (record_id, patient_id) VALUES ($1, $2)")
                 .bind::<Text, _>(record)
                 .bind::<Text, _>(patient)
                 .execute(c)?;
-            let row: RowId = diesel::sql_query("SELECT last_insert_rowid() AS id").get_result(c)?;
-            diesel::sql_query("INSERT INTO search_words (rowid, words) VALUES ($1, $2)")
-                .bind::<BigInt, _>(row.id)
+            // The entry's own number, asked for before the row goes into the index's own tables.
+            diesel::sql_query("INSERT INTO search_words (rowid, words) VALUES (last_insert_rowid(), $1)")
                 .bind::<Text, _>(stream)
                 .execute(c)?;
         }

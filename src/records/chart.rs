@@ -3,12 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::{dsl::sql, prelude::*, sql_types::Text};
+use diesel::{prelude::*, sql_types::Text};
 use serde_json::{Value, json};
 
 use super::{
     AnyRecord, Kind, input,
     query::{Condition, ListQuery, narrowed, order, visible},
+    rows::{self, Row},
     schema::{record_codes, record_links, record_versions, records},
     stored::{self, Head},
     version::{Snapshot, Version},
@@ -18,6 +19,7 @@ use crate::{
     audit::{Action, Event},
     db::{
         Conn, MultiBackend, Tx, search,
+        sql::{among, worded},
         types::{PatientId, RecordId},
     },
     error::{Error, Result},
@@ -129,21 +131,33 @@ impl<L: Level> Chart<'_, L> {
         Ok((rows, total))
     }
 
-    /// One page, for who knows how many there are.
-    pub fn page(&self, conn: &mut Conn, query: &ListQuery) -> Result<Vec<Loaded>> {
+    /// One page as a list shows it; `known` is how many there are, where nothing narrows the list and the caller has counted.
+    pub fn rows(&self, conn: &mut Conn, query: &ListQuery, known: i64) -> Result<(Vec<Row>, i64)> {
         let found = self.found(conn, query)?;
-        self.page_of(conn, query, found.as_deref())
+        let mut conditions = vec![self.mine()];
+        conditions.extend(narrowed(self.kind, query));
+        if let Some(ids) = &found {
+            conditions.push(Box::new(among(conn, "records.id", ids)));
+        }
+        let mut rows = rows::load(conn, self.kind, query, conditions)?;
+        let ids: Vec<&RecordId> = rows.iter().map(|row| &row.id).collect();
+        let mut tags = tags::of_records(conn, &ids)?;
+        for row in &mut rows {
+            row.tags = tags.remove(&row.id).unwrap_or_default();
+        }
+        let total = if query.is_narrowed() { self.selection(query, found.as_deref()).count().get_result(conn)? } else { known };
+        Ok((rows, total))
     }
 
     fn page_of(&self, conn: &mut Conn, query: &ListQuery, found: Option<&[RecordId]>) -> Result<Vec<Loaded>> {
         let heads: Vec<Head> = self
             .selection(query, found)
-            .order(sql::<Text>(&order(self.kind, query)))
+            .order(worded::<Text>(order(self.kind, query)))
             .limit(query.per_page)
             .offset((query.page - 1).saturating_mul(query.per_page))
             .select(Head::as_select())
             .load(conn)?;
-        self.complete(conn, heads, query.lean)
+        self.complete(conn, heads, false)
     }
 
     /// The records in which the query's words stand, if it has any.
@@ -165,7 +179,7 @@ impl<L: Level> Chart<'_, L> {
     /// The ids of the whole list in its order, for what goes through all of it part by part (see [`Chart::in_order`]).
     pub fn ids(&self, conn: &mut Conn, query: &ListQuery) -> Result<Vec<RecordId>> {
         let found = self.found(conn, query)?;
-        Ok(self.selection(query, found.as_deref()).order(sql::<Text>(&order(self.kind, query))).select(records::id).load(conn)?)
+        Ok(self.selection(query, found.as_deref()).order(worded::<Text>(order(self.kind, query))).select(records::id).load(conn)?)
     }
 
     /// These records, in this order; those that are gone meanwhile are left out.
@@ -185,7 +199,7 @@ impl<L: Level> Chart<'_, L> {
         for ids in ids.chunks(500) {
             let heads: Vec<Head> = records::table
                 .filter(self.mine())
-                .filter(records::id.eq_any(ids.to_vec()))
+                .filter(among(conn, "records.id", ids))
                 .filter(records::deleted_at.is_null())
                 .select(Head::as_select())
                 .load(conn)?;
@@ -327,7 +341,7 @@ pub fn headings<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ids: &[Rec
     }
     let heads: Vec<Head> = records::table
         .filter(visible(access))
-        .filter(records::id.eq_any(ids.to_vec()))
+        .filter(among(conn, "records.id", ids))
         .filter(records::deleted_at.is_null())
         .select(Head::as_select())
         .load(conn)?;
@@ -516,7 +530,8 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
         if head.deleted_at.is_some() {
             search::remove(tx, &head.id)?;
         } else {
-            search::put(tx, self.access.id(), &head.id, &searchable(self.kind, head, entry, tags))?;
+            let put = if action == Action::Created { search::add } else { search::put };
+            put(tx, self.access.id(), &head.id, &searchable(self.kind, head, entry, tags))?;
             self.keep_exclusive(tx, head, entry)?;
         }
         Event::new(&self.access.actor, action, self.access.now)
@@ -584,20 +599,6 @@ pub fn codes(conn: &mut Conn, id: &RecordId) -> Result<Vec<Code>> {
         .select((record_codes::system, record_codes::code, record_codes::display))
         .load(conn)?;
     Ok(rows.into_iter().map(|(system, code, display)| Code { system, code, display: display.unwrap_or_default() }).collect())
-}
-
-/// The first code of each of these records, with its system: records with the same one are about the same thing.
-pub fn codes_of(conn: &mut Conn, rows: &[Loaded]) -> Result<HashMap<RecordId, String>> {
-    let ids: Vec<&RecordId> = rows.iter().map(|row| &row.head.id).collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let codes: Vec<(RecordId, String, String)> = record_codes::table
-        .filter(record_codes::record_id.eq_any(ids))
-        .filter(record_codes::position.eq(0))
-        .select((record_codes::record_id, record_codes::system, record_codes::code))
-        .load(conn)?;
-    Ok(codes.into_iter().map(|(id, system, code)| (id, format!("{system}|{code}"))).collect())
 }
 
 /// The codes another system gave a record, replaced as a whole.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use diesel::{
-    dsl::{count_star, sql},
+    dsl::count_star,
     prelude::*,
-    sql_types::{BigInt, Double, Nullable, Text},
+    sql_types::{BigInt, Bool, Nullable, Text},
 };
 
 use super::{
@@ -16,7 +16,11 @@ use super::{
 };
 use crate::{
     access::{Accesses, Level, PatientAccess},
-    db::{Conn, MultiBackend, types::RecordId},
+    db::{
+        Conn, MultiBackend,
+        sql::{among, worded},
+        types::RecordId,
+    },
     error::Result,
 };
 
@@ -60,7 +64,7 @@ type Row = (Head, Option<String>, Option<String>, Option<String>);
 /// What is going on, of these kinds, in the order of the menu; one statement.
 pub fn current<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, columns: &[Columns]) -> Result<Vec<Current>> {
     let wanted: Vec<String> = columns.iter().map(|(kind, _)| (*kind).to_owned()).collect();
-    let told = |place| sql::<Nullable<Text>>(&column(columns, place));
+    let told = |place| worded::<Nullable<Text>>(column(columns, place));
     let rows: Vec<Row> = records::table
         .filter(visible(access))
         .filter(records::kind.eq_any(wanted))
@@ -101,65 +105,69 @@ pub struct Trend {
     pub points: Vec<Point>,
 }
 
-#[derive(diesel::QueryableByName)]
-struct ComponentRow {
-    #[diesel(sql_type = Text)]
+diesel::table! {
+    lab_test_components (id) {
+        id -> Text,
+        record_id -> Text,
+        display_order -> Integer,
+        test_name -> Nullable<Text>,
+        test_code -> Nullable<Text>,
+        value -> Nullable<Text>,
+        value_number -> Nullable<Double>,
+        unit -> Nullable<Text>,
+        status -> Nullable<Text>,
+        ref_range_min_number -> Nullable<Double>,
+        ref_range_max_number -> Nullable<Double>,
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = lab_test_components, check_for_backend(MultiBackend))]
+struct Component {
     record_id: RecordId,
-    #[diesel(sql_type = Nullable<Text>)]
-    occurred_on: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
+    display_order: i32,
     test_name: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
     test_code: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
     value: Option<String>,
-    #[diesel(sql_type = Nullable<Double>)]
     value_number: Option<f64>,
-    #[diesel(sql_type = Nullable<Text>)]
     unit: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
     status: Option<String>,
-    #[diesel(sql_type = Nullable<Double>)]
-    low: Option<f64>,
-    #[diesel(sql_type = Nullable<Double>)]
-    high: Option<f64>,
+    ref_range_min_number: Option<f64>,
+    ref_range_max_number: Option<f64>,
 }
 
 /// How many components the overview looks back over: a dozen large panels a year for several years.
-const LOOK_BACK: i64 = 800;
+const LOOK_BACK: usize = 800;
 
 /// Tests whose latest value is out of range, each with its own past. Values in another unit are left out of the line, not converted.
 pub fn out_of_range<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, most: usize) -> Result<Vec<Trend>> {
-    let ids = records::table
+    let results: Vec<(RecordId, Option<String>)> = records::table
         .filter(visible(access))
         .filter(records::kind.eq("lab-results"))
         .filter(records::deleted_at.is_null())
         .order((records::occurred_on.desc(), records::id.desc()))
         .limit(200)
-        .select(records::id)
-        .load::<RecordId>(conn)?;
-    if ids.is_empty() {
+        .select((records::id, records::occurred_on))
+        .load(conn)?;
+    if results.is_empty() {
         return Ok(Vec::new());
     }
-    let places: Vec<String> = (1..=ids.len()).map(|n| format!("${n}")).collect();
-    let text = format!(
-        "SELECT c.record_id, r.occurred_on, c.test_name, c.test_code, c.value, c.value_number, c.unit, c.status, \
-         c.ref_range_min_number AS low, c.ref_range_max_number AS high FROM lab_test_components c JOIN records r ON r.id = c.record_id \
-         WHERE c.record_id IN ({}) ORDER BY r.occurred_on DESC, r.id DESC, c.display_order LIMIT ${}",
-        places.join(", "),
-        ids.len() + 1
-    );
-    let mut query = diesel::sql_query(text).into_boxed::<MultiBackend>();
-    for id in ids {
-        query = query.bind::<Text, _>(id);
-    }
-    let rows: Vec<ComponentRow> = query.bind::<BigInt, _>(LOOK_BACK).load(conn)?;
-    Ok(trends(rows, most))
+    use lab_test_components as components;
+    let ids: Vec<&RecordId> = results.iter().map(|(id, _)| id).collect();
+    let mut rows: Vec<Component> =
+        components::table.filter(among(conn, "lab_test_components.record_id", &ids)).select(Component::as_select()).load(conn)?;
+    // The results are in order already: sorting their components here is quicker than a join and a sort of wide rows there.
+    let places: HashMap<&RecordId, usize> = results.iter().enumerate().map(|(place, (id, _))| (id, place)).collect();
+    rows.sort_by_key(|row| (places.get(&row.record_id).copied(), row.display_order));
+    rows.truncate(LOOK_BACK);
+    let days: HashMap<RecordId, String> = results.into_iter().filter_map(|(id, on)| Some((id, on?))).collect();
+    Ok(trends(rows, &days, most))
 }
 
-fn trends(rows: Vec<ComponentRow>, most: usize) -> Vec<Trend> {
+/// `days` tells the day of each result.
+fn trends(rows: Vec<Component>, days: &HashMap<RecordId, String>, most: usize) -> Vec<Trend> {
     let mut order: Vec<String> = Vec::new();
-    let mut tests: HashMap<String, Vec<ComponentRow>> = HashMap::new();
+    let mut tests: HashMap<String, Vec<Component>> = HashMap::new();
     for row in rows {
         let key = row.test_code.clone().or_else(|| row.test_name.as_deref().map(crate::text::fold)).unwrap_or_default();
         if !tests.contains_key(&key) {
@@ -167,19 +175,19 @@ fn trends(rows: Vec<ComponentRow>, most: usize) -> Vec<Trend> {
         }
         tests.entry(key).or_default().push(row);
     }
-    let mut found: Vec<Trend> = order.into_iter().filter_map(|key| trend(tests.remove(&key)?)).collect();
+    let mut found: Vec<Trend> = order.into_iter().filter_map(|key| trend(&tests.remove(&key)?, days)).collect();
     found.truncate(most);
     found
 }
 
 /// Newest first in, a trend out if the newest is out of range.
-fn trend(rows: Vec<ComponentRow>) -> Option<Trend> {
+fn trend(rows: &[Component], days: &HashMap<RecordId, String>) -> Option<Trend> {
     let latest = rows.first()?;
     let flag = latest.status.clone().filter(|s| s != "normal")?;
     let mut points: Vec<Point> = rows
         .iter()
         .filter(|row| row.unit == latest.unit)
-        .filter_map(|row| Some(Point { on: row.occurred_on.clone()?, number: row.value_number? }))
+        .filter_map(|row| Some(Point { on: days.get(&row.record_id)?.clone(), number: row.value_number? }))
         .take(12)
         .collect();
     points.reverse();
@@ -189,10 +197,10 @@ fn trend(rows: Vec<ComponentRow>) -> Option<Trend> {
         name: latest.test_name.clone().unwrap_or_default(),
         text: latest.value.clone().unwrap_or_default(),
         unit: latest.unit.clone().unwrap_or_default(),
-        on: latest.occurred_on.clone().unwrap_or_default(),
+        on: days.get(&latest.record_id).cloned().unwrap_or_default(),
         flag,
-        low: latest.low,
-        high: latest.high,
+        low: latest.ref_range_min_number,
+        high: latest.ref_range_max_number,
         points,
     })
 }
@@ -204,7 +212,7 @@ pub fn vitals<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
         .filter(visible(access))
         .filter(records::kind.eq(kind.name))
         .filter(records::deleted_at.is_null())
-        .order(sql::<Text>("records.occurred_on DESC NULLS LAST, records.id DESC"))
+        .order(worded::<Text>("records.occurred_on DESC NULLS LAST, records.id DESC"))
         .limit(60)
         .select(Head::as_select())
         .load(conn)?;
@@ -269,8 +277,8 @@ pub fn ahead<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, today: &str, 
         .map(|(kind, name)| {
             format!(
                 "SELECT r.id AS id, r.kind AS kind, '{name}' AS field, r.title AS title, d.{name} AS \"on\" FROM {} d JOIN records r ON r.id = d.record_id \
-                 WHERE r.patient_id = $1 AND r.deleted_at IS NULL AND d.{name} >= $2",
-                kind.table
+                 WHERE r.patient_id = $1 AND r.kind = '{}' AND r.deleted_at IS NULL AND d.{name} >= $2",
+                kind.table, kind.name
             )
         })
         .collect();
@@ -307,7 +315,7 @@ pub fn everyone(conn: &mut Conn, accesses: &Accesses) -> Result<Everyone> {
         return Ok(Everyone::default());
     }
     let seen = || {
-        let mut any: Condition = Box::new(diesel::dsl::sql::<diesel::sql_types::Bool>("1 = 0"));
+        let mut any: Condition = Box::new(worded::<Bool>("1 = 0"));
         for access in &accesses.list {
             any = Box::new(any.or(visible(access)));
         }
@@ -320,7 +328,7 @@ pub fn everyone(conn: &mut Conn, accesses: &Accesses) -> Result<Everyone> {
         .group_by((records::patient_id, records::kind))
         .select((records::patient_id, records::kind, count_star()))
         .load(conn)?;
-    let severe = diesel::dsl::sql::<diesel::sql_types::Bool>(
+    let severe = worded::<Bool>(
         "EXISTS (SELECT 1 FROM allergies d WHERE d.record_id = records.id AND d.severity IN ('severe', 'life-threatening'))",
     );
     let alerts: Vec<(String, String)> = records::table

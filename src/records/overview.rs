@@ -14,7 +14,11 @@ use super::{
 };
 use crate::{
     access::{Accesses, Level, PatientAccess, Rank},
-    db::{Conn, MultiBackend, search, types::RecordId},
+    db::{
+        Conn, MultiBackend, search,
+        sql::{among, worded},
+        types::RecordId,
+    },
     error::Result,
     tags::{self, Tag},
 };
@@ -93,7 +97,7 @@ pub fn lately<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, most: i64) -
     Ok(records::table
         .filter(visible(access))
         .filter(records::deleted_at.is_null())
-        .order(sql::<Text>("records.updated_at DESC, records.occurred_on DESC NULLS LAST, records.id DESC"))
+        .order(worded::<Text>("records.updated_at DESC, records.occurred_on DESC NULLS LAST, records.id DESC"))
         .limit(most)
         .select(Head::as_select())
         .load(conn)?)
@@ -122,12 +126,15 @@ pub fn search(conn: &mut Conn, accesses: &Accesses, q: &str, kinds: &[String]) -
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut seen: Condition = Box::new(diesel::dsl::sql::<diesel::sql_types::Bool>("1 = 0"));
+    let mut seen: Condition = Box::new(worded::<Bool>("1 = 0"));
     for access in &accesses.list {
         seen = Box::new(seen.or(visible(access)));
     }
-    let mut query =
-        records::table.filter(seen).filter(records::id.eq_any(ids)).filter(records::deleted_at.is_null()).into_boxed::<MultiBackend>();
+    let mut query = records::table
+        .filter(seen)
+        .filter(among(conn, "records.id", &ids))
+        .filter(records::deleted_at.is_null())
+        .into_boxed::<MultiBackend>();
     if !kinds.is_empty() {
         query = query.filter(records::kind.eq_any(kinds.to_vec()));
     }
@@ -174,7 +181,8 @@ pub fn linkable<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, own: &Reco
         .filter(records::id.ne(own))
         .into_boxed::<MultiBackend>();
     if !q.trim().is_empty() {
-        query = query.filter(records::id.eq_any(search::find(conn, &[access.id()], q)?));
+        let found = search::find(conn, &[access.id()], q)?;
+        query = query.filter(among(conn, "records.id", &found));
     }
     Ok(query.order((records::updated_at.desc(), records::id.desc())).limit(50).select(Head::as_select()).load(conn)?)
 }
@@ -189,7 +197,7 @@ pub fn found_texts(conn: &mut Conn, heads: &[Head]) -> Result<std::collections::
     }
     let rows: Vec<(RecordId, String)> = record_versions::table
         .inner_join(records::table.on(records::id.eq(record_versions::record_id).and(records::version.eq(record_versions::version))))
-        .filter(record_versions::record_id.eq_any(ids))
+        .filter(among(conn, "record_versions.record_id", &ids))
         .select((record_versions::record_id, record_versions::snapshot))
         .load(conn)?;
     Ok(rows

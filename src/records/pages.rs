@@ -30,7 +30,7 @@ use crate::{
     error::{Error, Result},
     interchange::merge,
     list_views,
-    page::{Ui, note_read, render, render_with, see_other},
+    page::{self, Ui, note_read, render, render_with, see_other},
     patients, tags,
 };
 
@@ -98,13 +98,13 @@ pub async fn list(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
             let view = list_views::recall(conn, &signed.me.id, access.id(), kind, &pairs)?;
             let page = list_page(conn, app, &access, kind, &signed.me, &here, &view.asked)?;
             note_read(app, &access, Action::Listed, Some(kind.name), None);
-            Ok((page, view.news))
+            Ok((page::text(&page)?, view.news))
         })
         .await?;
     if let Some(query) = news {
         app.write(move |tx, _| list_views::remember(tx, &user, &of, kind, &query)).await?;
     }
-    render(&page)
+    Ok(page::html(StatusCode::OK, page))
 }
 
 /// Names of a list's address that are not part of the list asked for.
@@ -124,17 +124,14 @@ fn list_page(
     let asked: Vec<(String, String)> = pairs.iter().filter(|(n, _)| !MARKS.contains(&n.as_str())).cloned().collect();
     let print = mark("print").is_some();
     let mut query = ListQuery::parse(kind, &asked, false).map_err(Error::Invalid)?;
-    query.lean = true;
     if print {
         (query.page, query.per_page) = (1, 5000);
     }
     // Of the whole list, the menu already knows how many there are.
     let counts = overview::counts(conn, access)?;
     let count = counts.iter().find(|(name, _)| name == kind.name).map_or(0, |(_, n)| *n);
-    let (rows, total) = if query.is_narrowed() { chart.list(conn, &query)? } else { (chart.page(conn, &query)?, count) };
+    let (rows, total) = chart.rows(conn, &query, count)?;
     let names = Names::for_list(conn, access, kind)?;
-    // In an order a person asked for, rows stand where that order puts them.
-    let codes = if kind.joined_by_code && query.sort.is_none() { chart::codes_of(conn, &rows)? } else { HashMap::new() };
     let tags = overview::tags_to_choose(conn, access)?;
     let ui = Ui::new(Some(me.clone()), here).with_counts(access, &counts);
     let none_known = kind.none_known && total == 0 && patients::none_known_kinds(conn, access.id())?.iter().any(|k| k == kind.name);
@@ -144,7 +141,7 @@ fn list_page(
     let first = (query.page - 1) * query.per_page;
     Ok(ListPage {
         heads: heads(&ui, kind, &query, here, &asked),
-        rows: view::join_by_code(view::list_rows(&ui, access.id().as_str(), kind, &rows, &names), &codes),
+        rows: view::join_by_code(view::list_rows(&ui, access.id().as_str(), kind, &rows, &names)),
         filters: view::filters(&ui, kind, &query, &tags),
         previous: (query.page > 1).then(|| link(here, &asked, "page", &(query.page - 1).to_string())),
         next: (first + shown < total).then(|| link(here, &asked, "page", &(query.page + 1).to_string())),

@@ -41,8 +41,6 @@ pub struct ListQuery {
     /// Column, from, to; both ends belong to the range.
     pub ranges: Vec<(&'static str, Option<String>, Option<String>)>,
     pub tags: Vec<String>,
-    /// Leaves out the links that are columns, which a page's list does not show.
-    pub lean: bool,
 }
 
 /// Header columns that every kind can be sorted or filtered by.

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     db::{
         Conn, MultiBackend, Tx,
+        sql::among,
         types::{PatientId, PractitionerId, RecordId},
     },
     measured::Measured,
@@ -88,7 +89,7 @@ pub(super) fn load(conn: &mut Conn, kind: &Kind, heads: &[Head]) -> QueryResult<
     let ids: Vec<&RecordId> = heads.iter().map(|head| &head.id).collect();
     if kind.has_links() {
         let rows: Vec<(RecordId, String, RecordId)> = record_links::table
-            .filter(record_links::from_id.eq_any(ids))
+            .filter(among(conn, "record_links.from_id", &ids))
             .select((record_links::from_id, record_links::relation, record_links::to_id))
             .load(conn)?;
         for (from, relation, to) in rows {

@@ -7,6 +7,7 @@ use super::{
     chart::{LinkedRecord, Loaded},
     field::{Details, Errors, FieldError, FieldSpec, Input, Place, Unit},
     query::ListQuery,
+    rows::{self, Row},
     stored::{Head, unit_of},
 };
 use crate::{
@@ -610,20 +611,22 @@ pub struct ListRow {
     pub heading: Option<(String, i64)>,
     /// One of several under a heading.
     pub joined: bool,
+    /// What brings rows under one heading; in an order a person asked for there is none, and rows stand where that order puts them.
+    code: Option<String>,
 }
 
 /// Brings rows of the same code together, where the first of them stands, under one heading.
-pub fn join_by_code<S: std::hash::BuildHasher>(rows: Vec<ListRow>, codes: &HashMap<RecordId, String, S>) -> Vec<ListRow> {
-    let code_of = |row: &ListRow| RecordId::parse(&row.id).and_then(|id| codes.get(&id).cloned()).unwrap_or_else(|| row.id.clone());
-    let mut groups: Vec<(String, Vec<ListRow>)> = Vec::new();
-    for row in rows {
-        let code = code_of(&row);
-        match groups.iter_mut().find(|(known, _)| *known == code) {
-            Some((_, group)) => group.push(row),
-            None => groups.push((code, vec![row])),
+pub fn join_by_code(rows: Vec<ListRow>) -> Vec<ListRow> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<Vec<ListRow>> = Vec::new();
+    for mut row in rows {
+        let place = row.code.take().map_or(groups.len(), |code| *places.entry(code).or_insert(groups.len()));
+        match groups.get_mut(place) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
         }
     }
-    for (_, group) in groups.iter_mut().filter(|(_, group)| group.len() > 1) {
+    for group in groups.iter_mut().filter(|group| group.len() > 1) {
         let count = i64::try_from(group.len()).unwrap_or(i64::MAX);
         for row in group.iter_mut() {
             row.joined = true;
@@ -633,7 +636,7 @@ pub fn join_by_code<S: std::hash::BuildHasher>(rows: Vec<ListRow>, codes: &HashM
             first.heading = Some((title, count));
         }
     }
-    groups.into_iter().flat_map(|(_, group)| group).collect()
+    groups.into_iter().flatten().collect()
 }
 
 #[derive(Clone, Debug)]
@@ -651,66 +654,103 @@ pub fn list_columns(kind: &'static Kind) -> Vec<(usize, &'static FieldSpec)> {
     kind.fields.iter().copied().enumerate().filter(|(_, f)| f.in_list).collect()
 }
 
+/// A column of the list, with where its texts stand in a [`Row`].
+struct Column {
+    spec: &'static FieldSpec,
+    label: Arc<str>,
+    text: Option<usize>,
+    unit: ColumnUnit,
+    is_status: bool,
+}
+
+enum ColumnUnit {
+    None,
+    Fixed(&'static str),
+    At(usize),
+}
+
 /// What is the same in every row of a list.
 struct Listing<'a> {
     ui: &'a Ui,
+    base: String,
     patient: &'a str,
-    kind: &'static Kind,
     names: &'a Names,
-    columns: Vec<(usize, &'static FieldSpec, Arc<str>)>,
+    columns: Vec<Column>,
     severity: Option<usize>,
 }
 
-pub fn list_rows(ui: &Ui, patient: &str, kind: &'static Kind, rows: &[Loaded], names: &Names) -> Vec<ListRow> {
-    let columns = list_columns(kind).into_iter().map(|(index, spec)| (index, spec, ui.label(kind.word(), spec.name).into())).collect();
-    let listing = Listing { ui, patient, kind, names, columns, severity: kind.field("severity").map(|(index, _)| index) };
-    rows.iter().map(|row| list_row(&listing, row)).collect()
+impl<'a> Listing<'a> {
+    fn new(ui: &'a Ui, patient: &'a str, kind: &'static Kind, names: &'a Names) -> Self {
+        let cells = rows::columns(kind);
+        let place = |index: usize| cells.iter().position(|cell| *cell == index);
+        let place_of = |name: &str| kind.field(name).and_then(|(index, _)| place(index));
+        let columns = list_columns(kind).into_iter().map(|(index, spec)| Column {
+            spec,
+            label: ui.label(kind.word(), spec.name).into(),
+            text: place(index),
+            unit: match spec.unit() {
+                Some(Unit::Fixed(unit)) => ColumnUnit::Fixed(unit),
+                Some(Unit::Column(name) | Unit::Free(name)) => place_of(name).map_or(ColumnUnit::None, ColumnUnit::At),
+                None => ColumnUnit::None,
+            },
+            is_status: spec.name == "status" && spec.place == Place::Head,
+        });
+        let columns = columns.collect();
+        Self { ui, base: format!("/patients/{patient}/{}/", kind.name), patient, names, columns, severity: place_of("severity") }
+    }
+
+    fn row(&self, row: &Row) -> ListRow {
+        let cells: Vec<ListCell> = self.columns.iter().enumerate().map(|(place, column)| self.cell(row, column, place == 0)).collect();
+        let status = self.columns.iter().zip(&cells).find(|(column, _)| column.is_status).and_then(|(column, cell)| {
+            let word = column.text.and_then(|place| row.cell(place)).unwrap_or_default();
+            Some((word.to_owned(), cell.text.clone()))
+        });
+        let severe = self.severity.and_then(|place| row.cell(place)).is_some_and(|s| matches!(s, "severe" | "life-threatening"));
+        ListRow {
+            id: row.id.to_string(),
+            version: row.version,
+            href: format!("{}{}", self.base, row.id),
+            cells,
+            tags: row.tags.clone(),
+            status,
+            severe,
+            heading: None,
+            joined: false,
+            code: row.code.clone(),
+        }
+    }
+
+    fn cell(&self, row: &Row, column: &Column, is_title: bool) -> ListCell {
+        let text = column.text.and_then(|place| row.cell(place)).unwrap_or_default();
+        let unit = match column.unit {
+            ColumnUnit::None => None,
+            ColumnUnit::Fixed(unit) => Some(unit),
+            ColumnUnit::At(place) => row.cell(place),
+        };
+        let mut shown = if text.is_empty() {
+            Shown::default()
+        } else if column.spec.is_date() && !is_title {
+            Shown { text: self.ui.day(text), number: true, ..Shown::default() }
+        } else {
+            show_brief(self.ui, self.patient, column.spec, text, unit, self.names)
+        };
+        if is_title && shown.text.is_empty() {
+            shown.text = if row.title.is_empty() { self.ui.t("record.untitled") } else { row.title.clone() };
+        }
+        ListCell {
+            label: Arc::clone(&column.label),
+            text: shown.text,
+            number: shown.number,
+            is_title,
+            is_status: column.is_status,
+            recorded: shown.recorded.unwrap_or_default(),
+        }
+    }
 }
 
-fn list_row(listing: &Listing<'_>, row: &Loaded) -> ListRow {
-    let Listing { ui, patient, kind, names, columns, severity } = listing;
-    let href = format!("/patients/{patient}/{}/{}", kind.name, row.head.id);
-    let mut status = None;
-    let cells = columns
-        .iter()
-        .enumerate()
-        .map(|(place, (index, spec, label))| {
-            let text = row.entry.get(*index).unwrap_or_default();
-            let unit = unit_of(spec, &kind.fields, |i| row.entry.get(i));
-            let mut shown = if text.is_empty() { Shown::default() } else { show_brief(ui, patient, spec, &text, unit.as_deref(), names) };
-            if spec.is_date() && place > 0 {
-                shown.text = ui.day(&text);
-            }
-            let is_status = spec.name == "status" && spec.place == Place::Head;
-            if is_status {
-                status = Some((text, shown.text.clone()));
-            }
-            let is_title = place == 0;
-            if is_title && shown.text.is_empty() {
-                shown.text = if row.head.title.is_empty() { ui.t("record.untitled") } else { row.head.title.clone() };
-            }
-            ListCell {
-                label: Arc::clone(label),
-                text: shown.text,
-                number: shown.number,
-                is_title,
-                is_status,
-                recorded: shown.recorded.unwrap_or_default(),
-            }
-        })
-        .collect();
-    let severe = severity.and_then(|index| row.entry.get(index)).is_some_and(|s| matches!(s.as_str(), "severe" | "life-threatening"));
-    ListRow {
-        id: row.head.id.to_string(),
-        version: row.head.version,
-        href,
-        cells,
-        tags: row.tags.clone(),
-        status,
-        severe,
-        heading: None,
-        joined: false,
-    }
+pub fn list_rows(ui: &Ui, patient: &str, kind: &'static Kind, rows: &[Row], names: &Names) -> Vec<ListRow> {
+    let listing = Listing::new(ui, patient, kind, names);
+    rows.iter().map(|row| listing.row(row)).collect()
 }
 
 /// The select of one filter above a list.

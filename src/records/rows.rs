@@ -1,0 +1,149 @@
+//! The rows of a list in one statement: of each record only the columns that the list shows, as the texts in which they stand. Whole
+//! records ([`super::chart::Loaded`]) are for pages that change or export them.
+
+use diesel::{
+    QueryResult, RunQueryDsl,
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    sql_types::{BigInt, Integer, Nullable, Text},
+};
+
+use super::{
+    Kind,
+    field::{FieldSpec, Input, Place, Unit},
+    query::{Condition, ListQuery, order},
+};
+use crate::{
+    db::{Conn, MultiBackend, types::RecordId},
+    tags::Tag,
+};
+
+/// As many columns as a list can show, units and severity included; a test holds every kind to it.
+pub const MOST: usize = 12;
+
+type Cell = Option<String>;
+type Cells = (Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell);
+type CellType = Nullable<Text>;
+type CellTypes = (CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType);
+
+/// One record as its list shows it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub id: RecordId,
+    pub title: String,
+    pub version: i32,
+    /// System and code of records that are joined under one heading, where that was asked for.
+    pub code: Option<String>,
+    pub tags: Vec<Tag>,
+    /// In the order of [`columns`].
+    cells: [Cell; MOST],
+}
+
+impl Row {
+    pub fn cell(&self, place: usize) -> Option<&str> {
+        self.cells.get(place).and_then(Option::as_deref)
+    }
+}
+
+/// The fields whose texts a list needs, by index into the kind's: what it shows, the units beside, and how severe an allergy is.
+pub fn columns(kind: &Kind) -> Vec<usize> {
+    let unit = |spec: &FieldSpec| match spec.unit() {
+        Some(Unit::Column(name) | Unit::Free(name)) => kind.field(name).map(|(index, _)| index),
+        _ => None,
+    };
+    let shown = |(index, spec): (usize, &&FieldSpec)| spec.in_list.then_some(index);
+    let mut all: Vec<usize> = kind.fields.iter().enumerate().filter_map(shown).collect();
+    all.extend(kind.fields.iter().filter(|spec| spec.in_list).filter_map(|spec| unit(spec)));
+    all.extend(kind.field("severity").map(|(index, _)| index));
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|index| seen.insert(*index));
+    all
+}
+
+/// A column as text, as the field table gives it.
+fn column(spec: &FieldSpec) -> String {
+    let name = spec.name;
+    match (spec.place, spec.input) {
+        (Place::Link, _) => "CAST(NULL AS TEXT)".to_owned(),
+        (Place::Head, _) => format!("records.{name}"),
+        (Place::Detail, Input::Integer { .. }) => format!("CAST(d.{name} AS TEXT)"),
+        (Place::Detail, Input::Flag) => format!("CASE WHEN d.{name} THEN 'true' WHEN NOT d.{name} THEN 'false' END"),
+        (Place::Detail, _) => format!("d.{name}"),
+    }
+}
+
+/// One page of a list. `LEFT JOIN` keeps both databases on the order of `records`, whose index gives the page without sorting.
+struct Page {
+    select: String,
+    conditions: Vec<Condition>,
+    order: String,
+    limit: i64,
+    offset: i64,
+}
+
+impl QueryId for Page {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl Query for Page {
+    type SqlType = (Text, Text, Integer, CellType, CellTypes);
+}
+impl RunQueryDsl<Conn> for Page {}
+impl QueryFragment<MultiBackend> for Page {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(&self.select);
+        out.push_sql(" WHERE d.record_id IS NOT NULL AND records.deleted_at IS NULL");
+        for condition in &self.conditions {
+            out.push_sql(" AND (");
+            condition.walk_ast(out.reborrow())?;
+            out.push_sql(")");
+        }
+        out.push_sql(" ORDER BY ");
+        out.push_sql(&self.order);
+        out.push_sql(" LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(" OFFSET ");
+        out.push_bind_param::<BigInt, _>(&self.offset)
+    }
+}
+
+/// One page of the records of a kind that meet all conditions (whose first is the access's), without their tags.
+pub(super) fn load(conn: &mut Conn, kind: &Kind, query: &ListQuery, conditions: Vec<Condition>) -> QueryResult<Vec<Row>> {
+    let wanted = columns(kind);
+    let mut cells: Vec<String> = wanted.iter().filter_map(|index| kind.fields.get(*index)).map(|spec| column(spec)).collect();
+    cells.resize(MOST, "CAST(NULL AS TEXT)".to_owned());
+    let joined = kind.joined_by_code && query.sort.is_none();
+    let code = if joined {
+        "(SELECT c.system || '|' || c.code FROM record_codes c WHERE c.record_id = records.id AND c.position = 0)"
+    } else {
+        "CAST(NULL AS TEXT)"
+    };
+    let page = Page {
+        select: format!(
+            "SELECT records.id, records.title, records.version, {code}, {} FROM records LEFT JOIN {} d ON d.record_id = records.id",
+            cells.join(", "),
+            kind.table
+        ),
+        conditions,
+        order: order(kind, query),
+        limit: query.per_page,
+        offset: (query.page - 1).saturating_mul(query.per_page),
+    };
+    let rows: Vec<(RecordId, String, i32, Cell, Cells)> = page.load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, title, version, code, cells)| Row { id, title, version, code, tags: Vec::new(), cells: cells.into() })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, columns};
+
+    #[test]
+    fn every_list_fits() {
+        for kind in crate::records::kinds() {
+            let count = columns(kind).len();
+            assert!((1..=MOST).contains(&count), "{} shows {count}", kind.name);
+        }
+    }
+}
