@@ -12,6 +12,7 @@ use crate::{
         types::{HouseholdId, PharmacyId, PracticeId, PractitionerId},
     },
     error::{Error, Result},
+    interchange::originals,
     npi,
     records::{
         child_column as column,
@@ -124,7 +125,10 @@ macro_rules! listed {
         fn delete(tx: &mut Tx<'_>, household: &HouseholdId, id: &str) -> Result<()> {
             let gone =
                 diesel::delete($table::table.filter($table::id.eq(id)).filter($table::household_id.eq(household))).execute(&mut **tx)?;
-            if gone == 0 { Err(Error::NotFound) } else { Ok(()) }
+            if gone == 0 {
+                return Err(Error::NotFound);
+            }
+            originals::forget_entry(tx, id)
         }
         fn by_source(conn: &mut Conn, household: &HouseholdId, key: &str) -> Result<Option<String>> {
             Ok($table::table

@@ -233,6 +233,7 @@ struct PatientView {
     href: Option<String>,
     counts: Vec<CountRow>,
     offers: i64,
+    originals: i64,
     changed: Vec<LineView>,
     added: Vec<LineView>,
     kept: Vec<LineView>,
@@ -289,7 +290,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, id: web::Path<String>, re
                 changes_something: report
                     .patients
                     .iter()
-                    .any(|p| !p.added.is_empty() || !p.updated.is_empty() || !p.kept.is_empty() || p.offers > 0),
+                    .any(|p| !p.added.is_empty() || !p.updated.is_empty() || !p.kept.is_empty() || p.offers > 0 || p.originals > 0),
                 problems: report.problems.iter().map(|p| problem(&ui, p)).collect(),
                 running: import.state == "running",
                 progress: app.imports.get(&id),
@@ -337,6 +338,7 @@ fn patient_view(ui: &Ui, report: &PatientReport) -> PatientView {
         is_new: report.is_new,
         counts,
         offers: i64::try_from(report.offers).unwrap_or_default(),
+        originals: i64::try_from(report.originals).unwrap_or_default(),
         changed,
         added: lines(Fate::Added).take(MOST_LINES).map(view).collect(),
         kept: lines(Fate::Kept).take(MOST_LINES).map(view).collect(),

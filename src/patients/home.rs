@@ -13,6 +13,7 @@ use crate::{
     directory::{self, Listed, Practitioner},
     error::{Error, Result},
     installation,
+    interchange::originals,
     page::{Ui, note_read, render, see_other},
     patients,
     records::{
@@ -133,6 +134,8 @@ struct HomePage {
     may_edit: bool,
     may_manage: bool,
     adding: Vec<(String, String)>,
+    /// Addresses and words of what imports brought about the person.
+    originals: Vec<(String, String)>,
     is_empty: bool,
 }
 
@@ -215,6 +218,7 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
     let lately = overview::lately(conn, access, 8)?;
     let said = patients::none_known_kinds(conn, access.id())?;
     let physician = physician(conn, access)?;
+    let kept = originals::of_patient(conn, access)?;
     let ui = ui.with_nav(conn, access)?;
     let of = |kind: &'static str| current.iter().filter(move |c| c.kind.name == kind);
     let severe = |c: &&Current| matches!(c.get("severity").as_str(), "severe" | "life-threatening");
@@ -259,6 +263,7 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
             .filter(|k| access.scope().allows_kind(k.name))
             .map(|k| (format!("/patients/{id}/{}/new", k.name), ui.about(k, "add")))
             .collect(),
+        originals: originals::links(&format!("/patients/{id}"), kept, "Patient", &ui.t("record.original")),
         physician,
         id,
         ui,

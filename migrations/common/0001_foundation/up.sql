@@ -396,6 +396,31 @@ CREATE TABLE imported_leftovers (
     PRIMARY KEY (patient_id, source_key)
 );
 
+-- What sources told of a patient as a person, and of their file as such, as it came.
+CREATE TABLE patient_originals (
+    patient_id TEXT NOT NULL REFERENCES patients (id) ON DELETE CASCADE,
+    source_key TEXT NOT NULL,
+    resource_type TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    original TEXT NOT NULL,
+    imported_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (patient_id, source_key)
+);
+
+-- The same of an entry of the directory. It belongs to the household that imported it: the entry may be another's, published.
+CREATE TABLE directory_originals (
+    household_id TEXT NOT NULL REFERENCES households (id) ON DELETE CASCADE,
+    list TEXT NOT NULL,
+    entry_id TEXT NOT NULL,
+    source_key TEXT NOT NULL,
+    resource_type TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    original TEXT NOT NULL,
+    imported_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (household_id, list, entry_id, source_key)
+);
+CREATE INDEX directory_originals_entry ON directory_originals (entry_id);
+
 -- Outlives what it tells of: no foreign keys, no medical values.
 CREATE TABLE audit_events (
     id TEXT PRIMARY KEY NOT NULL,
