@@ -1,5 +1,6 @@
 //! Patients: the people whose records are kept.
 
+pub mod history;
 pub mod home;
 pub mod pages;
 
@@ -8,7 +9,7 @@ use diesel::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::{
-    access::{Actor, AtLeast, Full, Own, PatientAccess},
+    access::{Actor, AtLeast, Full, Level, Own, PatientAccess},
     audit::{Action, Event},
     dates::PartialDate,
     db::{
@@ -228,6 +229,12 @@ pub fn change<L: AtLeast<Full>>(
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
+    store(tx, access, fields)
+}
+
+/// Writes a next version, unless nothing differs.
+fn store<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, fields: PatientFields) -> Result<i32> {
+    let expected = access.patient.version;
     if snapshot(&fields) == snapshot(&access.patient.fields) {
         return Ok(expected);
     }
@@ -242,6 +249,57 @@ pub fn change<L: AtLeast<Full>>(
         .execute(&mut **tx)?;
     remember(tx, &access.actor, access.id(), version, &fields, access.actor.source(), Action::Changed, access.now)?;
     Ok(version)
+}
+
+/// A row of `patient_versions`.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = patient_versions, check_for_backend(MultiBackend))]
+pub struct PatientVersion {
+    pub version: i32,
+    pub action: String,
+    pub actor_name: String,
+    pub source: String,
+    pub at: NaiveDateTime,
+    snapshot: String,
+}
+
+impl PatientVersion {
+    /// What was said then, by name.
+    pub fn values(&self) -> Vec<(String, String)> {
+        let object: Map<String, Value> = serde_json::from_str(&self.snapshot).unwrap_or_default();
+        object.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
+    }
+}
+
+/// Every version, newest first.
+pub fn versions<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<PatientVersion>> {
+    Ok(patient_versions::table
+        .filter(patient_versions::patient_id.eq(access.id()))
+        .order(patient_versions::version.desc())
+        .select(PatientVersion::as_select())
+        .load(conn)?)
+}
+
+/// What a version said, once more, as a version of its own. What can't be so any more (a physician who is gone, a second own record) is left
+/// out; rules for new input don't judge what was so already.
+pub fn revert<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, version: i32, expected: i32) -> Result<i32> {
+    if access.patient.version != expected {
+        return Err(Error::Stale { current: access.patient.version });
+    }
+    let row = patient_versions::table.find((access.id(), version)).select(PatientVersion::as_select()).first(&mut **tx).optional()?;
+    let mut fields = PatientFields::default();
+    let _ = fields.fill(&row.ok_or(Error::NotFound)?.values(), Mode::Strict);
+    fields.settle(access.now.date(), false, None, &mut Errors::new());
+    let mut errors = Errors::new();
+    check(tx, access.household(), &fields, &access.patient.owner_user_id, Some(access.id()), &mut errors)?;
+    for (name, _) in errors {
+        match name.as_str() {
+            "physician_id" => fields.physician_id = None,
+            "is_self_record" => fields.is_self_record = Some(false),
+            _ => {}
+        }
+    }
+    store(tx, access, fields)
 }
 
 /// Fills what is still empty from what another system tells; what is there stays as it is. `source` is who says so and the patient's key

@@ -136,6 +136,7 @@ struct HomePage {
     adding: Vec<(String, String)>,
     /// Addresses and words of what imports brought about the person.
     originals: Vec<(String, String)>,
+    version: i32,
     is_empty: bool,
 }
 
@@ -264,6 +265,7 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
             .map(|k| (format!("/patients/{id}/{}/new", k.name), ui.about(k, "add")))
             .collect(),
         originals: originals::links(&format!("/patients/{id}"), kept, "Patient", &ui.t("record.original")),
+        version: access.patient.version,
         physician,
         id,
         ui,

@@ -330,10 +330,10 @@ struct FormPage {
 }
 
 /// What somebody else saved meanwhile, beside what this person wants.
-struct ConflictLine {
-    label: String,
-    theirs: String,
-    mine: String,
+pub struct ConflictLine {
+    pub label: String,
+    pub theirs: String,
+    pub mine: String,
 }
 
 /// A line of a code list offered inside the form.
@@ -959,23 +959,24 @@ pub async fn link_form(app: web::Data<App>, signed: Signed, place: web::Path<Pla
 
 #[derive(Template)]
 #[template(path = "records/history.html")]
-struct HistoryPage {
-    ui: Ui,
-    base: String,
-    id: String,
-    title: String,
-    versions: Vec<VersionView>,
-    may_edit: bool,
-    current: i32,
+pub struct HistoryPage {
+    pub ui: Ui,
+    /// The address of what has the history.
+    pub base: String,
+    pub title: String,
+    pub versions: Vec<VersionView>,
+    pub may_edit: bool,
+    pub current: i32,
 }
 
-struct VersionView {
-    version: i32,
-    action: String,
-    who: String,
-    at: String,
-    source: String,
-    changes: Vec<ConflictLine>,
+/// A version of a record or a patient, as the page tells of it.
+pub struct VersionView {
+    pub version: i32,
+    pub action: String,
+    pub who: String,
+    pub at: String,
+    pub source: String,
+    pub changes: Vec<ConflictLine>,
 }
 
 /// `GET .../{record}/history`.
@@ -993,9 +994,9 @@ pub async fn history(app: web::Data<App>, signed: Signed, place: web::Path<Place
             let names = Names::for_form(conn, &access, kind)?;
             let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
             let views = version_views(&ui, access.id().as_str(), kind, &versions, &names);
-            let base = format!("/patients/{}/{}", access.id(), kind.name);
+            let base = format!("/patients/{}/{}/{id}", access.id(), kind.name);
             let may_edit = access.may(Rank::Edit);
-            Ok(HistoryPage { ui, base, id: id.to_string(), title: row.head.title, versions: views, may_edit, current: row.head.version })
+            Ok(HistoryPage { ui, base, title: row.head.title, versions: views, may_edit, current: row.head.version })
         })
         .await?;
     render(&page)

@@ -254,6 +254,10 @@ impl Person {
             .unwrap()
     }
 
+    pub fn patient_now(&self, id: &PatientId) -> patients::Patient {
+        self.db().read(|conn| access::grant::<View>(conn, &self.actor(), id, self.t.now())).unwrap().patient
+    }
+
     /// A record through the library, by the same ways as a form: fill, settle, add.
     pub fn record(&self, patient: &PatientId, kind: &'static Kind, sample: &Sample) -> RecordId {
         self.try_record(patient, kind, sample).unwrap_or_else(|error| panic!("{}: {error:?}", kind.name))
