@@ -9,6 +9,7 @@ pub mod input;
 pub mod origins;
 pub mod overview;
 pub mod pages;
+pub mod people;
 pub mod query;
 mod schema;
 mod stored;

@@ -315,3 +315,59 @@ async fn a_change_from_another_site_is_refused() {
     }
     owner.load(&ada, kind, &id);
 }
+
+/// The names a form offers in one of its selects.
+fn offered(answer: &crate::common::Answer, name: &str) -> String {
+    let (_, rest) = answer.body.split_once(&format!("<select id=\"f-{name}\"")).unwrap_or_else(|| panic!("no select {name}"));
+    rest.split_once("</select>").unwrap().0.to_owned()
+}
+
+#[actix_web::test]
+async fn a_caregiver_names_who_occurs_in_what_she_sees_and_her_own_people() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let helper = t.stranger("helper");
+    let (medications, conditions) = (records::kind("medications").unwrap(), records::kind("conditions").unwrap());
+    let (seen, hidden, unused) = (owner.practitioner("Dr Seen"), owner.practitioner("Dr Hidden"), owner.practitioner("Dr Unused"));
+    let (shop, other_shop) = (owner.pharmacy("Corner Pharmacy"), owner.pharmacy("Unused Pharmacy"));
+    let own = helper.practitioner("Dr Own");
+    let sample = Sample::least(medications, 1).with("practitioner_id", &seen).with("pharmacy_id", &shop);
+    let id = owner.record(&ada, medications, &sample);
+    owner.record(&ada, conditions, &Sample::least(conditions, 1).with("practitioner_id", &hidden));
+    owner.share(&ada, &helper, &Share { kinds: Some(vec!["medications".into()]), ..Share::to(Permission::Full) });
+
+    let base = format!("/patients/{ada}/medications");
+    for page in [format!("{base}/new"), format!("{base}/{id}/edit"), format!("/patients/{ada}/edit")] {
+        let answer = helper.get(&page).await.is(200);
+        let select = if page.contains("medications") { "practitioner_id" } else { "physician_id" };
+        let doctors = offered(&answer, select);
+        assert!(doctors.contains("Dr Seen") && doctors.contains("Dr Own"), "{page}: {doctors}");
+        answer.lacks("Dr Hidden").lacks("Dr Unused").lacks("Unused Pharmacy");
+    }
+    assert!(offered(&helper.get(&format!("{base}/new")).await, "pharmacy_id").contains("Corner Pharmacy"));
+    helper.get(&format!("{base}/{id}")).await.is(200).says("Dr Seen").lacks(&format!("/directory/practitioners/{seen}"));
+    helper.get(&base).await.is(200);
+    helper.get(&format!("{base}/csv")).await.is(200).lacks("Dr Hidden");
+
+    let least = |column: &str, id: &str| Sample::least(medications, 2).with(column, id).form(medications);
+    let api = helper.api(true);
+    let body = |column: &str, id: &str| {
+        let pairs = Sample::least(medications, 2).with(column, id).fields;
+        serde_json::Value::Object(pairs.into_iter().map(|(n, v)| (n, v.into())).collect())
+    };
+    for (column, id) in [("practitioner_id", &hidden), ("practitioner_id", &unused), ("pharmacy_id", &other_shop)] {
+        let pairs = least(column, id);
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        helper.post(&base, &pairs).await.is(422);
+        api.post(&format!("/api/v1{base}"), &body(column, id)).await.is(422).has("no_such_");
+    }
+    helper.post(&format!("/patients/{ada}/edit"), &[("physician_id", &unused)]).await.is(422);
+    helper.post(&format!("/patients/{ada}/edit"), &[("physician_id", &seen)]).await.location();
+
+    let made = api.post(&format!("/api/v1{base}"), &body("practitioner_id", &own)).await.is(201).json();
+    let made = format!("{base}/{}", made["id"].as_str().unwrap());
+    owner.get(&made).await.is(200).says("Dr Own").lacks("/directory/practitioners/");
+    owner.get(&base).await.is(200);
+    assert!(offered(&owner.get(&format!("{made}/edit")).await, "practitioner_id").contains("Dr Own"));
+}

@@ -10,7 +10,7 @@ use crate::{
     auth::session::Signed,
     body,
     db::{Conn, types::PatientId},
-    directory,
+    directory::{Listed, Practitioner},
     error::{Error, Result},
     page::{Ui, note_read, render, see_other},
     patients,
@@ -37,7 +37,9 @@ pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String
 
 fn history_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<HistoryPage> {
     let rows = patients::versions(conn, access)?;
-    let names = Names::of_practitioners(directory::practitioner_names(conn, access.household())?);
+    let ids: Vec<String> =
+        rows.iter().flat_map(PatientVersion::values).filter(|(name, _)| name == "physician_id").map(|(_, id)| id).collect();
+    let names = Names::of_practitioners(Practitioner::names_of(conn, &ids)?);
     let ui = ui.with_nav(conn, access)?;
     Ok(HistoryPage {
         versions: views(&ui, access, &rows, &names),

@@ -10,11 +10,11 @@ use crate::{
     audit::Action,
     auth::session::Signed,
     db::{Conn, types::PatientId},
-    directory::{self, Listed, Practitioner},
+    directory::{Listed, Practitioner},
     error::{Error, Result},
     installation,
     interchange::originals,
-    page::{Ui, note_read, render, see_other},
+    page::{self, Ui, note_read, render, see_other},
     patients,
     records::{
         self,
@@ -118,7 +118,7 @@ struct HomePage {
     id: String,
     name: String,
     about: String,
-    physician: Option<(String, String)>,
+    physician: Option<(Option<String>, String)>,
     status: &'static str,
     alerts: Vec<Alert>,
     allergies: Vec<Alert>,
@@ -272,14 +272,14 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
     })
 }
 
-fn physician(conn: &mut Conn, access: &PatientAccess<View>) -> Result<Option<(String, String)>> {
+fn physician(conn: &mut Conn, access: &PatientAccess<View>) -> Result<Option<(Option<String>, String)>> {
     let Some(id) = &access.patient.fields.physician_id else { return Ok(None) };
-    match Practitioner::get(conn, access.household(), id.as_str()) {
-        Ok(directory::Entry { fields, .. }) => {
-            let about = [fields.name, fields.specialty].into_iter().flatten().collect::<Vec<_>>().join(", ");
-            Ok(Some((format!("/directory/practitioners/{id}"), about)))
-        }
-        Err(Error::NotFound) => Ok(None),
+    let household = page::household(conn, &access.actor.user)?;
+    let link = Some(format!("/directory/practitioners/{id}"));
+    match Practitioner::get(conn, &household, id.as_str()) {
+        Ok(entry) => Ok(Some((link, [entry.fields.name, entry.fields.specialty].into_iter().flatten().collect::<Vec<_>>().join(", ")))),
+        // Of another household: who sees the patient sees the name, and no page of that directory.
+        Err(Error::NotFound) => Ok(Practitioner::names_of(conn, &[id.to_string()])?.pop().map(|(_, name)| (None, name))),
         Err(error) => Err(error),
     }
 }

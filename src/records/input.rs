@@ -5,6 +5,7 @@ use diesel::{OptionalExtension, prelude::*};
 use super::{
     AnyRecord, Context, Kind,
     field::{Errors, FieldError, FieldSpec, Input, Mode, Place, Unit, refuse},
+    people,
     query::visible,
     schema::{record_links, records},
     stored::{base_number, convertible_unit},
@@ -13,7 +14,7 @@ use crate::{
     access::{Level, PatientAccess},
     dates::{PartialDate, end_before_start},
     db::{Conn, types::RecordId},
-    directory,
+    directory::{Listed, Pharmacy, Practitioner},
     error::Result,
     measured::Measured,
     units,
@@ -206,14 +207,45 @@ pub fn check_references<L: Level>(
     entry: &dyn AnyRecord,
     own: Option<&RecordId>,
 ) -> Result<Errors> {
+    references(conn, access, kind, entry, own, true)
+}
+
+/// The same for what the program itself has kept of the record (a version, an import's offer): there the names need only exist.
+pub fn check_kept_references<L: Level>(
+    conn: &mut Conn,
+    access: &PatientAccess<L>,
+    kind: &Kind,
+    entry: &dyn AnyRecord,
+    own: Option<&RecordId>,
+) -> Result<Errors> {
+    references(conn, access, kind, entry, own, false)
+}
+
+fn references<L: Level>(
+    conn: &mut Conn,
+    access: &PatientAccess<L>,
+    kind: &Kind,
+    entry: &dyn AnyRecord,
+    own: Option<&RecordId>,
+    chosen: bool,
+) -> Result<Errors> {
     let mut errors = Errors::new();
     for (index, spec) in kind.fields.iter().enumerate() {
         let Some(text) = entry.get(index) else { continue };
         let missing = match spec.input {
             Input::Practitioner => {
-                (!directory::practitioner_exists(conn, access.household(), &text)?).then_some(FieldError::NoSuchPractitioner)
+                let fits = if chosen {
+                    people::may_name_practitioner(conn, access, &text)?
+                } else {
+                    !Practitioner::names_of(conn, &[text])?.is_empty()
+                };
+                (!fits).then_some(FieldError::NoSuchPractitioner)
             }
-            Input::Pharmacy => (!directory::pharmacy_exists(conn, access.household(), &text)?).then_some(FieldError::NoSuchPharmacy),
+            Input::Pharmacy => {
+                let fits =
+                    if chosen { people::may_name_pharmacy(conn, access, &text)? } else { !Pharmacy::names_of(conn, &[text])?.is_empty() };
+                (!fits).then_some(FieldError::NoSuchPharmacy)
+            }
             Input::Record(wanted) if spec.place == Place::Link => {
                 let itself = own.is_some_and(|own| own.as_str() == text);
                 let fits = !itself && (record_exists(conn, access, &text, Some(wanted))? || is_tied(conn, own, spec.name, &text)?);

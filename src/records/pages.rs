@@ -132,7 +132,7 @@ fn list_page(
     let counts = overview::counts(conn, access)?;
     let count = counts.iter().find(|(name, _)| name == kind.name).map_or(0, |(_, n)| *n);
     let (rows, total) = if query.is_narrowed() { chart.list(conn, &query)? } else { (chart.page(conn, &query)?, count) };
-    let names = Names::for_list(conn, access, kind)?;
+    let names = Names::for_list(conn, kind, &rows)?;
     // In an order a person asked for, rows stand where that order puts them.
     let codes = if kind.joined_by_code && query.sort.is_none() { chart::codes_of(conn, &rows)? } else { HashMap::new() };
     let tags = overview::tags_to_choose(conn, access)?;
@@ -991,9 +991,10 @@ pub async fn history(app: web::Data<App>, signed: Signed, place: web::Path<Place
             let row = chart.get(conn, &id)?;
             let versions = chart.versions(conn, &id)?;
             note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
-            let names = Names::for_form(conn, &access, kind)?;
+            let snapshots: Vec<Snapshot> = versions.iter().map(|v| Snapshot::from_text(&v.snapshot).unwrap_or_default()).collect();
+            let names = Names::for_versions(conn, &access, kind, &snapshots)?;
             let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
-            let views = version_views(&ui, access.id().as_str(), kind, &versions, &names);
+            let views = version_views(&ui, access.id().as_str(), kind, &versions, &snapshots, &names);
             let base = format!("/patients/{}/{}/{id}", access.id(), kind.name);
             let may_edit = access.may(Rank::Edit);
             Ok(HistoryPage { ui, base, title: row.head.title, versions: views, may_edit, current: row.head.version })
@@ -1002,8 +1003,14 @@ pub async fn history(app: web::Data<App>, signed: Signed, place: web::Path<Place
     render(&page)
 }
 
-fn version_views(ui: &Ui, patient: &str, kind: &Kind, versions: &[super::version::Version], names: &Names) -> Vec<VersionView> {
-    let snapshots: Vec<Snapshot> = versions.iter().map(|v| Snapshot::from_text(&v.snapshot).unwrap_or_default()).collect();
+fn version_views(
+    ui: &Ui,
+    patient: &str,
+    kind: &Kind,
+    versions: &[super::version::Version],
+    snapshots: &[Snapshot],
+    names: &Names,
+) -> Vec<VersionView> {
     let empty = Snapshot::default();
     versions
         .iter()

@@ -1,21 +1,26 @@
 //! A record as pages show it: plain words and links, made from the field table. Templates know no kinds.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{
     AnyRecord, Kind,
     chart::{LinkedRecord, Loaded},
     field::{Details, Errors, FieldError, FieldSpec, Input, Place, Unit},
+    people,
     query::ListQuery,
     stored::{Head, unit_of},
+    version::Snapshot,
 };
 use crate::{
     access::{Level, PatientAccess},
     db::{Conn, types::RecordId},
-    directory,
+    directory::{Listed, Pharmacy, Practitioner},
     error::Result,
     measured::Measured,
-    page::Ui,
+    page::{self, Ui},
     tags::Tag,
     units,
 };
@@ -40,15 +45,18 @@ pub struct Names {
     pharmacies: Vec<(String, String)>,
     practices: Vec<(String, String)>,
     records: HashMap<RecordId, Head>,
+    /// Entries of the directory whose pages are not for this person.
+    closed: Vec<String>,
 }
 
 impl Names {
-    /// The names that the columns of a list need.
-    pub fn for_list<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind) -> Result<Self> {
-        Self::of_fields(conn, access, kind, |_, spec| spec.in_list)
+    /// The names that these rows of a list need.
+    pub fn for_list(conn: &mut Conn, kind: &Kind, rows: &[Loaded]) -> Result<Self> {
+        let entries: Vec<&dyn AnyRecord> = rows.iter().map(|row| row.entry.as_ref()).collect();
+        Self::of_entries(conn, kind, &entries, |spec| spec.in_list)
     }
 
-    /// The names that one record needs; `records` are the heads of those it is tied to.
+    /// The names that one record needs; `records` are the heads of those it is tied to. Pages of another household's directory are closed.
     pub fn for_record<L: Level>(
         conn: &mut Conn,
         access: &PatientAccess<L>,
@@ -56,58 +64,80 @@ impl Names {
         row: &Loaded,
         records: HashMap<RecordId, Head>,
     ) -> Result<Self> {
-        Ok(Self { records, ..Self::of_fields(conn, access, kind, |index, _| row.entry.get(index).is_some())? })
-    }
-
-    fn of_fields<L: Level>(
-        conn: &mut Conn,
-        access: &PatientAccess<L>,
-        kind: &Kind,
-        wanted: impl Fn(usize, &FieldSpec) -> bool,
-    ) -> Result<Self> {
-        let mut names = Self::default();
-        let has = |input: fn(&Input) -> bool| kind.fields.iter().enumerate().any(|(index, spec)| input(&spec.input) && wanted(index, spec));
-        if has(|input| matches!(input, Input::Practitioner)) {
-            names.practitioners = practitioners(conn, access)?;
-        }
-        if has(|input| matches!(input, Input::Pharmacy)) {
-            names.pharmacies = pharmacies(conn, access)?;
+        let mut names = Self { records, ..Self::of_entries(conn, kind, &[row.entry.as_ref()], |_| true)? };
+        if !names.practitioners.is_empty() || !names.pharmacies.is_empty() {
+            let own = [page::household(conn, &access.actor.user)?];
+            for (id, _) in &names.practitioners {
+                if !Practitioner::is_in(conn, &own, id)? {
+                    names.closed.push(id.clone());
+                }
+            }
+            for (id, _) in &names.pharmacies {
+                if !Pharmacy::is_in(conn, &own, id)? {
+                    names.closed.push(id.clone());
+                }
+            }
         }
         Ok(names)
+    }
+
+    fn of_entries(conn: &mut Conn, kind: &Kind, entries: &[&dyn AnyRecord], wanted: impl Fn(&FieldSpec) -> bool) -> Result<Self> {
+        let ids = |input: fn(&Input) -> bool| {
+            let columns = kind.fields.iter().enumerate().filter(|(_, spec)| input(&spec.input) && wanted(spec));
+            let all = columns.flat_map(|(index, _)| entries.iter().filter_map(move |entry| entry.get(index)));
+            all.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        };
+        Ok(Self {
+            practitioners: Practitioner::names_of(conn, &ids(|input| matches!(input, Input::Practitioner)))?,
+            pharmacies: Pharmacy::names_of(conn, &ids(|input| matches!(input, Input::Pharmacy)))?,
+            ..Self::default()
+        })
+    }
+
+    /// The names that these versions of a record need besides its form's.
+    pub fn for_versions<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind, versions: &[Snapshot]) -> Result<Self> {
+        let ids = |input: fn(&Input) -> bool| {
+            let is_id = |name: &str| kind.field(name).is_some_and(|(_, spec)| input(&spec.input));
+            let all = versions.iter().flat_map(|version| &version.fields).filter(|(name, _)| is_id(name)).map(|(_, id)| id.clone());
+            all.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        };
+        let practitioners = Practitioner::names_of(conn, &ids(|input| matches!(input, Input::Practitioner)))?;
+        let pharmacies = Pharmacy::names_of(conn, &ids(|input| matches!(input, Input::Pharmacy)))?;
+        Ok(Self { practitioners, pharmacies, records: Self::records_to_choose(conn, access, kind)?, ..Self::default() })
     }
 
     /// Everything a form of this kind offers to choose from.
     pub fn for_form<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind) -> Result<Self> {
-        let mut names = Self { practitioners: practitioners(conn, access)?, ..Self::default() };
-        if kind.fields.iter().any(|f| matches!(f.input, Input::Pharmacy)) {
-            names.pharmacies = pharmacies(conn, access)?;
+        let has = |input: fn(&Input) -> bool| kind.fields.iter().any(|spec| input(&spec.input));
+        let mut names = Self { records: Self::records_to_choose(conn, access, kind)?, ..Self::default() };
+        if has(|input| matches!(input, Input::Practitioner)) {
+            names.practitioners = people::practitioners(conn, access)?;
         }
-        let wanted: Vec<String> =
-            kind.fields.iter().filter_map(|f| if let Input::Record(kind) = f.input { Some(kind.to_owned()) } else { None }).collect();
-        names.records = super::overview::choices(conn, access, &wanted)?.into_iter().map(|head| (head.id.clone(), head)).collect();
+        if has(|input| matches!(input, Input::Pharmacy)) {
+            names.pharmacies = people::pharmacies(conn, access)?;
+        }
         Ok(names)
     }
 
-    pub fn of_practitioners(list: Vec<(crate::db::types::PractitionerId, String)>) -> Self {
-        Self { practitioners: list.into_iter().map(|(id, name)| (id.to_string(), name)).collect(), ..Self::default() }
+    fn records_to_choose<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind) -> Result<HashMap<RecordId, Head>> {
+        let wanted: Vec<String> =
+            kind.fields.iter().filter_map(|f| if let Input::Record(kind) = f.input { Some(kind.to_owned()) } else { None }).collect();
+        Ok(super::overview::choices(conn, access, &wanted)?.into_iter().map(|head| (head.id.clone(), head)).collect())
+    }
+
+    pub fn of_practitioners(practitioners: Vec<(String, String)>) -> Self {
+        Self { practitioners, ..Self::default() }
     }
     pub fn of_practices(practices: Vec<(String, String)>) -> Self {
         Self { practices, ..Self::default() }
     }
 
+    fn is_open(&self, id: &str) -> bool {
+        !self.closed.iter().any(|closed| closed == id)
+    }
     fn find(list: &[(String, String)], id: &str) -> Option<String> {
         list.iter().find(|(i, _)| i == id).map(|(_, name)| name.clone())
     }
-}
-
-fn practitioners<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<(String, String)>> {
-    let all = directory::practitioner_names(conn, access.household())?;
-    Ok(all.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
-}
-
-fn pharmacies<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<(String, String)>> {
-    let all = directory::pharmacy_names(conn, access.household())?;
-    Ok(all.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
 }
 
 /// One field's value, as words.
@@ -122,13 +152,13 @@ pub fn show(ui: &Ui, patient: &str, spec: &FieldSpec, text: &str, unit: Option<&
         Input::Measured(measure) => measured(ui, text, unit, matches!(measure.unit, Unit::Column(_))),
         Input::Practitioner => Shown {
             text: Names::find(&names.practitioners, text).unwrap_or_default(),
-            href: Some(format!("/directory/practitioners/{text}")),
+            href: names.is_open(text).then(|| format!("/directory/practitioners/{text}")),
             ..Shown::default()
         },
         Input::Practice => plain(Names::find(&names.practices, text).unwrap_or_default()),
         Input::Pharmacy => Shown {
             text: Names::find(&names.pharmacies, text).unwrap_or_default(),
-            href: Some(format!("/directory/pharmacies/{text}")),
+            href: names.is_open(text).then(|| format!("/directory/pharmacies/{text}")),
             ..Shown::default()
         },
         Input::Record(kind) => {

@@ -289,6 +289,8 @@ CREATE INDEX records_timeline ON records (patient_id, occurred_on, id) WHERE del
 CREATE INDEX records_changed ON records (patient_id, updated_at, occurred_on, id) WHERE deleted_at IS NULL;
 CREATE INDEX records_trash ON records (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX records_practitioner ON records (practitioner_id) WHERE practitioner_id IS NOT NULL;
+-- Whom a patient's records name: what a form offers.
+CREATE INDEX records_people ON records (patient_id, practitioner_id) WHERE practitioner_id IS NOT NULL AND deleted_at IS NULL;
 
 CREATE TABLE record_versions (
     record_id TEXT NOT NULL REFERENCES records (id) ON DELETE CASCADE,
