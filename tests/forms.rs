@@ -311,3 +311,35 @@ async fn no_form_whatever_is_in_it_breaks_the_program() {
     })
     .await;
 }
+
+/// A dose of a vaccine that had expired.
+const EXPIRED: [(&str, &str); 3] = [("vaccine_name", "MMR"), ("date_administered", "2026-03-02"), ("expiration_date", "2026-02")];
+
+#[actix_web::test]
+async fn what_is_odd_and_true_is_asked_about_and_kept() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let url = format!("/patients/{ada}/immunizations");
+    let asked = owner.post(&url, &EXPIRED).await.is(422);
+    let asked = asked.has("href=\"#f-expiration_date\"").says("Keep it: an expired vaccine was given");
+    let form = asked.form(&url);
+    assert_eq!(owner.submit(&form).await.status, 422, "the box is not ticked by itself");
+    // With something else wrong the answer is remembered.
+    let wrong = owner.submit(&form.clone().with("_confirmed", "expiration_date").with("vaccine_name", "")).await.is(422);
+    let form = wrong.form(&url);
+    assert_eq!(form.value("_confirmed"), Some("expiration_date"));
+    let id = owner.submit(&form.with("vaccine_name", "MMR")).await.new_id();
+    // It is not asked again about what is known.
+    let edit = format!("{url}/{id}/edit");
+    let form = owner.get(&edit).await.is(200).form(&edit).with("notes", "The parents were told");
+    owner.submit(&form).await.location();
+    // A tick at one field answers for no other, and for nothing that is wrong.
+    let both = [&EXPIRED[..], &[("_confirmed", "expiration_date"), ("lot_number", "a\u{0}b")]].concat();
+    owner.post(&url, &both).await.is(422);
+    let child = owner.patient_with(&[("first_name", "Bo"), ("last_name", "Lovelace"), ("birth_date", "2026-01-01")]);
+    let before = [("vaccine_name", "MMR"), ("date_administered", "2025-12-02"), ("_confirmed", "expiration_date")];
+    let url = format!("/patients/{child}/immunizations");
+    owner.post(&url, &before).await.is(422).says("Keep it: this was before the birth");
+    owner.post(&url, &[&before[..2], &[("_confirmed", "date_administered")]].concat()).await.location();
+}

@@ -175,7 +175,7 @@ fn check_value(spec: &FieldSpec, text: &str, unit: Option<&str>, context: &Conte
             if !spec.future && date.is_after_today(context.today) {
                 return Some(FieldError::InTheFuture);
             }
-            context.birth.is_some_and(|birth| end_before_start(birth, &date)).then_some(FieldError::BeforeBirth)
+            context.birth.is_some_and(|birth| end_before_start(birth, &date)).then_some(FieldError::Question("error.before_birth"))
         }
         Input::Measured(measure) => {
             let number = base_number(text, unit)?;
@@ -185,8 +185,7 @@ fn check_value(spec: &FieldSpec, text: &str, unit: Option<&str>, context: &Conte
                 return Some(FieldError::OutOfRange { min: in_unit(min, unit), max: in_unit(max, unit) });
             }
             let (low, high) = measure.plausible;
-            (!context.confirmed && outside(measure.plausible))
-                .then(|| FieldError::Implausible { low: in_unit(low, unit), high: in_unit(high, unit) })
+            outside(measure.plausible).then(|| FieldError::Implausible { low: in_unit(low, unit), high: in_unit(high, unit) })
         }
         _ => None,
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{
     Context, Kind,
     chart::{self, Draft, Link, Loaded, RELATIONS, Tied},
-    field::{Errors, FieldError, FieldSpec, Input, Mode, Unit},
+    field::{Confirmed, Errors, FieldError, FieldSpec, Input, Mode, Unit},
     input::{self, Raw},
     overview,
     query::ListQuery,
@@ -315,7 +315,7 @@ struct FormPage {
     base: String,
     heading: String,
     summary: Vec<(String, String)>,
-    /// Nothing is wrong, something is unusual: a box asks to confirm it.
+    /// Nothing is wrong, something is unusual: a box at the field asks to confirm it.
     asks: bool,
     sections: Vec<FormSection>,
     rows: Vec<FormRow>,
@@ -355,10 +355,11 @@ struct FormState<'a> {
     conflict: Vec<ConflictLine>,
     find: Option<(String, String)>,
     saved: bool,
+    confirmed: Confirmed,
 }
 
 fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state: FormState<'_>) -> Result<FormPage> {
-    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved } = state;
+    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved, confirmed } = state;
     let names = Names::for_form(conn, access, kind)?;
     let all_tags = super::overview::tags_to_choose(conn, access)?.into_iter().map(|tag| tag.name).collect();
     let ui = ui.with_nav(conn, access)?;
@@ -372,8 +373,8 @@ fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state
         action: own.map_or_else(|| base.clone(), |(id, _)| format!("{base}/{id}/edit")),
         summary: view::summary(&ui, kind, &errors),
         asks: view::asks_only(&errors),
-        sections: view::form(&ui, kind, &values, &errors, &names, own.map(|(id, _)| id)),
-        rows: view::form_rows(&ui, kind, rows, &values, &errors),
+        sections: view::form(&ui, kind, &values, &errors, &confirmed, &names, own.map(|(id, _)| id)),
+        rows: view::form_rows(&ui, kind, rows, &values, &errors, &confirmed),
         version: own.map(|(_, version)| version),
         is_new: own.is_none(),
         all_tags,
@@ -438,6 +439,7 @@ pub async fn new(app: web::Data<App>, signed: Signed, place: web::Path<Place>, r
                 conflict: Vec::new(),
                 find: None,
                 saved: given("saved").is_some(),
+                confirmed: Confirmed::Nothing,
             };
             form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
         })
@@ -487,6 +489,7 @@ pub async fn edit(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
                 conflict: Vec::new(),
                 find: None,
                 saved: false,
+                confirmed: Confirmed::Nothing,
             };
             form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
         })
@@ -501,7 +504,7 @@ struct Sent {
     rows: usize,
     tags: Vec<String>,
     version: Option<i32>,
-    confirmed: bool,
+    confirmed: Confirmed,
     /// `_then`: `new` for another one.
     then: String,
     more: bool,
@@ -520,7 +523,7 @@ impl Sent {
             rows: 0,
             tags: own("tags").unwrap_or_default().split(',').map(str::to_owned).collect(),
             version: own("_version").and_then(|v| v.parse().ok()),
-            confirmed: own("_confirmed").is_some(),
+            confirmed: confirmed(&pairs),
             then: own("_then").unwrap_or_default(),
             more: own("_more").is_some(),
             find: own("_find"),
@@ -585,6 +588,11 @@ impl Sent {
         self.rows = kept.len() + 1;
         self.raw.children = Some(kept);
     }
+}
+
+/// The boxes that were ticked; each stands at its field and names it.
+fn confirmed(pairs: &[(String, String)]) -> Confirmed {
+    Confirmed::Fields(pairs.iter().filter(|(name, _)| name == "_confirmed").map(|(_, field)| field.clone()).collect())
 }
 
 fn child_name<'a>(kind: &Kind, field: &str, part: &'a str) -> Option<(usize, &'a str)> {
@@ -674,6 +682,7 @@ fn take_form(
         conflict,
         find,
         saved: false,
+        confirmed: sent.confirmed,
     };
     if let Some(take) = sent.take.clone() {
         take_offer(kind, &mut sent, &take);
@@ -692,10 +701,10 @@ fn take_form(
     errors.extend(input::fill(kind, entry.as_mut(), &sent.raw, mode));
     input::complete_units(kind, entry.as_mut(), me.map_or_else(Default::default, |me| me.units()));
     errors.extend(input::check_references(tx, access, kind, entry.as_ref(), own)?);
-    let context =
-        Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: sent.confirmed };
+    let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
     input::settle(kind, entry.as_mut(), current.as_ref().map(|c| c.entry.as_ref()), &context, &mut errors);
-    if !errors.is_empty() {
+    if !errors.iter().all(|(name, error)| sent.confirmed.covers(name, error)) {
+        // What is answered already stands there with its tick, so that the next try has the answer too.
         let state = again(sent, errors, None, Vec::new(), version);
         return Ok(Outcome::Page(StatusCode::UNPROCESSABLE_ENTITY, Box::new(form_page(tx, access, ui, state)?)));
     }
@@ -846,8 +855,10 @@ pub async fn status(
             fields.push((ended.to_owned(), date.to_owned()));
         }
         let mut errors = input::fill(kind, entry.as_mut(), &Raw { fields, children: None }, Mode::Typed(signed.me.dates.order()));
-        let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: true };
+        let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
         input::settle(kind, entry.as_mut(), Some(current.entry.as_ref()), &context, &mut errors);
+        // A button of a list has no place for questions.
+        Confirmed::Everything.settle(&mut errors);
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }

@@ -8,7 +8,7 @@ use std::{
 use super::{
     AnyRecord, Kind,
     chart::{LinkedRecord, Loaded},
-    field::{Details, Errors, FieldError, FieldSpec, Input, Place, Unit},
+    field::{Confirmed, Details, Errors, FieldSpec, Input, Place, Unit},
     people,
     query::ListQuery,
     stored::{Head, unit_of},
@@ -376,6 +376,9 @@ pub struct FormField {
     pub wide: bool,
     /// Words offered while typing, any other allowed.
     pub datalist: Vec<String>,
+    /// What a box beside the message says that keeps the value as it is; empty where nothing is asked.
+    pub keep: String,
+    pub kept: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -391,8 +394,25 @@ pub struct FormSection {
 pub type Typed = HashMap<String, String>;
 
 /// The form of a kind, filled with what was typed or stored.
-pub fn form(ui: &Ui, kind: &Kind, values: &Typed, errors: &Errors, names: &Names, own: Option<&RecordId>) -> Vec<FormSection> {
-    sectioned(ui, kind.word(), &kind.fields, values, errors, names, own)
+pub fn form(
+    ui: &Ui,
+    kind: &Kind,
+    values: &Typed,
+    errors: &Errors,
+    confirmed: &Confirmed,
+    names: &Names,
+    own: Option<&RecordId>,
+) -> Vec<FormSection> {
+    let told = Told { values, errors, confirmed };
+    sectioned(ui, kind.word(), &kind.fields, &told, names, own)
+}
+
+/// What a form was told, and what came of it.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    pub values: &'a Typed,
+    pub errors: &'a Errors,
+    pub confirmed: &'a Confirmed,
 }
 
 /// The form of a patient or a directory entry.
@@ -404,18 +424,11 @@ pub fn plain_form<'a>(
     errors: &Errors,
     names: &Names,
 ) -> Vec<FormSection> {
-    sectioned(ui, word, &fields.collect::<Vec<_>>(), values, errors, names, None)
+    let told = Told { values, errors, confirmed: &Confirmed::Nothing };
+    sectioned(ui, word, &fields.collect::<Vec<_>>(), &told, names, None)
 }
 
-fn sectioned(
-    ui: &Ui,
-    word: &str,
-    fields: &[&FieldSpec],
-    values: &Typed,
-    errors: &Errors,
-    names: &Names,
-    own: Option<&RecordId>,
-) -> Vec<FormSection> {
+fn sectioned(ui: &Ui, word: &str, fields: &[&FieldSpec], told: &Told<'_>, names: &Names, own: Option<&RecordId>) -> Vec<FormSection> {
     let mut order: Vec<&str> = Vec::new();
     for spec in fields {
         if !order.contains(&spec.section) {
@@ -428,7 +441,7 @@ fn sectioned(
             let fields: Vec<FormField> = fields
                 .iter()
                 .filter(|spec| spec.section == section)
-                .flat_map(|spec| form_fields(ui, word, spec, "", values, errors, names, own))
+                .flat_map(|spec| form_fields(ui, word, spec, "", told, names, own))
                 .collect();
             let open = fields.iter().any(|f| !f.error.is_empty() || (!f.value.is_empty() && f.name != "sensitivity" && f.name != "status"));
             FormSection { heading: ui.t(&format!("section.{section}")), fields, folded: section == "more", open }
@@ -437,20 +450,21 @@ fn sectioned(
 }
 
 /// One field, or one for each named text of a details column.
-#[expect(clippy::too_many_arguments, reason = "everything a field's look depends on")]
 pub fn form_fields(
     ui: &Ui,
     word: &str,
     spec: &FieldSpec,
     prefix: &str,
-    values: &Typed,
-    errors: &Errors,
+    told: &Told<'_>,
     names: &Names,
     own: Option<&RecordId>,
 ) -> Vec<FormField> {
+    let Told { values, errors, confirmed } = *told;
     let name = format!("{prefix}{}", spec.name);
     let value = values.get(&name).cloned().unwrap_or_default();
-    let error = errors.iter().find(|(n, _)| *n == name).map(|(_, e)| ui.error(e)).unwrap_or_default();
+    let wrong = errors.iter().find(|(n, _)| *n == name).map(|(_, e)| e);
+    let error = wrong.map(|e| ui.error(e)).unwrap_or_default();
+    let asked = wrong.filter(|e| e.is_question());
     if let Input::Details(parts) = spec.input {
         return details(ui, &name, parts, &value, values, error);
     }
@@ -467,6 +481,8 @@ pub fn form_fields(
         offers: spec.offers.map_or("", crate::codes::List::name),
         wide: false,
         datalist: Vec::new(),
+        keep: asked.map(|e| ui.t2("keep", e.code())).unwrap_or_default(),
+        kept: asked.is_some_and(|e| confirmed.covers(&name, e)),
         name,
     };
     shape(ui, &mut field, spec, names, own);
@@ -559,6 +575,8 @@ fn details(ui: &Ui, name: &str, parts: &[&str], stored: &str, values: &Typed, er
                 offers: "",
                 wide: false,
                 datalist: Vec::new(),
+                keep: String::new(),
+                kept: false,
                 name: path,
             }
         })
@@ -590,7 +608,8 @@ pub struct FormRow {
     pub open: bool,
 }
 
-pub fn form_rows(ui: &Ui, kind: &Kind, count: usize, values: &Typed, errors: &Errors) -> Vec<FormRow> {
+pub fn form_rows(ui: &Ui, kind: &Kind, count: usize, values: &Typed, errors: &Errors, confirmed: &Confirmed) -> Vec<FormRow> {
+    let told = Told { values, errors, confirmed };
     let Some(children) = &kind.children else { return Vec::new() };
     let names = Names::default();
     (0..count)
@@ -598,7 +617,7 @@ pub fn form_rows(ui: &Ui, kind: &Kind, count: usize, values: &Typed, errors: &Er
             let prefix = format!("{}.{row}.", children.name);
             let make = |more: bool| -> Vec<FormField> {
                 let chosen = children.fields.iter().filter(|f| (f.section == "more") == more);
-                chosen.flat_map(|f| form_fields(ui, children.table, f, &prefix, values, errors, &names, None)).collect()
+                chosen.flat_map(|f| form_fields(ui, children.table, f, &prefix, &told, &names, None)).collect()
             };
             let (mut main, more) = (make(false), make(true));
             for field in &mut main {
@@ -829,5 +848,5 @@ pub fn plain_summary(ui: &Ui, word: &str, errors: &Errors) -> Vec<(String, Strin
 
 /// Does anything ask for a confirmation, and nothing else is wrong?
 pub fn asks_only(errors: &Errors) -> bool {
-    !errors.is_empty() && errors.iter().all(|(_, e)| matches!(e, FieldError::Implausible { .. }))
+    !errors.is_empty() && errors.iter().all(|(_, e)| e.is_question())
 }

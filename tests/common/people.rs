@@ -275,7 +275,7 @@ impl Person {
                 let mut errors = records::input::fill(kind, entry.as_mut(), &sample.raw(), Mode::Strict);
                 errors.extend(records::input::check_references(tx, &access, kind, entry.as_ref(), None)?);
                 let birth = access.patient.fields.birth_date.as_ref();
-                let context = records::Context { today: access.now.date(), birth, strict: true, confirmed: false };
+                let context = records::Context { today: access.now.date(), birth, strict: true };
                 records::input::settle(kind, entry.as_mut(), None, &context, &mut errors);
                 if !errors.is_empty() {
                     return Err(kinchart::error::Error::Invalid(errors));

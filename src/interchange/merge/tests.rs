@@ -554,3 +554,14 @@ fn the_original_of_a_person_is_there_for_who_sees_everything() {
         }
     }
 }
+
+#[test]
+fn an_expired_vaccine_that_was_given_comes_in() {
+    for world in worlds() {
+        let dose = json!({"resourceType": "Immunization", "id": "i1", "status": "completed", "patient": {"reference": "Patient/ana"},
+            "vaccineCode": {"text": "MMR"}, "occurrenceDateTime": "1979-03-02", "expirationDate": "1979-02-01"});
+        let report = world.import(&told(&[ana(), dose]));
+        let (_, values) = world.only(report.patients[0].patient.as_ref().unwrap(), "immunizations");
+        assert_eq!((values["date_administered"].as_str(), values["expiration_date"].as_str()), ("1979-03-02", "1979-02-01"));
+    }
+}
