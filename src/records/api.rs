@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{
     AnyRecord, Children, Context, Kind,
     chart::{Chart, Draft, Link, LinkedRecord, Loaded, RELATIONS, headings},
-    field::{Confirmed, Errors, FieldError, FieldSpec, Input, Mode, Unit, clean},
+    field::{Confirmed, Errors, FieldError, FieldSpec, Input, Mode, clean},
     input::{self, Raw, UnitSystem},
     query::ListQuery,
     stored::Head,
@@ -394,12 +394,7 @@ impl Body {
         // What it pointed at before and is gone or hidden since is no fault of this change.
         errors.extend(missing.into_iter().filter(|(name, _)| !is_unchanged(kind, name, entry.as_ref(), before)));
         let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
-        let known =
-            kind.children.as_ref().zip(before).map(|(children, before)| known_rows(children, entry.as_ref(), before)).unwrap_or_default();
-        let judged = errors.len();
         input::settle(kind, entry.as_mut(), before, &context, &mut errors);
-        let broken = errors.split_off(judged);
-        errors.extend(broken.into_iter().filter(|(name, _)| !known.iter().any(|path| name.starts_with(path))));
         let links = self.links(tx, chart, own, &mut errors)?;
         self.confirmed.settle(&mut errors);
         if !errors.is_empty() {
@@ -420,7 +415,7 @@ impl Body {
         // The source document's units, whatever the token's owner prefers to read: a program's numbers must not change with a setting.
         input::complete_units(kind, entry.as_mut(), UnitSystem::Imperial);
         if let Some(before) = before {
-            keep_unitless(kind, entry.as_mut(), before, &self.raw);
+            input::keep_unitless(kind, entry.as_mut(), before, &self.raw);
         }
         (entry, errors)
     }
@@ -468,26 +463,6 @@ impl Body {
 fn is_unchanged(kind: &Kind, name: &str, entry: &dyn AnyRecord, before: Option<&dyn AnyRecord>) -> bool {
     let index = kind.field(name).map(|(index, _)| index);
     index.zip(before).is_some_and(|(index, before)| entry.get(index) == before.get(index))
-}
-
-/// A number that came without a unit stays without one when the record is sent back: nobody told one.
-fn keep_unitless(kind: &Kind, entry: &mut dyn AnyRecord, before: &dyn AnyRecord, raw: &Raw) {
-    for (index, spec) in kind.fields.iter().enumerate() {
-        let Some(Unit::Column(column)) = spec.unit() else { continue };
-        let Some((unit, _)) = kind.field(column) else { continue };
-        let told = raw.fields.iter().any(|(name, text)| name == column && !text.is_empty());
-        if !told && before.get(unit).is_none() && entry.get(index) == before.get(index) {
-            let _ = entry.set(unit, "", Mode::Strict);
-        }
-    }
-}
-
-/// The paths (`components.2.`) of rows that were there before as they are now: what an import left out is not forced on who sends it back.
-fn known_rows(children: &Children, entry: &dyn AnyRecord, before: &dyn AnyRecord) -> Vec<String> {
-    let values = |of: &dyn AnyRecord, row: usize| (0..children.fields.len()).map(|i| of.child(row, i)).collect::<Vec<_>>();
-    let old: HashSet<Vec<Option<String>>> = (0..before.child_count()).map(|row| values(before, row)).collect();
-    let same = (0..entry.child_count()).filter(|row| old.contains(&values(entry, *row)));
-    same.map(|row| format!("{}.{row}.", children.name)).collect()
 }
 
 #[cfg(test)]

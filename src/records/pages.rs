@@ -700,6 +700,9 @@ fn take_form(
     let mut errors = std::mem::take(&mut sent.errors);
     errors.extend(input::fill(kind, entry.as_mut(), &sent.raw, mode));
     input::complete_units(kind, entry.as_mut(), me.map_or_else(Default::default, |me| me.units()));
+    if let Some(current) = &current {
+        input::keep_unitless(kind, entry.as_mut(), current.entry.as_ref(), &sent.raw);
+    }
     errors.extend(input::check_references(tx, access, kind, entry.as_ref(), own)?);
     let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
     input::settle(kind, entry.as_mut(), current.as_ref().map(|c| c.entry.as_ref()), &context, &mut errors);
