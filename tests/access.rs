@@ -371,3 +371,82 @@ async fn a_caregiver_names_who_occurs_in_what_she_sees_and_her_own_people() {
     owner.get(&base).await.is(200);
     assert!(offered(&owner.get(&format!("{made}/edit")).await, "practitioner_id").contains("Dr Own"));
 }
+
+/// Addresses that can be looked at and tell nothing of any patient's records.
+const TELLS_NOTHING: &[&str] = &[
+    "/static/{tag}/{name}",
+    "/healthz",
+    "/setup",
+    "/login",
+    "/signup",
+    "/settings",
+    "/settings/password",
+    "/settings/sessions",
+    "/settings/tokens",
+    "/codes/{list}",
+    "/tags",
+    "/directory/{list}",
+    "/directory/{list}/new",
+    "/directory/{list}/{entry}",
+    "/directory/{list}/{entry}/original",
+    "/patients/new",
+    "/patients/trash",
+    "/openapi.json",
+    "",
+    // Names of patients, to choose one.
+    "/import",
+];
+
+/// Every address of the URL map that can be looked at; those of the API begin with its base.
+fn looked_at() -> Vec<String> {
+    let map = include_str!("../src/routes.rs");
+    let pages = regex::Regex::new(r#"\.route\("([^"]+)", get\(\)"#).unwrap();
+    let api = regex::Regex::new(r#"(?:path|resource)\(\s*"([^"]*)""#).unwrap();
+    let of = |found: regex::Captures<'_>| found[1].to_owned();
+    let all: Vec<String> = pages.captures_iter(map).map(of).collect();
+    let tells = |path: &String| !TELLS_NOTHING.contains(&path.as_str());
+    let programs = api.captures_iter(map).map(of).filter(tells).map(|path| format!("/api/v1{path}"));
+    all.iter().filter(|path| tells(path)).cloned().chain(programs).collect()
+}
+
+#[actix_web::test]
+async fn every_address_that_shows_records_notes_who_looked() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let file = serde_json::json!({"resourceType": "Bundle", "type": "collection", "entry": [
+        {"resource": {"resourceType": "Patient", "id": "ana", "name": [{"family": "Reyes", "given": ["Ana"]}], "birthDate": "1980-02-03"}},
+        {"resource": {"resourceType": "Claim", "id": "c1", "patient": {"reference": "Patient/ana"}}},
+        {"resource": {"resourceType": "AllergyIntolerance", "id": "a1", "patient": {"reference": "Patient/ana"}, "code": {"text": "Peanut"}}},
+    ]});
+    let told = kinchart::interchange::read(file.to_string().as_bytes()).unwrap();
+    let target = kinchart::interchange::merge::Target::Matching;
+    let apply =
+        |tx: &mut kinchart::db::Tx<'_>| kinchart::interchange::merge::apply(tx, &owner.actor(), &told, &target, t.now(), &mut |_, _| {});
+    let report = owner.db().write(apply).unwrap();
+    let ana = report.patients[0].patient.clone().unwrap();
+    let id = report.patients[0].lines.iter().find_map(|line| line.record.clone()).unwrap();
+    let helper = t.stranger("helper");
+    owner.share(&ana, &helper, &Share::to(Permission::Full));
+    let import = helper.imported(&ana, &report);
+    let api = helper.api(false);
+    let keys = [("/patients/{patient}/original", "Patient/ana"), ("/patients/{patient}/kept/original", "Claim/c1")];
+    let (mut silent, addresses) = (Vec::new(), looked_at());
+    assert!(addresses.len() > 20, "{addresses:?}");
+    for pattern in addresses {
+        let key = keys.iter().find(|(path, _)| *path == pattern).map(|(_, key)| format!("?key={key}")).unwrap_or_default();
+        let q = if pattern == "/search" { "?q=peanut" } else { "" };
+        let path = pattern
+            .replace("{patient}", ana.as_str())
+            .replace("{kind}", "allergies")
+            .replace("{record}", id.as_str())
+            .replace("{import}", &import);
+        let path = format!("{path}{key}{q}");
+        let before = owner.audit(&ana).iter().filter(|event| event.actor_name == "helper").count();
+        let answer = if path.starts_with("/api/") { api.get(&path).await } else { helper.get(&path).await };
+        let after = owner.audit(&ana).iter().filter(|event| event.actor_name == "helper").count();
+        if answer.status != 200 || after == before {
+            silent.push(format!("{path} answers {} and notes {}", answer.status, after - before));
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}

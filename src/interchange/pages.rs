@@ -19,6 +19,7 @@ use super::{
 use crate::{
     access::{self, Actor, Edit, PatientAccess, Rank},
     app::App,
+    audit::Action,
     auth::session::Signed,
     body,
     db::{
@@ -27,7 +28,7 @@ use crate::{
         types::{ImportId, PatientId, UserId},
     },
     error::{Error, Result},
-    page::{Ui, render, render_with, see_other},
+    page::{Ui, note_read, render, render_with, see_other},
     records,
 };
 
@@ -285,6 +286,9 @@ pub async fn show(app: web::Data<App>, signed: Signed, id: web::Path<String>, re
                 p.patient.as_ref().is_none_or(|id| accesses.of(id).is_some_and(|a: &PatientAccess<_>| a.scope().is_whole()))
             };
             let report: Report = import.report.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            for access in report.patients.iter().filter_map(|p| accesses.of(p.patient.as_ref()?)).filter(|a| a.scope().is_whole()) {
+                note_read(app, access, Action::Read, Some("import"), None);
+            }
             let patients: Vec<PatientView> = report.patients.iter().filter(|p| seen(p)).map(|p| patient_view(&ui, p)).collect();
             Ok(ReportPage {
                 changes_something: report

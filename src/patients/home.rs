@@ -64,6 +64,10 @@ pub async fn everyone(app: web::Data<App>, signed: Signed, request: HttpRequest)
         .read(move |conn, app| {
             let accesses = access::all(conn, &signed.actor, app.clock.now())?;
             let facts = glance::everyone(conn, &accesses)?;
+            // The page tells of allergies and counts. An owner's own start page is no look at somebody else's records.
+            for access in accesses.list.iter().filter(|access| !access.owner) {
+                note_read(app, access, Action::Listed, Some("everyone"), None);
+            }
             let in_trash = patients::trashed(conn, &signed.me.id)?.len();
             let ui = Ui::new(Some(signed.me.clone()), &here);
             let (people, others) = accesses

@@ -7,12 +7,13 @@ use super::{NewPatient, PatientFields};
 use crate::{
     access::{self, Full, Own, Rank, View},
     app::App,
+    audit::Action,
     auth::session::Signed,
     body,
     db::{Conn, types::PatientId},
     directory::{Listed, Practitioner},
     error::{Error, Result},
-    page::{self, Ui, render, render_with, see_other},
+    page::{self, Ui, note_read, render, render_with, see_other},
     patients,
     records::{
         self,
@@ -133,6 +134,7 @@ pub async fn edit(app: web::Data<App>, signed: Signed, patient: web::Path<String
             let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
             let own = Some((access.id(), access.patient.version));
             let choices = people::practitioners(conn, &access)?;
+            note_read(app, &access, Action::Read, None, None);
             let mut page = form(ui, choices, &stored(&access.patient.fields), &Errors::new(), own);
             page.may_delete = access.may(Rank::Own);
             Ok(page)
@@ -240,6 +242,7 @@ pub async fn trash(app: web::Data<App>, signed: Signed, patient: web::Path<Strin
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let heads = overview::trashed(conn, &access)?;
+            note_read(app, &access, Action::Listed, Some("trash"), None);
             let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
             let rows = heads
                 .into_iter()

@@ -424,11 +424,14 @@ pub async fn new(app: web::Data<App>, signed: Signed, place: web::Path<Place>, r
             let mut values = presets(kind, &signed.me, app.clock.today());
             if let Some(from) = given("from").and_then(|id| RecordId::parse(&id)) {
                 let original = chart.get(conn, &from)?;
+                note_read(app, &access, Action::Read, Some(kind.name), Some((&from, original.head.version)));
                 values = view::stored_values(kind, original.entry.as_ref());
                 tags = join(&original.tags);
                 rows = original.entry.child_count() + 1;
             }
             values.extend(pairs.iter().filter(|(n, _)| kind.field(n).is_some()).cloned());
+            // A blank form offers the patient's other records to point at; one made from another record shows that one.
+            note_read(app, &access, Action::Listed, Some(kind.name), None);
             let state = FormState {
                 kind,
                 values,
@@ -479,6 +482,7 @@ pub async fn edit(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
         .read(move |conn, app| {
             let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
             let row = access.chart(kind)?.get(conn, &id)?;
+            note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
             let state = FormState {
                 kind,
                 values: view::stored_values(kind, row.entry.as_ref()),
@@ -638,15 +642,23 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
     let pairs = body::form(&request, payload).await?;
     let base = format!("/patients/{patient}/{}", kind.name);
     let again = Sent::read(kind, pairs.clone()).then == "new";
+    let id = own.clone();
     let outcome = app
         .write(move |tx, app| {
             let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
             let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/{}/new", kind.name));
-            take_form(tx, &access, kind, own.as_ref(), Sent::read(kind, pairs.clone()), ui)
+            let outcome = take_form(tx, &access, kind, id.as_ref(), Sent::read(kind, pairs.clone()), ui)?;
+            Ok((outcome, access))
         })
         .await?;
+    let (outcome, access) = outcome;
     match outcome {
-        Outcome::Page(status, page) => render_with(status, page.as_ref()),
+        Outcome::Page(status, page) => {
+            // It shows what the form shows, and after a conflict what somebody else wrote.
+            let seen = own.as_ref().and_then(|id| page.version.map(|version| (id, version)));
+            note_read(&app, &access, if seen.is_some() { Action::Read } else { Action::Listed }, Some(kind.name), seen);
+            render_with(status, page.as_ref())
+        }
         Outcome::Saved(_) if again => Ok(see_other(&format!("{base}/new?saved=1"))),
         Outcome::Saved(id) => Ok(see_other(&format!("{base}/{id}"))),
     }
@@ -947,6 +959,9 @@ pub async fn link_form(app: web::Data<App>, signed: Signed, place: web::Path<Pla
             let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
             let row = access.chart(kind)?.get(conn, &id)?;
             let heads = super::overview::linkable(conn, &access, &id, &q)?;
+            note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
+            // The titles of other records of every kind.
+            note_read(app, &access, Action::Listed, Some("links"), None);
             let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
             let found = heads
                 .into_iter()

@@ -13,7 +13,7 @@ use kinchart::{
     auth::token_text::{self, TokenText},
     db::{
         Db,
-        schema::{api_tokens, audit_events, household_members, households, patient_shares, sessions, user_preferences, users},
+        schema::{api_tokens, audit_events, household_members, households, imports, patient_shares, sessions, user_preferences, users},
         types::{HouseholdId, PatientId, RecordId, UserId},
     },
     directory::{self, Listed},
@@ -306,6 +306,33 @@ impl Person {
     pub fn pharmacy(&self, name: &str) -> String {
         let entry = directory::Pharmacy { name: Some(name.into()), ..Default::default() };
         self.db().write(|tx| entry.insert(tx, &self.household, None, self.t.now())).unwrap()
+    }
+
+    /// An import of this person's that is done, with its report.
+    pub fn imported(&self, patient: &PatientId, report: &kinchart::interchange::merge::Report) -> String {
+        let id = uuid::Uuid::now_v7().to_string();
+        let text = serde_json::to_string(report).unwrap();
+        self.db()
+            .write(|tx| {
+                diesel::insert_into(imports::table)
+                    .values((
+                        imports::id.eq(&id),
+                        imports::user_id.eq(&self.id),
+                        imports::patient_id.eq(patient),
+                        imports::file_name.eq("file.json"),
+                        imports::sha256.eq(""),
+                        imports::state.eq("done"),
+                        imports::done.eq(0),
+                        imports::total.eq(0),
+                        imports::report.eq(&text),
+                        imports::created_at.eq(self.t.now()),
+                        imports::updated_at.eq(self.t.now()),
+                    ))
+                    .execute(&mut **tx)?;
+                Ok(())
+            })
+            .unwrap();
+        id
     }
 
     /// Shares a patient by a row, until there are pages for it.
