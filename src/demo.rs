@@ -302,7 +302,7 @@ impl<'a> Work<'a> {
         let links = ties(record, kind, homes, &mut raw);
         let mut entry = (kind.blank)();
         whole(key, &input::fill(kind, entry.as_mut(), &raw, Mode::Strict))?;
-        let context = Context { today: self.today(), birth: access.patient.fields.birth_date.as_ref(), strict: false, confirmed: true };
+        let context = Context { today: self.today(), birth: access.patient.fields.birth_date.as_ref(), strict: false };
         // What is odd here would only be asked about; tests hold the data against the strict rules.
         input::settle(kind, entry.as_mut(), None, &context, &mut Errors::new());
         let tags =

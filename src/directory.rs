@@ -8,10 +8,11 @@ use diesel::prelude::*;
 use crate::{
     db::{
         Conn, MultiBackend, Tx,
-        schema::{pharmacies, practices, practitioners},
-        types::{HouseholdId, PharmacyId, PracticeId, PractitionerId},
+        schema::{household_members, pharmacies, practices, practitioners, users},
+        types::{HouseholdId, PharmacyId, PracticeId, PractitionerId, UserId},
     },
     error::{Error, Result},
+    interchange::originals,
     npi,
     records::{
         child_column as column,
@@ -34,6 +35,15 @@ pub trait Listed: Default + Clone + Send + 'static {
     /// Own entries only: a published one is changed by the household it belongs to.
     fn update(&self, tx: &mut Tx<'_>, household: &HouseholdId, id: &str, expected: i32, now: NaiveDateTime) -> Result<()>;
     fn delete(tx: &mut Tx<'_>, household: &HouseholdId, id: &str) -> Result<()>;
+    /// Ids and names of these households, of the published ones, and of these ids, by name: what a form offers.
+    fn choices(conn: &mut Conn, households: &[HouseholdId], ids: &[String]) -> Result<Vec<(String, String)>>;
+    /// Ids and names of these alone.
+    fn names_of(conn: &mut Conn, ids: &[String]) -> Result<Vec<(String, String)>> {
+        if ids.is_empty() { Ok(Vec::new()) } else { Self::named(conn, ids) }
+    }
+    fn named(conn: &mut Conn, ids: &[String]) -> Result<Vec<(String, String)>>;
+    /// Is it an entry of one of these households, or published?
+    fn is_in(conn: &mut Conn, households: &[HouseholdId], id: &str) -> Result<bool>;
     fn by_source(conn: &mut Conn, household: &HouseholdId, key: &str) -> Result<Option<String>>;
 
     /// Reads and checks; a name is all that is asked for.
@@ -124,7 +134,40 @@ macro_rules! listed {
         fn delete(tx: &mut Tx<'_>, household: &HouseholdId, id: &str) -> Result<()> {
             let gone =
                 diesel::delete($table::table.filter($table::id.eq(id)).filter($table::household_id.eq(household))).execute(&mut **tx)?;
-            if gone == 0 { Err(Error::NotFound) } else { Ok(()) }
+            if gone == 0 {
+                return Err(Error::NotFound);
+            }
+            originals::forget_entry(tx, id)
+        }
+        fn choices(conn: &mut Conn, households: &[HouseholdId], ids: &[String]) -> Result<Vec<(String, String)>> {
+            let named = |(id, name): (String, Option<String>)| (id, name.unwrap_or_default());
+            let rows: Vec<(String, Option<String>)> = $table::table
+                .filter(
+                    $table::household_id.eq_any(households.to_vec()).or($table::is_published.eq(true)).or($table::id.eq_any(ids.to_vec())),
+                )
+                .order(($table::name, $table::id))
+                .select(($table::id, $table::name))
+                .load(conn)?;
+            Ok(rows.into_iter().map(named).collect())
+        }
+        fn named(conn: &mut Conn, ids: &[String]) -> Result<Vec<(String, String)>> {
+            let mut found = Vec::new();
+            // SQLite and PostgreSQL both bound the number of values in one statement.
+            for ids in ids.chunks(500) {
+                let rows: Vec<(String, Option<String>)> =
+                    $table::table.filter($table::id.eq_any(ids.to_vec())).select(($table::id, $table::name)).load(conn)?;
+                found.extend(rows.into_iter().map(|(id, name)| (id, name.unwrap_or_default())));
+            }
+            Ok(found)
+        }
+        fn is_in(conn: &mut Conn, households: &[HouseholdId], id: &str) -> Result<bool> {
+            let found: Option<String> = $table::table
+                .filter($table::id.eq(id))
+                .filter($table::household_id.eq_any(households.to_vec()).or($table::is_published.eq(true)))
+                .select($table::id)
+                .first(conn)
+                .optional()?;
+            Ok(found.is_some())
         }
         fn by_source(conn: &mut Conn, household: &HouseholdId, key: &str) -> Result<Option<String>> {
             Ok($table::table
@@ -223,10 +266,6 @@ pub fn practitioner_exists(conn: &mut Conn, household: &HouseholdId, id: &str) -
     exists::<Practitioner>(conn, household, id)
 }
 
-pub fn pharmacy_exists(conn: &mut Conn, household: &HouseholdId, id: &str) -> Result<bool> {
-    exists::<Pharmacy>(conn, household, id)
-}
-
 pub fn exists<T: Listed>(conn: &mut Conn, household: &HouseholdId, id: &str) -> Result<bool> {
     match T::get(conn, household, id) {
         Ok(_) => Ok(true),
@@ -244,10 +283,13 @@ pub fn practitioner_names(conn: &mut Conn, household: &HouseholdId) -> Result<Ve
         .load(conn)?)
 }
 
-pub fn pharmacy_names(conn: &mut Conn, household: &HouseholdId) -> Result<Vec<(PharmacyId, String)>> {
-    Ok(pharmacies::table
-        .filter(pharmacies::household_id.eq(household).or(pharmacies::is_published.eq(true)))
-        .order((pharmacies::name, pharmacies::id))
-        .select((pharmacies::id, pharmacies::name.assume_not_null()))
-        .load(conn)?)
+/// The households a person belongs to: their own, and those they are a member of.
+pub fn households_of(conn: &mut Conn, user: &UserId) -> Result<Vec<HouseholdId>> {
+    let own: HouseholdId = users::table.find(user).select(users::household_id).first(conn)?;
+    let mut all: Vec<HouseholdId> =
+        household_members::table.filter(household_members::user_id.eq(user)).select(household_members::household_id).load(conn)?;
+    if !all.contains(&own) {
+        all.push(own);
+    }
+    Ok(all)
 }

@@ -7,6 +7,7 @@ pub mod draft;
 pub mod fhir;
 pub mod kept;
 pub mod merge;
+pub mod originals;
 pub mod pages;
 
 use draft::{ReadError, Told};

@@ -1,5 +1,6 @@
 //! Patients: the people whose records are kept.
 
+pub mod history;
 pub mod home;
 pub mod pages;
 
@@ -8,7 +9,7 @@ use diesel::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::{
-    access::{Actor, AtLeast, Full, Own, PatientAccess},
+    access::{Actor, AtLeast, Full, Level, Own, PatientAccess},
     audit::{Action, Event},
     dates::PartialDate,
     db::{
@@ -16,11 +17,12 @@ use crate::{
         schema::{none_known, patient_owners, patient_versions, patients, users},
         types::{HouseholdId, PatientId, PractitionerId, UserId, choice},
     },
-    directory,
+    directory::{self, Listed, Practitioner},
     error::{Error, Result},
     records::{
         child_column as column,
         field::{Errors, Field, FieldError, Input, Mode},
+        people,
     },
 };
 
@@ -177,7 +179,8 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewPatient, now: NaiveDateTim
     let household = may_create(tx, actor)?;
     let mut fields = new.fields;
     fields.settle(now.date(), new.strict, None, &mut errors);
-    check(tx, &household, &fields, &actor.user, None, &mut errors)?;
+    check_physician(tx, &household, &fields, &mut errors)?;
+    check(tx, &fields, &actor.user, None, &mut errors)?;
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
@@ -224,10 +227,22 @@ pub fn change<L: AtLeast<Full>>(
         return Err(Error::Stale { current: access.patient.version });
     }
     fields.settle(access.now.date(), true, Some(&access.patient.fields), &mut errors);
-    check(tx, access.household(), &fields, &access.patient.owner_user_id, Some(access.id()), &mut errors)?;
+    // Whoever was the physician before needs nobody's leave to stay.
+    if let Some(physician) = fields.physician_id.as_ref().filter(|id| access.patient.fields.physician_id.as_ref() != Some(id))
+        && !people::may_name_practitioner(tx, access, physician.as_str())?
+    {
+        errors.push(("physician_id".to_owned(), FieldError::NoSuchPractitioner));
+    }
+    check(tx, &fields, &access.patient.owner_user_id, Some(access.id()), &mut errors)?;
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
+    store(tx, access, fields)
+}
+
+/// Writes a next version, unless nothing differs.
+fn store<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, fields: PatientFields) -> Result<i32> {
+    let expected = access.patient.version;
     if snapshot(&fields) == snapshot(&access.patient.fields) {
         return Ok(expected);
     }
@@ -242,6 +257,58 @@ pub fn change<L: AtLeast<Full>>(
         .execute(&mut **tx)?;
     remember(tx, &access.actor, access.id(), version, &fields, access.actor.source(), Action::Changed, access.now)?;
     Ok(version)
+}
+
+/// A row of `patient_versions`.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = patient_versions, check_for_backend(MultiBackend))]
+pub struct PatientVersion {
+    pub version: i32,
+    pub action: String,
+    pub actor_name: String,
+    pub source: String,
+    pub at: NaiveDateTime,
+    snapshot: String,
+}
+
+impl PatientVersion {
+    /// What was said then, by name.
+    pub fn values(&self) -> Vec<(String, String)> {
+        let object: Map<String, Value> = serde_json::from_str(&self.snapshot).unwrap_or_default();
+        object.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
+    }
+}
+
+/// Every version, newest first.
+pub fn versions<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<PatientVersion>> {
+    Ok(patient_versions::table
+        .filter(patient_versions::patient_id.eq(access.id()))
+        .order(patient_versions::version.desc())
+        .select(PatientVersion::as_select())
+        .load(conn)?)
+}
+
+/// What a version said, once more, as a version of its own. What can't be so any more (a physician who is gone, a second own record) is left
+/// out; rules for new input don't judge what was so already.
+pub fn revert<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, version: i32, expected: i32) -> Result<i32> {
+    if access.patient.version != expected {
+        return Err(Error::Stale { current: access.patient.version });
+    }
+    let row = patient_versions::table.find((access.id(), version)).select(PatientVersion::as_select()).first(&mut **tx).optional()?;
+    let mut fields = PatientFields::default();
+    let _ = fields.fill(&row.ok_or(Error::NotFound)?.values(), Mode::Strict);
+    fields.settle(access.now.date(), false, None, &mut Errors::new());
+    if let Some(id) = &fields.physician_id
+        && Practitioner::names_of(tx, &[id.to_string()])?.is_empty()
+    {
+        fields.physician_id = None;
+    }
+    let mut errors = Errors::new();
+    check(tx, &fields, &access.patient.owner_user_id, Some(access.id()), &mut errors)?;
+    if !errors.is_empty() {
+        fields.is_self_record = Some(false);
+    }
+    store(tx, access, fields)
 }
 
 /// Fills what is still empty from what another system tells; what is there stays as it is. `source` is who says so and the patient's key
@@ -266,7 +333,10 @@ pub fn complete<L: AtLeast<Full>>(
     }
     let mut errors = Errors::new();
     fields.settle(access.now.date(), false, None, &mut errors);
-    check(tx, access.household(), &fields, &access.patient.owner_user_id, Some(access.id()), &mut errors)?;
+    if filled.contains(&"physician_id") {
+        check_physician(tx, access.household(), &fields, &mut errors)?;
+    }
+    check(tx, &fields, &access.patient.owner_user_id, Some(access.id()), &mut errors)?;
     if filled.is_empty() || !errors.is_empty() {
         return Ok(Vec::new());
     }
@@ -322,7 +392,7 @@ pub fn restore(tx: &mut Tx<'_>, actor: &Actor, id: &PatientId, now: NaiveDateTim
     let version = patient.version.saturating_add(1);
     let mut fields = patient.fields;
     let mut errors = Errors::new();
-    check(tx, &patient.household_id, &fields, &patient.owner_user_id, Some(id), &mut errors)?;
+    check(tx, &fields, &patient.owner_user_id, Some(id), &mut errors)?;
     if errors.iter().any(|(name, _)| name == "is_self_record") {
         fields.is_self_record = Some(false);
     }
@@ -341,20 +411,18 @@ pub fn purge(tx: &mut Tx<'_>, limit: NaiveDateTime, now: NaiveDateTime) -> Resul
     Ok(1)
 }
 
-/// Rules that need the database: the physician is known here, and one own record an account.
-fn check(
-    tx: &mut Tx<'_>,
-    household: &HouseholdId,
-    fields: &PatientFields,
-    owner: &UserId,
-    own: Option<&PatientId>,
-    errors: &mut Errors,
-) -> Result<()> {
+/// The physician is one of the household's, or published.
+fn check_physician(tx: &mut Tx<'_>, household: &HouseholdId, fields: &PatientFields, errors: &mut Errors) -> Result<()> {
     if let Some(physician) = &fields.physician_id
-        && !directory::practitioner_exists(tx, household, physician.as_str())?
+        && !directory::exists::<Practitioner>(tx, household, physician.as_str())?
     {
         errors.push(("physician_id".to_owned(), FieldError::NoSuchPractitioner));
     }
+    Ok(())
+}
+
+/// One own record an account.
+fn check(tx: &mut Tx<'_>, fields: &PatientFields, owner: &UserId, own: Option<&PatientId>, errors: &mut Errors) -> Result<()> {
     if fields.is_self_record == Some(true) {
         let other: Option<PatientId> = patients::table
             .filter(patients::owner_user_id.eq(owner))

@@ -9,6 +9,7 @@ pub mod input;
 pub mod origins;
 pub mod overview;
 pub mod pages;
+pub mod people;
 pub mod query;
 pub mod rows;
 mod schema;
@@ -140,8 +141,6 @@ pub struct Context<'a> {
     pub birth: Option<&'a PartialDate>,
     /// A rule that only holds for people and API, not for what another system told.
     pub strict: bool,
-    /// The person saw the questions about unusual values and said yes.
-    pub confirmed: bool,
 }
 
 /// Where a kind stands in the menu.

@@ -13,7 +13,7 @@ use crate::{
     health,
     interchange::{kept, pages as import},
     lookup,
-    patients::{home, pages as patients},
+    patients::{history, home, pages as patients},
     records::{api as records_api, export, pages as records},
     search,
     settings::{pages as settings, password, sessions, tokens},
@@ -60,6 +60,7 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/directory/{list}/new", get().to(directory::new))
         .route("/directory/{list}/{entry}", get().to(directory::show))
         .route("/directory/{list}/{entry}", post().to(directory::change))
+        .route("/directory/{list}/{entry}/original", get().to(directory::original))
         .route("/directory/{list}/{entry}/delete", post().to(directory::delete))
         // People.
         .route("/patients", get().to(home::everyone))
@@ -71,8 +72,11 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/edit", get().to(patients::edit))
         .route("/patients/{patient}/edit", post().to(patients::change))
         .route("/patients/{patient}/delete", post().to(patients::delete))
+        .route("/patients/{patient}/history", get().to(history::show))
+        .route("/patients/{patient}/history/{version}", post().to(history::revert))
         .route("/patients/{patient}/timeline", get().to(timeline::show))
         .route("/patients/{patient}/trash", get().to(patients::trash))
+        .route("/patients/{patient}/original", get().to(kept::of_patient))
         .route("/patients/{patient}/kept", get().to(kept::list))
         .route("/patients/{patient}/kept/original", get().to(kept::original))
         // Records of every kind.

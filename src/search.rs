@@ -1,5 +1,7 @@
 //! One search over everything a person may see: every kind of record, and the practitioners of their household.
 
+use std::collections::HashSet;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
@@ -9,10 +11,10 @@ use crate::{
     audit::{Action, Event},
     auth::session::Signed,
     body,
-    db::Conn,
+    db::{Conn, types::PatientId},
     directory::{Listed, Practitioner},
     error::Result,
-    page::{self, Ui, render},
+    page::{self, Ui, note_read, render},
     records::{self, Head, overview, view::Choice},
     text,
 };
@@ -74,6 +76,11 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
                 .map(|head| hit(&ui, &accesses, head, &wanted, texts.get(&head.id).map_or("", String::as_str)))
                 .collect();
             app.reads.note(Event::new(&signed.actor, Action::Searched, now));
+            // Whose records were shown is their owner's to know.
+            let shown: HashSet<&PatientId> = heads.iter().take(MOST).map(|head| &head.patient_id).collect();
+            for access in accesses.list.iter().filter(|access| shown.contains(access.id())) {
+                note_read(app, access, Action::Searched, None, None);
+            }
             let choices = records::kinds()
                 .iter()
                 .map(|k| Choice { value: k.name.to_owned(), label: ui.kind(k), selected: kinds.iter().any(|n| n == k.name) })

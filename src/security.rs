@@ -172,15 +172,18 @@ struct WrongField {
     name: String,
     message: String,
     code: &'static str,
+    /// It asks, and a "keep it" answers.
+    asks: bool,
 }
 
 impl Failure {
     fn of(error: &Error) -> Self {
         let ui = Ui::new(None, "");
         let fields = match error {
-            Error::Invalid(errors) => {
-                errors.iter().map(|(name, e)| WrongField { name: name.clone(), message: ui.error(e), code: e.code() }).collect()
-            }
+            Error::Invalid(errors) => errors
+                .iter()
+                .map(|(name, e)| WrongField { name: name.clone(), message: ui.error(e), code: e.code(), asks: e.is_question() })
+                .collect(),
             _ => Vec::new(),
         };
         let wait = match error {
@@ -218,7 +221,10 @@ impl Failure {
             "status": self.status.as_u16(),
         });
         if !self.fields.is_empty() {
-            let error = |wrong: &WrongField| serde_json::json!({"field": wrong.name, "message": wrong.message, "code": wrong.code});
+            let error = |wrong: &WrongField| {
+                let error = serde_json::json!({"field": wrong.name, "message": wrong.message, "code": wrong.code});
+                if wrong.asks { crate::api::plus(error, "confirmable", true) } else { error }
+            };
             let errors: serde_json::Value = self.fields.iter().map(error).collect();
             put(&mut body, "errors", errors);
         }

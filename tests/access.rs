@@ -315,3 +315,138 @@ async fn a_change_from_another_site_is_refused() {
     }
     owner.load(&ada, kind, &id);
 }
+
+/// The names a form offers in one of its selects.
+fn offered(answer: &crate::common::Answer, name: &str) -> String {
+    let (_, rest) = answer.body.split_once(&format!("<select id=\"f-{name}\"")).unwrap_or_else(|| panic!("no select {name}"));
+    rest.split_once("</select>").unwrap().0.to_owned()
+}
+
+#[actix_web::test]
+async fn a_caregiver_names_who_occurs_in_what_she_sees_and_her_own_people() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let helper = t.stranger("helper");
+    let (medications, conditions) = (records::kind("medications").unwrap(), records::kind("conditions").unwrap());
+    let (seen, hidden, unused) = (owner.practitioner("Dr Seen"), owner.practitioner("Dr Hidden"), owner.practitioner("Dr Unused"));
+    let (shop, other_shop) = (owner.pharmacy("Corner Pharmacy"), owner.pharmacy("Unused Pharmacy"));
+    let own = helper.practitioner("Dr Own");
+    let sample = Sample::least(medications, 1).with("practitioner_id", &seen).with("pharmacy_id", &shop);
+    let id = owner.record(&ada, medications, &sample);
+    owner.record(&ada, conditions, &Sample::least(conditions, 1).with("practitioner_id", &hidden));
+    owner.share(&ada, &helper, &Share { kinds: Some(vec!["medications".into()]), ..Share::to(Permission::Full) });
+
+    let base = format!("/patients/{ada}/medications");
+    for page in [format!("{base}/new"), format!("{base}/{id}/edit"), format!("/patients/{ada}/edit")] {
+        let answer = helper.get(&page).await.is(200);
+        let select = if page.contains("medications") { "practitioner_id" } else { "physician_id" };
+        let doctors = offered(&answer, select);
+        assert!(doctors.contains("Dr Seen") && doctors.contains("Dr Own"), "{page}: {doctors}");
+        answer.lacks("Dr Hidden").lacks("Dr Unused").lacks("Unused Pharmacy");
+    }
+    assert!(offered(&helper.get(&format!("{base}/new")).await, "pharmacy_id").contains("Corner Pharmacy"));
+    helper.get(&format!("{base}/{id}")).await.is(200).says("Dr Seen").lacks(&format!("/directory/practitioners/{seen}"));
+    helper.get(&base).await.is(200);
+    helper.get(&format!("{base}/csv")).await.is(200).lacks("Dr Hidden");
+
+    let least = |column: &str, id: &str| Sample::least(medications, 2).with(column, id).form(medications);
+    let api = helper.api(true);
+    let body = |column: &str, id: &str| {
+        let pairs = Sample::least(medications, 2).with(column, id).fields;
+        serde_json::Value::Object(pairs.into_iter().map(|(n, v)| (n, v.into())).collect())
+    };
+    for (column, id) in [("practitioner_id", &hidden), ("practitioner_id", &unused), ("pharmacy_id", &other_shop)] {
+        let pairs = least(column, id);
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        helper.post(&base, &pairs).await.is(422);
+        api.post(&format!("/api/v1{base}"), &body(column, id)).await.is(422).has("no_such_");
+    }
+    helper.post(&format!("/patients/{ada}/edit"), &[("physician_id", &unused)]).await.is(422);
+    helper.post(&format!("/patients/{ada}/edit"), &[("physician_id", &seen)]).await.location();
+
+    let made = api.post(&format!("/api/v1{base}"), &body("practitioner_id", &own)).await.is(201).json();
+    let made = format!("{base}/{}", made["id"].as_str().unwrap());
+    owner.get(&made).await.is(200).says("Dr Own").lacks("/directory/practitioners/");
+    owner.get(&base).await.is(200);
+    assert!(offered(&owner.get(&format!("{made}/edit")).await, "practitioner_id").contains("Dr Own"));
+}
+
+/// Addresses that can be looked at and tell nothing of any patient's records.
+const TELLS_NOTHING: &[&str] = &[
+    "/static/{tag}/{name}",
+    "/healthz",
+    "/setup",
+    "/login",
+    "/signup",
+    "/settings",
+    "/settings/password",
+    "/settings/sessions",
+    "/settings/tokens",
+    "/codes/{list}",
+    "/tags",
+    "/directory/{list}",
+    "/directory/{list}/new",
+    "/directory/{list}/{entry}",
+    "/directory/{list}/{entry}/original",
+    "/patients/new",
+    "/patients/trash",
+    "/openapi.json",
+    "",
+    // Names of patients, to choose one.
+    "/import",
+];
+
+/// Every address of the URL map that can be looked at; those of the API begin with its base.
+fn looked_at() -> Vec<String> {
+    let map = include_str!("../src/routes.rs");
+    let pages = regex::Regex::new(r#"\.route\("([^"]+)", get\(\)"#).unwrap();
+    let api = regex::Regex::new(r#"(?:path|resource)\(\s*"([^"]*)""#).unwrap();
+    let of = |found: regex::Captures<'_>| found[1].to_owned();
+    let all: Vec<String> = pages.captures_iter(map).map(of).collect();
+    let tells = |path: &String| !TELLS_NOTHING.contains(&path.as_str());
+    let programs = api.captures_iter(map).map(of).filter(tells).map(|path| format!("/api/v1{path}"));
+    all.iter().filter(|path| tells(path)).cloned().chain(programs).collect()
+}
+
+#[actix_web::test]
+async fn every_address_that_shows_records_notes_who_looked() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let file = serde_json::json!({"resourceType": "Bundle", "type": "collection", "entry": [
+        {"resource": {"resourceType": "Patient", "id": "ana", "name": [{"family": "Reyes", "given": ["Ana"]}], "birthDate": "1980-02-03"}},
+        {"resource": {"resourceType": "Claim", "id": "c1", "patient": {"reference": "Patient/ana"}}},
+        {"resource": {"resourceType": "AllergyIntolerance", "id": "a1", "patient": {"reference": "Patient/ana"}, "code": {"text": "Peanut"}}},
+    ]});
+    let told = kinchart::interchange::read(file.to_string().as_bytes()).unwrap();
+    let target = kinchart::interchange::merge::Target::Matching;
+    let apply =
+        |tx: &mut kinchart::db::Tx<'_>| kinchart::interchange::merge::apply(tx, &owner.actor(), &told, &target, t.now(), &mut |_, _| {});
+    let report = owner.db().write(apply).unwrap();
+    let ana = report.patients[0].patient.clone().unwrap();
+    let id = report.patients[0].lines.iter().find_map(|line| line.record.clone()).unwrap();
+    let helper = t.stranger("helper");
+    owner.share(&ana, &helper, &Share::to(Permission::Full));
+    let import = helper.imported(&ana, &report);
+    let api = helper.api(false);
+    let keys = [("/patients/{patient}/original", "Patient/ana"), ("/patients/{patient}/kept/original", "Claim/c1")];
+    let (mut silent, addresses) = (Vec::new(), looked_at());
+    assert!(addresses.len() > 20, "{addresses:?}");
+    for pattern in addresses {
+        let key = keys.iter().find(|(path, _)| *path == pattern).map(|(_, key)| format!("?key={key}")).unwrap_or_default();
+        let q = if pattern == "/search" { "?q=peanut" } else { "" };
+        let path = pattern
+            .replace("{patient}", ana.as_str())
+            .replace("{kind}", "allergies")
+            .replace("{record}", id.as_str())
+            .replace("{import}", &import);
+        let path = format!("{path}{key}{q}");
+        let before = owner.audit(&ana).iter().filter(|event| event.actor_name == "helper").count();
+        let answer = if path.starts_with("/api/") { api.get(&path).await } else { helper.get(&path).await };
+        let after = owner.audit(&ana).iter().filter(|event| event.actor_name == "helper").count();
+        if answer.status != 200 || after == before {
+            silent.push(format!("{path} answers {} and notes {}", answer.status, after - before));
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}

@@ -186,3 +186,32 @@ async fn the_description_names_a_path_for_every_kind() {
         assert!(found, "{path}");
     }
 }
+
+#[actix_web::test]
+async fn what_is_odd_and_true_can_be_confirmed() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let api = owner.api(true);
+    let url = format!("/api/v1/patients/{ada}/immunizations");
+    let expired = serde_json::json!({"vaccine_name": "MMR", "date_administered": "2026-03-02", "expiration_date": "2026-02"});
+    let answer = api.post(&url, &expired).await.is(422).json();
+    assert_eq!((&answer["errors"][0]["code"], &answer["errors"][0]["confirmable"]), (&"vaccine_expired".into(), &true.into()));
+    api.post(&format!("{url}?confirm=false"), &expired).await.is(422);
+    api.post(&format!("{url}?confirm=perhaps"), &expired).await.is(422).has("not_yes_or_no");
+    let made = api.post(&format!("{url}?confirm=true"), &expired).await.is(201).json();
+    let one = format!("{url}/{}", made["id"].as_str().unwrap());
+    let mut changed = made.clone();
+    changed["notes"] = "The parents were told".into();
+    api.put(&one, 1, &changed).await.is(200);
+    changed["expiration_date"] = "2027-01".into();
+    api.put(&one, 2, &changed).await.is(200);
+    changed["expiration_date"] = "2026-01".into();
+    api.put(&one, 3, &changed).await.is(422);
+    api.put(&format!("{one}?confirm=true"), 3, &changed).await.is(200);
+    // What is wrong stays wrong, and a program's numbers are taken as they were measured.
+    changed["date_administered"] = "2027-01-01".into();
+    api.put(&format!("{one}?confirm=true"), 4, &changed).await.is(422);
+    let fast = serde_json::json!({"recorded_date": "2026-03-02", "heart_rate": "250"});
+    api.post(&format!("/api/v1/patients/{ada}/vitals"), &fast).await.is(201);
+}

@@ -311,3 +311,109 @@ async fn no_form_whatever_is_in_it_breaks_the_program() {
     })
     .await;
 }
+
+/// A dose of a vaccine that had expired.
+const EXPIRED: [(&str, &str); 3] = [("vaccine_name", "MMR"), ("date_administered", "2026-03-02"), ("expiration_date", "2026-02")];
+
+#[actix_web::test]
+async fn what_is_odd_and_true_is_asked_about_and_kept() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let url = format!("/patients/{ada}/immunizations");
+    let asked = owner.post(&url, &EXPIRED).await.is(422);
+    let asked = asked.has("href=\"#f-expiration_date\"").says("Keep it: an expired vaccine was given");
+    let form = asked.form(&url);
+    assert_eq!(owner.submit(&form).await.status, 422, "the box is not ticked by itself");
+    // With something else wrong the answer is remembered.
+    let wrong = owner.submit(&form.clone().with("_confirmed", "expiration_date").with("vaccine_name", "")).await.is(422);
+    let form = wrong.form(&url);
+    assert_eq!(form.value("_confirmed"), Some("expiration_date"));
+    let id = owner.submit(&form.with("vaccine_name", "MMR")).await.new_id();
+    // It is not asked again about what is known.
+    let edit = format!("{url}/{id}/edit");
+    let form = owner.get(&edit).await.is(200).form(&edit).with("notes", "The parents were told");
+    owner.submit(&form).await.location();
+    // A tick at one field answers for no other, and for nothing that is wrong.
+    let both = [&EXPIRED[..], &[("_confirmed", "expiration_date"), ("lot_number", "a\u{0}b")]].concat();
+    owner.post(&url, &both).await.is(422);
+    let child = owner.patient_with(&[("first_name", "Bo"), ("last_name", "Lovelace"), ("birth_date", "2026-01-01")]);
+    let before = [("vaccine_name", "MMR"), ("date_administered", "2025-12-02"), ("_confirmed", "expiration_date")];
+    let url = format!("/patients/{child}/immunizations");
+    owner.post(&url, &before).await.is(422).says("Keep it: this was before the birth");
+    owner.post(&url, &[&before[..2], &[("_confirmed", "date_administered")]].concat()).await.location();
+}
+
+#[actix_web::test]
+async fn an_edit_of_something_else_forces_and_changes_nothing_in_what_a_file_left_out() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let file = serde_json::json!({"resourceType": "Bundle", "type": "collection", "entry": [
+        {"resource": {"resourceType": "Patient", "id": "ana", "name": [{"family": "Reyes", "given": ["Ana"]}], "birthDate": "1980-02-03"}},
+    ]});
+    let mut told = kinchart::interchange::read(file.to_string().as_bytes()).unwrap();
+    let row = |pairs: &[(&'static str, &str)]| pairs.iter().map(|(n, v)| (*n, (*v).to_owned())).collect();
+    let draft = |kind, key: &str, fields: &[(&'static str, &str)], children: Option<Vec<_>>| kinchart::interchange::draft::Draft {
+        kind,
+        source_key: key.to_owned(),
+        resource_type: key.to_owned(),
+        patient: "Patient/ana".to_owned(),
+        fields: row(fields),
+        children,
+        practitioner: None,
+        pharmacy: None,
+        links: Vec::new(),
+        codes: Vec::new(),
+        parts: Vec::new(),
+        original: serde_json::Value::Null,
+    };
+    // Without a day; a component without a name, one whose value a form would call ambiguous, one whose flag its range contradicts.
+    let components = vec![
+        row(&[("value", "1,234"), ("unit", "U/L")]),
+        row(&[("test_name", "Sodium")]),
+        row(&[("test_name", "Potassium"), ("value", "3.1"), ("ref_range_min", "3.5"), ("ref_range_max", "5.1"), ("status", "normal")]),
+    ];
+    told.records.push(draft("lab-results", "Lab/1", &[("test_name", "Panel"), ("status", "completed")], Some(components)));
+    let conditions = vec![row(&[("diagnosis_age", "40")]), row(&[("condition_name", "Stroke")])];
+    told.records.push(draft("family-members", "Kin/1", &[("relationship", "mother")], Some(conditions)));
+    let body = [("recorded_date", "2020"), ("weight", "70"), ("height", "170"), ("height_unit", "cm"), ("bmi", "31")];
+    told.records.push(draft("vitals", "Vitals/1", &body, None));
+    let now = t.now();
+    let target = kinchart::interchange::merge::Target::Matching;
+    let report =
+        owner.db().write(|tx| kinchart::interchange::merge::apply(tx, &owner.actor(), &told, &target, now, &mut |_, _| {})).unwrap();
+    let ana = report.patients[0].patient.clone().unwrap();
+    for line in report.patients[0].lines.iter().filter(|line| line.record.is_some()) {
+        let (kind, id) = (kinchart::records::kind(&line.kind).unwrap(), line.record.clone().unwrap());
+        let cells = || {
+            let entry = owner.load(&ana, kind, &id).entry;
+            let columns = kind.children.as_ref().map_or(0, |children| children.fields.len());
+            let rows: Vec<_> = (0..entry.child_count()).map(|row| (0..columns).map(|i| entry.child(row, i)).collect::<Vec<_>>()).collect();
+            let fields: Vec<_> = kind.fields.iter().enumerate().filter(|(_, f)| f.name != "notes").map(|(i, _)| entry.get(i)).collect();
+            (fields, rows)
+        };
+        let before = cells();
+        let edit = format!("/patients/{ana}/{}/{id}/edit", kind.name);
+        let form = owner.get(&edit).await.is(200).form(&edit);
+        owner.submit(&form).await.location();
+        assert_eq!(owner.load(&ana, kind, &id).head.version, 1, "{}: nothing was changed", kind.name);
+        owner.submit(&form.clone().with("notes", "A word")).await.location();
+        assert_eq!(cells(), before, "{}", kind.name);
+        let api = owner.api(true);
+        let one = format!("/api/v1/patients/{ana}/{}/{id}", kind.name);
+        let mut sent = api.get(&one).await.is(200).json();
+        sent["notes"] = "Another word".into();
+        api.put(&one, 2, &sent).await.is(200);
+        assert_eq!(cells(), before, "{} over the API", kind.name);
+    }
+    // A row that is touched asks for nothing it lacked before, and a new row for everything; a row that goes takes nobody's place.
+    let line = report.patients[0].lines.iter().find(|line| line.kind == "lab-results").unwrap();
+    let edit = format!("/patients/{ana}/lab-results/{}/edit", line.record.clone().unwrap());
+    let form = owner.get(&edit).await.form(&edit).with("components.0.notes", "By phone");
+    owner.submit(&form).await.location();
+    let form = owner.get(&edit).await.form(&edit);
+    owner.submit(&form.clone().with("components.3.value", "5")).await.is(422).has("f-components-3-test_name");
+    let form = form.with("components.0.value", "").with("components.0.unit", "").with("components.0.notes", "");
+    let form = ["result_type", "status"].iter().fold(form, |form, name| form.with(&format!("components.0.{name}"), ""));
+    owner.submit(&form).await.location();
+}

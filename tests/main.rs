@@ -16,5 +16,6 @@ mod forms;
 mod log;
 mod migrations;
 mod pages;
+mod patients;
 mod records;
 mod words;

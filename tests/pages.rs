@@ -26,7 +26,7 @@ fn marked(t: &TestApp, owner: &Person) -> (PatientId, Vec<String>) {
             .iter()
             .flat_map(|list| [format!("/directory/{list}"), format!("/directory/{list}/new")]),
     );
-    pages.extend(["", "/edit", "/timeline", "/trash"].iter().map(|page| format!("/patients/{ada}{page}")));
+    pages.extend(["", "/edit", "/history", "/timeline", "/trash"].iter().map(|page| format!("/patients/{ada}{page}")));
     for kind in records::kinds() {
         let url = format!("/patients/{ada}/{}", kind.name);
         pages.push(format!("{url}?q=nothing-like-this"));

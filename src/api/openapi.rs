@@ -116,6 +116,11 @@ impl Paths {
         if parameters.is_empty() { operation } else { plus(operation, "parameters", parameters) }
     }
 
+    /// Records can be odd and true; patients are not asked about.
+    fn confirmed(&self) -> Vec<Value> {
+        if self.parents.is_empty() { Vec::new() } else { vec![parameter("Confirm")] }
+    }
+
     fn body(&self) -> Value {
         json!({"required": true, "content": {"application/json": {"schema": reference(&format!("{}Write", self.schema))}}})
     }
@@ -132,7 +137,7 @@ impl Paths {
         let get = self.operation("list", &format!("A page of {}", self.tag), asked, &failing(&["401", "404", "422"], ("200", list)));
         let made = self.told("Made.", &["Location", "ETag"]);
         let failures = ["400", "401", "403", "404", "413", "415", "422"];
-        let post = self.operation("create", &format!("A new {}", self.one), &[], &failing(&failures, ("201", made)));
+        let post = self.operation("create", &format!("A new {}", self.one), &self.confirmed(), &failing(&failures, ("201", made)));
         let path = json!({"get": get, "post": plus(post, "requestBody", self.body())});
         let parents: Vec<Value> = self.parents.iter().map(|name| parameter(name)).collect();
         if parents.is_empty() { path } else { plus(path, "parameters", parents) }
@@ -146,7 +151,8 @@ impl Paths {
         let get = self.operation("get", &format!("A {one}"), &[parameter("IfNoneMatch")], &answers);
         let changed = self.told("Changed; without a difference the version stays.", &["ETag"]);
         let failures = ["400", "401", "403", "404", "412", "413", "415", "422", "428"];
-        let put = self.operation("replace", &format!("Replaces a {one}"), &[parameter("IfMatch")], &failing(&failures, ("200", changed)));
+        let asked = [vec![parameter("IfMatch")], self.confirmed()].concat();
+        let put = self.operation("replace", &format!("Replaces a {one}"), &asked, &failing(&failures, ("200", changed)));
         let gone = json!({"description": "In the trash, from where it can be restored."});
         let failures = ["401", "403", "404", "412", "428"];
         let delete = self.operation("delete", &format!("Deletes a {one}"), &[parameter("IfMatch")], &failing(&failures, ("204", gone)));
@@ -205,6 +211,7 @@ fn parameters() -> Value {
         "PerPage": query("per_page", "How many a page.", number(MOST_PER_PAGE, PER_PAGE)),
         "Q": query("q", "Words, each of which begins one in what is looked for.", json!({"type": "string", "maxLength": 200})),
         "Tag": query("tag", "A tag's name; repeated, each must be there.", json!({"type": "array", "items": {"type": "string"}})),
+        "Confirm": query("confirm", "`true` keeps what the program would ask about, such as an expired vaccine that was given: errors marked as `confirmable`. An unusual measured value is never asked about here.", json!({"type": "boolean", "default": false})),
         "IfMatch": {"name": "If-Match", "in": "header", "required": true, "description": "The ETag of the version that is changed, or `*`.", "schema": {"type": "string"}, "example": "\"3\""},
         "IfNoneMatch": {"name": "If-None-Match", "in": "header", "description": "The ETag of the version that is known already.", "schema": {"type": "string"}},
     })

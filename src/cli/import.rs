@@ -127,6 +127,7 @@ fn as_json(file: &Path, report: &Report) -> Value {
             "unchanged": patient.unchanged,
             "kept": patient.kept,
             "offers": patient.offers,
+            "originals": patient.originals,
         })
     };
     json!({

@@ -296,6 +296,30 @@ diesel::table! {
 }
 
 diesel::table! {
+    patient_originals (patient_id, source_key) {
+        patient_id -> Text,
+        source_key -> Text,
+        resource_type -> Text,
+        fingerprint -> Text,
+        original -> Text,
+        imported_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    directory_originals (household_id, list, entry_id, source_key) {
+        household_id -> Text,
+        list -> Text,
+        entry_id -> Text,
+        source_key -> Text,
+        resource_type -> Text,
+        fingerprint -> Text,
+        original -> Text,
+        imported_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     audit_events (id) {
         id -> Text,
         at -> Timestamp,
@@ -348,6 +372,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     patient_versions,
     tags,
     imports,
+    patient_originals,
+    directory_originals,
     audit_events,
     jobs
 );

@@ -10,6 +10,10 @@ use crate::{
     body,
     db::{Conn, types::HouseholdId},
     error::{Error, Result},
+    interchange::{
+        kept,
+        originals::{self, Place},
+    },
     page::{self, Ui, render, render_with, see_other},
     records::{
         field::{Errors, FieldError, Mode},
@@ -62,6 +66,8 @@ struct EntryForm {
     id: String,
     own: bool,
     stale: bool,
+    /// Addresses and words of what imports brought.
+    originals: Vec<(String, String)>,
 }
 
 /// `GET /directory/{list}`.
@@ -105,6 +111,7 @@ fn form<T: Listed>(
     let practices = Practice::list(conn, household)?.into_iter().map(|p| (p.id, p.fields.name.unwrap_or_default())).collect();
     let names = Names::of_practices(practices);
     let id = own.map(|e| e.id.clone()).unwrap_or_default();
+    let kept = if id.is_empty() { Vec::new() } else { originals::of_entry(conn, Place { household, list: T::NAME, entry: &id })? };
     Ok(EntryForm {
         list: T::NAME,
         heading: match own {
@@ -117,6 +124,7 @@ fn form<T: Listed>(
         version: own.map(|e| e.version),
         own: own.is_none_or(|e| e.own),
         stale: false,
+        originals: originals::links(&format!("/directory/{}/{id}", T::NAME), kept, "", ""),
         id,
         ui,
     })
@@ -155,6 +163,27 @@ pub async fn show(app: web::Data<App>, signed: Signed, place: web::Path<(String,
         })
         .await?;
     render(&page)
+}
+
+/// `GET /directory/{list}/{id}/original?key=`: what a file said of the entry.
+pub async fn original(
+    app: web::Data<App>,
+    signed: Signed,
+    place: web::Path<(String, String)>,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
+    let (name, id) = place.into_inner();
+    let key = body::query(&request).into_iter().find(|(n, _)| n == "key").map(|(_, v)| v).unwrap_or_default();
+    let text = app
+        .read(move |conn, _| {
+            let household = page::household(conn, &signed.me.id)?;
+            for_list!(name.as_str(), T => {
+                let entry = T::get(conn, &household, &id)?;
+                originals::one_of_entry(conn, Place { household: &household, list: T::NAME, entry: &entry.id }, &key)
+            })
+        })
+        .await?;
+    Ok(kept::json(text))
 }
 
 /// `POST /directory/{list}`.

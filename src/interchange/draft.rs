@@ -31,6 +31,8 @@ pub struct Told {
     /// Type and key of what is neither a record nor a leftover and still accounted for: a document's table of contents, a statement that
     /// nothing is known, a practitioner's role, a second copy of a resource.
     pub handled: Vec<(String, String)>,
+    /// The originals of those of `handled` that are no part of another one's original, by type and key.
+    pub asides: Vec<(String, String, serde_json::Value)>,
     /// Type and key of every resource of the file, in its order. Each is found again in exactly one of the places that `counts` names.
     pub entries: Vec<(String, String)>,
 }
@@ -44,6 +46,7 @@ pub struct PersonDraft {
     pub fields: Fields,
     /// `source_key` of a practitioner's practice or of a patient's physician.
     pub belongs_to: Option<String>,
+    /// The resource itself, or an array of all that went in (a practitioner's roles).
     pub original: serde_json::Value,
 }
 

@@ -245,6 +245,8 @@ fn attach_originals(told: &mut Told, bundle: Value, roles: &[(String, String)]) 
             leftover.original = original;
         }
     }
+    let rest = |(kind, key): &(String, String)| Some((kind.clone(), key.clone(), originals.remove(key)?));
+    told.asides = told.handled.iter().filter_map(rest).collect();
 }
 
 fn attach_to_draft(draft: &mut super::draft::Draft, originals: &mut HashMap<String, Value>) {

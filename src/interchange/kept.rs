@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use askama::Template;
 
+use super::originals;
 use crate::{
     access::{self, View},
     app::App,
@@ -92,6 +93,21 @@ pub async fn original(app: web::Data<App>, signed: Signed, patient: web::Path<St
     Ok(json(text))
 }
 
+/// `GET /patients/{patient}/original?key=`: what a file said of the person themselves.
+pub async fn of_patient(app: web::Data<App>, signed: Signed, patient: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
+    let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
+    let key = body::query(&request).into_iter().find(|(n, _)| n == "key").map(|(_, v)| v).unwrap_or_default();
+    let text = app
+        .read(move |conn, app| {
+            let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
+            let found = originals::one_of_patient(conn, &access, &key)?;
+            note_read(app, &access, Action::Downloaded, Some("original"), None);
+            Ok(found)
+        })
+        .await?;
+    Ok(json(text))
+}
+
 /// `GET /patients/{patient}/{kind}/{record}/original`: what the source told of a record.
 pub async fn of_record(app: web::Data<App>, signed: Signed, place: web::Path<(String, String, String)>) -> Result<HttpResponse> {
     let (patient, kind, record) = place.into_inner();
@@ -109,7 +125,8 @@ pub async fn of_record(app: web::Data<App>, signed: Signed, place: web::Path<(St
     Ok(json(text))
 }
 
-fn json(text: String) -> HttpResponse {
+/// A resource as it came, to be saved.
+pub fn json(text: String) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/fhir+json")
         .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"original.json\""))

@@ -31,7 +31,10 @@ use std::collections::{HashMap, HashSet};
 use chrono::NaiveDateTime;
 use sha2::{Digest, Sha256};
 
-use super::draft::{Draft, Leftover, Told};
+use super::{
+    draft::{Draft, Leftover, PersonDraft, Told},
+    originals::{self, Original},
+};
 use crate::{
     access::{self, Actor, Edit, PatientAccess},
     audit::{Action, Event},
@@ -182,6 +185,7 @@ impl<'a> Work<'a> {
         }
         report.patient = Some(id);
         report.name = access.patient.name();
+        self.keep_originals(tx, &access, pair.draft, is_first, &mut report)?;
         let homeless = records::merge(self, tx, &access, pair.draft, &household, &mut report)?;
         leftovers::keep(self, tx, &access, pair.draft, &homeless, is_first, &mut report)?;
         self.none_known(tx, &access, &pair.draft.source_key)?;
@@ -194,6 +198,30 @@ impl<'a> Work<'a> {
         Ok(report)
     }
 
+    /// What the file says of the person themselves; with the first one what it says of nobody.
+    fn keep_originals(
+        &mut self,
+        tx: &mut Tx<'_>,
+        access: &PatientAccess<Edit>,
+        person: &'a PersonDraft,
+        is_first: bool,
+        report: &mut PatientReport,
+    ) -> Result<()> {
+        let own = ("Patient", person.source_key.as_str(), &person.original);
+        let asides = self.told.asides.iter().filter(|_| is_first).map(|(kind, key, original)| (kind.as_str(), key.as_str(), original));
+        for (resource_type, key, original) in std::iter::once(own).chain(asides).filter(|(.., original)| !original.is_null()) {
+            let (key, resource_type) = (storable(key), storable(resource_type));
+            let original = self.original(&key, &resource_type, original);
+            report.originals += usize::from(originals::keep_of_patient(tx, access, &original)?);
+        }
+        Ok(())
+    }
+
+    fn original<'o>(&self, source_key: &'o str, resource_type: &'o str, original: &serde_json::Value) -> Original<'o> {
+        let text = original.to_string();
+        Original { source_key, resource_type, fingerprint: digest(&[&text]), text, at: self.now }
+    }
+
     /// The file's practitioners, practices and pharmacies in this household; counted with the first household that meets them.
     fn directory(&mut self, tx: &mut Tx<'_>, household: &HouseholdId, report: &mut PatientReport) -> Result<()> {
         if self.directories.contains_key(household) {
@@ -201,6 +229,7 @@ impl<'a> Work<'a> {
         }
         let is_first = self.directories.is_empty();
         let directory = Directory::resolve(self, tx, household)?;
+        report.originals += directory.originals;
         if is_first {
             for (kind, key, fate) in &directory.fates {
                 self.count(report, kind, key, *fate);

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     access::{self, Actor, Edit, PatientAccess, Rank},
     app::App,
+    audit::Action,
     auth::session::Signed,
     body,
     db::{
@@ -27,7 +28,7 @@ use crate::{
         types::{ImportId, PatientId, UserId},
     },
     error::{Error, Result},
-    page::{Ui, render, render_with, see_other},
+    page::{Ui, note_read, render, render_with, see_other},
     records,
 };
 
@@ -233,6 +234,7 @@ struct PatientView {
     href: Option<String>,
     counts: Vec<CountRow>,
     offers: i64,
+    originals: i64,
     changed: Vec<LineView>,
     added: Vec<LineView>,
     kept: Vec<LineView>,
@@ -284,12 +286,15 @@ pub async fn show(app: web::Data<App>, signed: Signed, id: web::Path<String>, re
                 p.patient.as_ref().is_none_or(|id| accesses.of(id).is_some_and(|a: &PatientAccess<_>| a.scope().is_whole()))
             };
             let report: Report = import.report.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            for access in report.patients.iter().filter_map(|p| accesses.of(p.patient.as_ref()?)).filter(|a| a.scope().is_whole()) {
+                note_read(app, access, Action::Read, Some("import"), None);
+            }
             let patients: Vec<PatientView> = report.patients.iter().filter(|p| seen(p)).map(|p| patient_view(&ui, p)).collect();
             Ok(ReportPage {
                 changes_something: report
                     .patients
                     .iter()
-                    .any(|p| !p.added.is_empty() || !p.updated.is_empty() || !p.kept.is_empty() || p.offers > 0),
+                    .any(|p| !p.added.is_empty() || !p.updated.is_empty() || !p.kept.is_empty() || p.offers > 0 || p.originals > 0),
                 problems: report.problems.iter().map(|p| problem(&ui, p)).collect(),
                 running: import.state == "running",
                 progress: app.imports.get(&id),
@@ -337,6 +342,7 @@ fn patient_view(ui: &Ui, report: &PatientReport) -> PatientView {
         is_new: report.is_new,
         counts,
         offers: i64::try_from(report.offers).unwrap_or_default(),
+        originals: i64::try_from(report.originals).unwrap_or_default(),
         changed,
         added: lines(Fate::Added).take(MOST_LINES).map(view).collect(),
         kept: lines(Fate::Kept).take(MOST_LINES).map(view).collect(),

@@ -10,10 +10,11 @@ use crate::{
     audit::Action,
     auth::session::Signed,
     db::{Conn, types::PatientId},
-    directory::{self, Listed, Practitioner},
+    directory::{Listed, Practitioner},
     error::{Error, Result},
     installation,
-    page::{Ui, note_read, render, see_other},
+    interchange::originals,
+    page::{self, Ui, note_read, render, see_other},
     patients,
     records::{
         self,
@@ -63,6 +64,10 @@ pub async fn everyone(app: web::Data<App>, signed: Signed, request: HttpRequest)
         .read(move |conn, app| {
             let accesses = access::all(conn, &signed.actor, app.clock.now())?;
             let facts = glance::everyone(conn, &accesses)?;
+            // The page tells of allergies and counts. An owner's own start page is no look at somebody else's records.
+            for access in accesses.list.iter().filter(|access| !access.owner) {
+                note_read(app, access, Action::Listed, Some("everyone"), None);
+            }
             let in_trash = patients::trashed(conn, &signed.me.id)?.len();
             let ui = Ui::new(Some(signed.me.clone()), &here);
             let (people, others) = accesses
@@ -117,7 +122,7 @@ struct HomePage {
     id: String,
     name: String,
     about: String,
-    physician: Option<(String, String)>,
+    physician: Option<(Option<String>, String)>,
     status: &'static str,
     alerts: Vec<Alert>,
     allergies: Vec<Alert>,
@@ -133,6 +138,9 @@ struct HomePage {
     may_edit: bool,
     may_manage: bool,
     adding: Vec<(String, String)>,
+    /// Addresses and words of what imports brought about the person.
+    originals: Vec<(String, String)>,
+    version: i32,
     is_empty: bool,
 }
 
@@ -215,6 +223,7 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
     let lately = overview::lately(conn, access, 8)?;
     let said = patients::none_known_kinds(conn, access.id())?;
     let physician = physician(conn, access)?;
+    let kept = originals::of_patient(conn, access)?;
     let ui = ui.with_nav(conn, access)?;
     let of = |kind: &'static str| current.iter().filter(move |c| c.kind.name == kind);
     let severe = |c: &&Current| matches!(c.get("severity").as_str(), "severe" | "life-threatening");
@@ -259,20 +268,22 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
             .filter(|k| access.scope().allows_kind(k.name))
             .map(|k| (format!("/patients/{id}/{}/new", k.name), ui.about(k, "add")))
             .collect(),
+        originals: originals::links(&format!("/patients/{id}"), kept, "Patient", &ui.t("record.original")),
+        version: access.patient.version,
         physician,
         id,
         ui,
     })
 }
 
-fn physician(conn: &mut Conn, access: &PatientAccess<View>) -> Result<Option<(String, String)>> {
+fn physician(conn: &mut Conn, access: &PatientAccess<View>) -> Result<Option<(Option<String>, String)>> {
     let Some(id) = &access.patient.fields.physician_id else { return Ok(None) };
-    match Practitioner::get(conn, access.household(), id.as_str()) {
-        Ok(directory::Entry { fields, .. }) => {
-            let about = [fields.name, fields.specialty].into_iter().flatten().collect::<Vec<_>>().join(", ");
-            Ok(Some((format!("/directory/practitioners/{id}"), about)))
-        }
-        Err(Error::NotFound) => Ok(None),
+    let household = page::household(conn, &access.actor.user)?;
+    let link = Some(format!("/directory/practitioners/{id}"));
+    match Practitioner::get(conn, &household, id.as_str()) {
+        Ok(entry) => Ok(Some((link, [entry.fields.name, entry.fields.specialty].into_iter().flatten().collect::<Vec<_>>().join(", ")))),
+        // Of another household: who sees the patient sees the name, and no page of that directory.
+        Err(Error::NotFound) => Ok(Practitioner::names_of(conn, &[id.to_string()])?.pop().map(|(_, name)| (None, name))),
         Err(error) => Err(error),
     }
 }

@@ -7,20 +7,18 @@ use super::{NewPatient, PatientFields};
 use crate::{
     access::{self, Full, Own, Rank, View},
     app::App,
+    audit::Action,
     auth::session::Signed,
     body,
-    db::{
-        Conn,
-        types::{HouseholdId, PatientId},
-    },
-    directory,
+    db::{Conn, types::PatientId},
+    directory::{Listed, Practitioner},
     error::{Error, Result},
-    page::{self, Ui, render, render_with, see_other},
+    page::{self, Ui, note_read, render, render_with, see_other},
     patients,
     records::{
         self,
         field::{Errors, Mode},
-        overview,
+        overview, people,
         view::{self, FormSection, Names, Typed},
     },
 };
@@ -39,17 +37,10 @@ struct PatientForm {
     may_delete: bool,
 }
 
-fn form(
-    conn: &mut Conn,
-    ui: Ui,
-    household: &HouseholdId,
-    values: &Typed,
-    errors: &Errors,
-    own: Option<(&PatientId, i32)>,
-) -> Result<PatientForm> {
-    let names = Names::of_practitioners(directory::practitioner_names(conn, household)?);
+fn form(ui: Ui, practitioners: people::Choices, values: &Typed, errors: &Errors, own: Option<(&PatientId, i32)>) -> PatientForm {
+    let names = Names::of_practitioners(practitioners);
     let sections = view::plain_form(&ui, "patients", PatientFields::FIELDS.iter().map(|f| &f.spec), values, errors, &names);
-    Ok(PatientForm {
+    PatientForm {
         action: own.map_or_else(|| "/patients".to_owned(), |(id, _)| format!("/patients/{id}/edit")),
         back: own.map_or_else(|| "/patients".to_owned(), |(id, _)| format!("/patients/{id}")),
         heading: ui.t(if own.is_some() { "patient.edit" } else { "patient.add" }),
@@ -59,7 +50,13 @@ fn form(
         may_delete: false,
         sections,
         ui,
-    })
+    }
+}
+
+/// The practitioners a new patient can have: those of the household they will belong to.
+fn of_household(conn: &mut Conn, signed: &Signed) -> Result<people::Choices> {
+    let household = page::household(conn, &signed.me.id)?;
+    Practitioner::choices(conn, &[household], &[])
 }
 
 /// `GET /patients/new`.
@@ -70,8 +67,8 @@ pub async fn new(app: web::Data<App>, signed: Signed, request: HttpRequest) -> R
     let here = request.path().to_owned();
     let page = app
         .read(move |conn, _| {
-            let household = page::household(conn, &signed.me.id)?;
-            form(conn, Ui::new(Some(signed.me), &here), &household, &Typed::new(), &Errors::new(), None)
+            let choices = of_household(conn, &signed)?;
+            Ok(form(Ui::new(Some(signed.me), &here), choices, &Typed::new(), &Errors::new(), None))
         })
         .await?;
     render(&page)
@@ -111,9 +108,9 @@ pub async fn create(app: web::Data<App>, signed: Signed, payload: web::Payload, 
             match made {
                 Ok(id) => Ok(Outcome::Saved(id)),
                 Err(Error::Invalid(errors)) => app.db.read(|conn| {
-                    let household = page::household(conn, &signed.me.id)?;
+                    let choices = of_household(conn, &signed)?;
                     let values = pairs.iter().cloned().collect();
-                    let page = form(conn, Ui::new(Some(signed.me.clone()), "/patients/new"), &household, &values, &errors, None)?;
+                    let page = form(Ui::new(Some(signed.me.clone()), "/patients/new"), choices, &values, &errors, None);
                     Ok(Outcome::Page(StatusCode::UNPROCESSABLE_ENTITY, Box::new(page)))
                 }),
                 Err(error) => Err(error),
@@ -136,7 +133,9 @@ pub async fn edit(app: web::Data<App>, signed: Signed, patient: web::Path<String
             let access = access::grant::<Full>(conn, &signed.actor, &patient, app.clock.now())?;
             let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
             let own = Some((access.id(), access.patient.version));
-            let mut page = form(conn, ui, access.household(), &stored(&access.patient.fields), &Errors::new(), own)?;
+            let choices = people::practitioners(conn, &access)?;
+            note_read(app, &access, Action::Read, None, None);
+            let mut page = form(ui, choices, &stored(&access.patient.fields), &Errors::new(), own);
             page.may_delete = access.may(Rank::Own);
             Ok(page)
         })
@@ -172,7 +171,8 @@ pub async fn change(
             };
             let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/edit")).with_nav(tx, &access)?;
             let values = pairs.into_iter().collect();
-            let mut page = form(tx, ui, access.household(), &values, &errors, Some((access.id(), access.patient.version)))?;
+            let choices = people::practitioners(tx, &access)?;
+            let mut page = form(ui, choices, &values, &errors, Some((access.id(), access.patient.version)));
             page.stale = stale;
             Ok(Outcome::Page(status, Box::new(page)))
         })
@@ -242,6 +242,7 @@ pub async fn trash(app: web::Data<App>, signed: Signed, patient: web::Path<Strin
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let heads = overview::trashed(conn, &access)?;
+            note_read(app, &access, Action::Listed, Some("trash"), None);
             let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
             let rows = heads
                 .into_iter()

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{
     AnyRecord, Children, Context, Kind,
     chart::{Chart, Draft, Link, LinkedRecord, Loaded, RELATIONS, headings},
-    field::{Errors, FieldError, FieldSpec, Input, Mode, Unit, clean},
+    field::{Confirmed, Errors, FieldError, FieldSpec, Input, Mode, clean},
     input::{self, Raw, UnitSystem},
     query::ListQuery,
     stored::Head,
@@ -40,6 +40,8 @@ pub const READ_ONLY: &[&str] =
 pub const EVERYWHERE: &[&str] = &["status", "practitioner_id", "sensitivity", "notes"];
 /// What a child tells besides its columns: its place, which the array's order decides.
 pub const ORDER: &str = "display_order";
+/// The query's word that answers every question with "keep it".
+pub const CONFIRM: &str = "confirm";
 /// More than any laboratory prints, any record is tied to, anybody tags.
 pub const MOST_CHILDREN: usize = 1000;
 pub const MOST_LINKS: usize = 200;
@@ -103,7 +105,7 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
     let place = Place::of(&request)?;
     let (patient, kind, actor) = (place.patient.clone(), place.kind, bearer.actor.clone());
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &patient, app.clock.now())?.chart(kind).map(drop)).await?;
-    let told = Body::read(kind, &body::json(&request, payload).await?);
+    let told = Body::read(kind, &body::json(&request, payload).await?).confirmed(&request)?;
     let patient = place.patient.clone();
     let (id, text) = app
         .write(move |tx, app| {
@@ -130,7 +132,7 @@ pub async fn change(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
         })
         .await?;
     }
-    let told = Body::read(kind, &body::json(&request, payload).await?);
+    let told = Body::read(kind, &body::json(&request, payload).await?).confirmed(&request)?;
     let (version, text) = app
         .write(move |tx, app| {
             let access = access::grant::<Edit>(tx, &bearer.actor, &patient, app.clock.now())?;
@@ -230,6 +232,7 @@ struct Body {
     tags: Option<Vec<String>>,
     links: Option<Vec<ToldLink>>,
     errors: Errors,
+    confirmed: Confirmed,
 }
 
 /// A link with its place in the array, which an error of it names.
@@ -248,6 +251,17 @@ impl Body {
             }
         }
         body
+    }
+
+    /// With what the query says of questions: `confirm=true` keeps what they ask about.
+    fn confirmed(mut self, request: &HttpRequest) -> Result<Self> {
+        let pairs = api::query(request)?;
+        self.confirmed = match pairs.iter().find(|(name, _)| name == CONFIRM).map(|(_, value)| value.as_str()) {
+            None | Some("false") => Confirmed::Numbers,
+            Some("true") => Confirmed::Everything,
+            Some(_) => return Err(Error::Invalid(vec![(CONFIRM.to_owned(), FieldError::NotYesOrNo)])),
+        };
+        Ok(self)
     }
 
     fn take(&mut self, kind: &Kind, name: &str, value: &Value) -> Result<(), FieldError> {
@@ -379,14 +393,10 @@ impl Body {
         let missing = input::check_references(tx, access, kind, entry.as_ref(), own)?;
         // What it pointed at before and is gone or hidden since is no fault of this change.
         errors.extend(missing.into_iter().filter(|(name, _)| !is_unchanged(kind, name, entry.as_ref(), before)));
-        let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: true };
-        let known =
-            kind.children.as_ref().zip(before).map(|(children, before)| known_rows(children, entry.as_ref(), before)).unwrap_or_default();
-        let judged = errors.len();
+        let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
         input::settle(kind, entry.as_mut(), before, &context, &mut errors);
-        let broken = errors.split_off(judged);
-        errors.extend(broken.into_iter().filter(|(name, _)| !known.iter().any(|path| name.starts_with(path))));
         let links = self.links(tx, chart, own, &mut errors)?;
+        self.confirmed.settle(&mut errors);
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
@@ -405,7 +415,7 @@ impl Body {
         // The source document's units, whatever the token's owner prefers to read: a program's numbers must not change with a setting.
         input::complete_units(kind, entry.as_mut(), UnitSystem::Imperial);
         if let Some(before) = before {
-            keep_unitless(kind, entry.as_mut(), before, &self.raw);
+            input::keep_unitless(kind, entry.as_mut(), before, &self.raw);
         }
         (entry, errors)
     }
@@ -453,26 +463,6 @@ impl Body {
 fn is_unchanged(kind: &Kind, name: &str, entry: &dyn AnyRecord, before: Option<&dyn AnyRecord>) -> bool {
     let index = kind.field(name).map(|(index, _)| index);
     index.zip(before).is_some_and(|(index, before)| entry.get(index) == before.get(index))
-}
-
-/// A number that came without a unit stays without one when the record is sent back: nobody told one.
-fn keep_unitless(kind: &Kind, entry: &mut dyn AnyRecord, before: &dyn AnyRecord, raw: &Raw) {
-    for (index, spec) in kind.fields.iter().enumerate() {
-        let Some(Unit::Column(column)) = spec.unit() else { continue };
-        let Some((unit, _)) = kind.field(column) else { continue };
-        let told = raw.fields.iter().any(|(name, text)| name == column && !text.is_empty());
-        if !told && before.get(unit).is_none() && entry.get(index) == before.get(index) {
-            let _ = entry.set(unit, "", Mode::Strict);
-        }
-    }
-}
-
-/// The paths (`components.2.`) of rows that were there before as they are now: what an import left out is not forced on who sends it back.
-fn known_rows(children: &Children, entry: &dyn AnyRecord, before: &dyn AnyRecord) -> Vec<String> {
-    let values = |of: &dyn AnyRecord, row: usize| (0..children.fields.len()).map(|i| of.child(row, i)).collect::<Vec<_>>();
-    let old: HashSet<Vec<Option<String>>> = (0..before.child_count()).map(|row| values(before, row)).collect();
-    let same = (0..entry.child_count()).filter(|row| old.contains(&values(entry, *row)));
-    same.map(|row| format!("{}.{row}.", children.name)).collect()
 }
 
 #[cfg(test)]

@@ -465,7 +465,7 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
         let raw = input::Raw { fields: snapshot.fields, children: Some(snapshot.children) };
         // Old versions may hold columns that are gone or values a newer rule refuses; what can be brought back is.
         let _ = input::fill(self.kind, entry.as_mut(), &raw, super::field::Mode::Strict);
-        for (name, _) in input::check_references(conn, self.access, self.kind, entry.as_ref(), Some(id))? {
+        for (name, _) in input::check_kept_references(conn, self.access, self.kind, entry.as_ref(), Some(id))? {
             if let Some((index, _)) = self.kind.field(&name) {
                 let _ = entry.set(index, "", super::field::Mode::Strict);
             }

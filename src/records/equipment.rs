@@ -4,7 +4,7 @@ use super::{Context, Entry, Group, NoChild, Record, column, columns, head, state
 use crate::{
     dates::{PartialDate, end_before_start},
     db::types::choice,
-    records::field::{Errors, Field, refuse},
+    records::field::{Errors, Field, ask},
 };
 
 choice!(EquipmentStatus { Active = "active", Inactive = "inactive", Returned = "returned", Lost = "lost" });
@@ -55,7 +55,7 @@ impl Record for Equipment {
             && context.strict
             && end_before_start(last, next)
         {
-            refuse(errors, "next_service_date", "error.next_before_last");
+            ask(errors, "next_service_date", "error.next_before_last");
         }
     }
     statements!(equipment);

@@ -4,7 +4,7 @@
 //! that a spreadsheet would run as a formula begins with an apostrophe. The rows are loaded and sent two hundred at a time, and the access
 //! is granted anew for each part: memory stays flat, no snapshot is held while somebody downloads slowly, and a share that ends, ends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -30,7 +30,7 @@ use crate::{
         Conn,
         types::{PatientId, RecordId},
     },
-    directory,
+    directory::{Listed, Pharmacy, Practitioner},
     error::{Error, Result},
     page::note_read,
 };
@@ -91,7 +91,7 @@ impl Export {
         let work = move |conn: &mut Conn, app: &App| {
             let access = access::grant::<View>(conn, &actor, &patient, app.clock.now())?;
             let rows = access.chart(kind)?.in_order(conn, &next)?;
-            let names = Names::load(conn, &access, &rows)?;
+            let names = Names::load(conn, &access, kind, &rows)?;
             table.write(&rows, &names, first)
         };
         let bytes = self.app.read(work).await?;
@@ -104,10 +104,15 @@ impl Export {
 struct Names(HashMap<String, String>);
 
 impl Names {
-    fn load<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, rows: &[Loaded]) -> Result<Self> {
-        let practitioners = directory::practitioner_names(conn, access.household())?.into_iter().map(|(id, name)| (id.to_string(), name));
-        let pharmacies = directory::pharmacy_names(conn, access.household())?.into_iter().map(|(id, name)| (id.to_string(), name));
-        let mut names: HashMap<String, String> = practitioners.chain(pharmacies).collect();
+    fn load<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind, rows: &[Loaded]) -> Result<Self> {
+        let ids = |wanted: fn(&Input) -> bool| {
+            let columns = kind.fields.iter().enumerate().filter(|(_, spec)| wanted(&spec.input));
+            let all = columns.flat_map(|(index, _)| rows.iter().filter_map(move |row| row.entry.get(index)));
+            all.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        };
+        let practitioners = Practitioner::names_of(conn, &ids(|input| matches!(input, Input::Practitioner)))?;
+        let pharmacies = Pharmacy::names_of(conn, &ids(|input| matches!(input, Input::Pharmacy)))?;
+        let mut names: HashMap<String, String> = practitioners.into_iter().chain(pharmacies).collect();
         let linked: Vec<RecordId> = rows.iter().flat_map(|row| row.entry.head().links.values().cloned()).collect();
         names.extend(headings(conn, access, &linked)?.into_iter().map(|(id, head)| (id.to_string(), head.title)));
         Ok(Self(names))

@@ -227,6 +227,8 @@ pub enum FieldError {
     UnitWithoutValue,
     /// A rule of the kind; the text is a key under `error.`.
     Rule(&'static str),
+    /// Hardly ever so, and yet a real record may say it: asked once, accepted when confirmed. A key under `error.`, with one under `keep.`.
+    Question(&'static str),
 }
 
 impl FieldError {
@@ -262,8 +264,12 @@ impl FieldError {
             Self::UnknownField => ("error.unknown_field", vec![]),
             Self::ReadOnly => ("error.read_only", vec![]),
             Self::UnitWithoutValue => ("error.unit_without_value", vec![]),
-            Self::Rule(key) => (key, vec![]),
+            Self::Rule(key) | Self::Question(key) => (key, vec![]),
         }
+    }
+    /// Does it ask, instead of refusing?
+    pub fn is_question(&self) -> bool {
+        matches!(self, Self::Implausible { .. } | Self::Question(_))
     }
     /// The stable word programs know it by: the last part of the catalogue key.
     pub fn code(&self) -> &'static str {
@@ -285,6 +291,38 @@ impl From<&'static str> for FieldError {
 pub fn refuse(errors: &mut Errors, name: &str, error: impl Into<FieldError>) {
     if !errors.iter().any(|(known, _)| known == name) {
         errors.push((name.to_owned(), error.into()));
+    }
+}
+
+/// Asks about a field by a rule of its kind, unless something is wrong with it already. Whether the answer is known is not the rule's matter.
+pub fn ask(errors: &mut Errors, name: &str, question: &'static str) {
+    refuse(errors, name, FieldError::Question(question));
+}
+
+/// What was answered with "keep it".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Confirmed {
+    #[default]
+    Nothing,
+    /// Unusual numbers: a program's were measured and not typed.
+    Numbers,
+    /// Questions at these fields.
+    Fields(Vec<String>),
+    Everything,
+}
+
+impl Confirmed {
+    pub fn covers(&self, name: &str, error: &FieldError) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Numbers => matches!(error, FieldError::Implausible { .. }),
+            Self::Fields(names) => error.is_question() && names.iter().any(|known| known == name),
+            Self::Everything => error.is_question(),
+        }
+    }
+    /// What remains wrong or unanswered.
+    pub fn settle(&self, errors: &mut Errors) {
+        errors.retain(|(name, error)| !self.covers(name, error));
     }
 }
 

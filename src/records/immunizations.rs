@@ -3,7 +3,7 @@
 use super::{Context, Entry, Group, NoChild, Record, column, columns, head, link_column, statements};
 use crate::{
     dates::{PartialDate, end_before_start},
-    records::field::{Errors, Field, refuse},
+    records::field::{Errors, Field, ask},
 };
 
 columns! {
@@ -53,7 +53,7 @@ impl Record for Immunization {
             && context.strict
             && end_before_start(given, expiry)
         {
-            refuse(errors, "expiration_date", "error.vaccine_expired");
+            ask(errors, "expiration_date", "error.vaccine_expired");
         }
     }
     statements!(immunizations);

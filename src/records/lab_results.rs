@@ -5,7 +5,7 @@ use crate::{
     dates::{PartialDate, end_before_start},
     db::types::choice,
     measured::{Comparator, Measured},
-    records::field::{Errors, Field, FieldError, Input, Measure, Unit, refuse},
+    records::field::{Errors, Field, FieldError, Input, Measure, Unit, ask, refuse},
 };
 
 choice!(LabResultStatus { Ordered = "ordered", InProgress = "in_progress", Completed = "completed", Cancelled = "cancelled" });
@@ -84,7 +84,7 @@ impl Record for LabResult {
             && context.strict
             && end_before_start(ordered, completed)
         {
-            refuse(errors, "completed_date", "error.completed_before_ordered");
+            ask(errors, "completed_date", "error.completed_before_ordered");
         }
         if entry.children.len() > 1 && entry.body.is_panel.is_none() {
             entry.body.is_panel = Some(true);
@@ -97,7 +97,7 @@ impl Entry<LabResult> {
     /// A completed result has its day, and its components have values or say in a note why not.
     fn refuse_unfinished(&self, errors: &mut Errors) {
         if self.body.completed_date.is_none() {
-            refuse(errors, "completed_date", "error.completed_needs_date");
+            ask(errors, "completed_date", "error.completed_needs_date");
         }
         for (row, component) in self.children.iter().enumerate() {
             if component.value.is_none() && component.notes.is_none() {
@@ -130,7 +130,7 @@ impl Child for LabComponent {
         if let (Some(low), Some(high)) = (number(self.ref_range_min.as_ref()), number(self.ref_range_max.as_ref()))
             && low > high
         {
-            errors.push(("ref_range_max", FieldError::Rule("error.range_upside_down")));
+            errors.push(("ref_range_max", FieldError::Question("error.range_upside_down")));
         }
         if self.result_type.is_none()
             && let Some(value) = &self.value

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{
     Context, Kind,
     chart::{self, Draft, Link, Loaded, RELATIONS, Tied},
-    field::{Errors, FieldError, FieldSpec, Input, Mode, Unit},
+    field::{Confirmed, Errors, FieldError, FieldSpec, Input, Mode, Unit},
     input::{self, Raw},
     overview,
     query::ListQuery,
@@ -131,7 +131,7 @@ fn list_page(
     let counts = overview::counts(conn, access)?;
     let count = counts.iter().find(|(name, _)| name == kind.name).map_or(0, |(_, n)| *n);
     let (rows, total) = chart.rows(conn, &query, count)?;
-    let names = Names::for_list(conn, access, kind)?;
+    let names = Names::for_list(conn, kind, &rows)?;
     let tags = overview::tags_to_choose(conn, access)?;
     let ui = Ui::new(Some(me.clone()), here).with_counts(access, &counts);
     let none_known = kind.none_known && total == 0 && patients::none_known_kinds(conn, access.id())?.iter().any(|k| k == kind.name);
@@ -312,7 +312,7 @@ struct FormPage {
     base: String,
     heading: String,
     summary: Vec<(String, String)>,
-    /// Nothing is wrong, something is unusual: a box asks to confirm it.
+    /// Nothing is wrong, something is unusual: a box at the field asks to confirm it.
     asks: bool,
     sections: Vec<FormSection>,
     rows: Vec<FormRow>,
@@ -327,10 +327,10 @@ struct FormPage {
 }
 
 /// What somebody else saved meanwhile, beside what this person wants.
-struct ConflictLine {
-    label: String,
-    theirs: String,
-    mine: String,
+pub struct ConflictLine {
+    pub label: String,
+    pub theirs: String,
+    pub mine: String,
 }
 
 /// A line of a code list offered inside the form.
@@ -352,10 +352,11 @@ struct FormState<'a> {
     conflict: Vec<ConflictLine>,
     find: Option<(String, String)>,
     saved: bool,
+    confirmed: Confirmed,
 }
 
 fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state: FormState<'_>) -> Result<FormPage> {
-    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved } = state;
+    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved, confirmed } = state;
     let names = Names::for_form(conn, access, kind)?;
     let all_tags = super::overview::tags_to_choose(conn, access)?.into_iter().map(|tag| tag.name).collect();
     let ui = ui.with_nav(conn, access)?;
@@ -369,8 +370,8 @@ fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state
         action: own.map_or_else(|| base.clone(), |(id, _)| format!("{base}/{id}/edit")),
         summary: view::summary(&ui, kind, &errors),
         asks: view::asks_only(&errors),
-        sections: view::form(&ui, kind, &values, &errors, &names, own.map(|(id, _)| id)),
-        rows: view::form_rows(&ui, kind, rows, &values, &errors),
+        sections: view::form(&ui, kind, &values, &errors, &confirmed, &names, own.map(|(id, _)| id)),
+        rows: view::form_rows(&ui, kind, rows, &values, &errors, &confirmed),
         version: own.map(|(_, version)| version),
         is_new: own.is_none(),
         all_tags,
@@ -420,11 +421,14 @@ pub async fn new(app: web::Data<App>, signed: Signed, place: web::Path<Place>, r
             let mut values = presets(kind, &signed.me, app.clock.today());
             if let Some(from) = given("from").and_then(|id| RecordId::parse(&id)) {
                 let original = chart.get(conn, &from)?;
+                note_read(app, &access, Action::Read, Some(kind.name), Some((&from, original.head.version)));
                 values = view::stored_values(kind, original.entry.as_ref());
                 tags = join(&original.tags);
                 rows = original.entry.child_count() + 1;
             }
             values.extend(pairs.iter().filter(|(n, _)| kind.field(n).is_some()).cloned());
+            // A blank form offers the patient's other records to point at; one made from another record shows that one.
+            note_read(app, &access, Action::Listed, Some(kind.name), None);
             let state = FormState {
                 kind,
                 values,
@@ -435,6 +439,7 @@ pub async fn new(app: web::Data<App>, signed: Signed, place: web::Path<Place>, r
                 conflict: Vec::new(),
                 find: None,
                 saved: given("saved").is_some(),
+                confirmed: Confirmed::Nothing,
             };
             form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
         })
@@ -474,6 +479,7 @@ pub async fn edit(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
         .read(move |conn, app| {
             let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
             let row = access.chart(kind)?.get(conn, &id)?;
+            note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
             let state = FormState {
                 kind,
                 values: view::stored_values(kind, row.entry.as_ref()),
@@ -484,6 +490,7 @@ pub async fn edit(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
                 conflict: Vec::new(),
                 find: None,
                 saved: false,
+                confirmed: Confirmed::Nothing,
             };
             form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
         })
@@ -498,7 +505,7 @@ struct Sent {
     rows: usize,
     tags: Vec<String>,
     version: Option<i32>,
-    confirmed: bool,
+    confirmed: Confirmed,
     /// `_then`: `new` for another one.
     then: String,
     more: bool,
@@ -517,7 +524,7 @@ impl Sent {
             rows: 0,
             tags: own("tags").unwrap_or_default().split(',').map(str::to_owned).collect(),
             version: own("_version").and_then(|v| v.parse().ok()),
-            confirmed: own("_confirmed").is_some(),
+            confirmed: confirmed(&pairs),
             then: own("_then").unwrap_or_default(),
             more: own("_more").is_some(),
             find: own("_find"),
@@ -584,6 +591,11 @@ impl Sent {
     }
 }
 
+/// The boxes that were ticked; each stands at its field and names it.
+fn confirmed(pairs: &[(String, String)]) -> Confirmed {
+    Confirmed::Fields(pairs.iter().filter(|(name, _)| name == "_confirmed").map(|(_, field)| field.clone()).collect())
+}
+
 fn child_name<'a>(kind: &Kind, field: &str, part: &'a str) -> Option<(usize, &'a str)> {
     let children = kind.children.as_ref().filter(|c| c.name == field)?;
     let (row, column) = part.split_once('.')?;
@@ -627,15 +639,23 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
     let pairs = body::form(&request, payload).await?;
     let base = format!("/patients/{patient}/{}", kind.name);
     let again = Sent::read(kind, pairs.clone()).then == "new";
+    let id = own.clone();
     let outcome = app
         .write(move |tx, app| {
             let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
             let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/{}/new", kind.name));
-            take_form(tx, &access, kind, own.as_ref(), Sent::read(kind, pairs.clone()), ui)
+            let outcome = take_form(tx, &access, kind, id.as_ref(), Sent::read(kind, pairs.clone()), ui)?;
+            Ok((outcome, access))
         })
         .await?;
+    let (outcome, access) = outcome;
     match outcome {
-        Outcome::Page(status, page) => render_with(status, page.as_ref()),
+        Outcome::Page(status, page) => {
+            // It shows what the form shows, and after a conflict what somebody else wrote.
+            let seen = own.as_ref().and_then(|id| page.version.map(|version| (id, version)));
+            note_read(&app, &access, if seen.is_some() { Action::Read } else { Action::Listed }, Some(kind.name), seen);
+            render_with(status, page.as_ref())
+        }
         Outcome::Saved(_) if again => Ok(see_other(&format!("{base}/new?saved=1"))),
         Outcome::Saved(id) => Ok(see_other(&format!("{base}/{id}"))),
     }
@@ -671,6 +691,7 @@ fn take_form(
         conflict,
         find,
         saved: false,
+        confirmed: sent.confirmed,
     };
     if let Some(take) = sent.take.clone() {
         take_offer(kind, &mut sent, &take);
@@ -688,11 +709,14 @@ fn take_form(
     let mut errors = std::mem::take(&mut sent.errors);
     errors.extend(input::fill(kind, entry.as_mut(), &sent.raw, mode));
     input::complete_units(kind, entry.as_mut(), me.map_or_else(Default::default, |me| me.units()));
+    if let Some(current) = &current {
+        input::keep_unitless(kind, entry.as_mut(), current.entry.as_ref(), &sent.raw);
+    }
     errors.extend(input::check_references(tx, access, kind, entry.as_ref(), own)?);
-    let context =
-        Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: sent.confirmed };
+    let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
     input::settle(kind, entry.as_mut(), current.as_ref().map(|c| c.entry.as_ref()), &context, &mut errors);
-    if !errors.is_empty() {
+    if !errors.iter().all(|(name, error)| sent.confirmed.covers(name, error)) {
+        // What is answered already stands there with its tick, so that the next try has the answer too.
         let state = again(sent, errors, None, Vec::new(), version);
         return Ok(Outcome::Page(StatusCode::UNPROCESSABLE_ENTITY, Box::new(form_page(tx, access, ui, state)?)));
     }
@@ -843,8 +867,10 @@ pub async fn status(
             fields.push((ended.to_owned(), date.to_owned()));
         }
         let mut errors = input::fill(kind, entry.as_mut(), &Raw { fields, children: None }, Mode::Typed(signed.me.dates.order()));
-        let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true, confirmed: true };
+        let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
         input::settle(kind, entry.as_mut(), Some(current.entry.as_ref()), &context, &mut errors);
+        // A button of a list has no place for questions.
+        Confirmed::Everything.settle(&mut errors);
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
@@ -930,6 +956,9 @@ pub async fn link_form(app: web::Data<App>, signed: Signed, place: web::Path<Pla
             let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
             let row = access.chart(kind)?.get(conn, &id)?;
             let heads = super::overview::linkable(conn, &access, &id, &q)?;
+            note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
+            // The titles of other records of every kind.
+            note_read(app, &access, Action::Listed, Some("links"), None);
             let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
             let found = heads
                 .into_iter()
@@ -956,23 +985,24 @@ pub async fn link_form(app: web::Data<App>, signed: Signed, place: web::Path<Pla
 
 #[derive(Template)]
 #[template(path = "records/history.html")]
-struct HistoryPage {
-    ui: Ui,
-    base: String,
-    id: String,
-    title: String,
-    versions: Vec<VersionView>,
-    may_edit: bool,
-    current: i32,
+pub struct HistoryPage {
+    pub ui: Ui,
+    /// The address of what has the history.
+    pub base: String,
+    pub title: String,
+    pub versions: Vec<VersionView>,
+    pub may_edit: bool,
+    pub current: i32,
 }
 
-struct VersionView {
-    version: i32,
-    action: String,
-    who: String,
-    at: String,
-    source: String,
-    changes: Vec<ConflictLine>,
+/// A version of a record or a patient, as the page tells of it.
+pub struct VersionView {
+    pub version: i32,
+    pub action: String,
+    pub who: String,
+    pub at: String,
+    pub source: String,
+    pub changes: Vec<ConflictLine>,
 }
 
 /// `GET .../{record}/history`.
@@ -987,19 +1017,26 @@ pub async fn history(app: web::Data<App>, signed: Signed, place: web::Path<Place
             let row = chart.get(conn, &id)?;
             let versions = chart.versions(conn, &id)?;
             note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
-            let names = Names::for_form(conn, &access, kind)?;
+            let snapshots: Vec<Snapshot> = versions.iter().map(|v| Snapshot::from_text(&v.snapshot).unwrap_or_default()).collect();
+            let names = Names::for_versions(conn, &access, kind, &snapshots)?;
             let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
-            let views = version_views(&ui, access.id().as_str(), kind, &versions, &names);
-            let base = format!("/patients/{}/{}", access.id(), kind.name);
+            let views = version_views(&ui, access.id().as_str(), kind, &versions, &snapshots, &names);
+            let base = format!("/patients/{}/{}/{id}", access.id(), kind.name);
             let may_edit = access.may(Rank::Edit);
-            Ok(HistoryPage { ui, base, id: id.to_string(), title: row.head.title, versions: views, may_edit, current: row.head.version })
+            Ok(HistoryPage { ui, base, title: row.head.title, versions: views, may_edit, current: row.head.version })
         })
         .await?;
     render(&page)
 }
 
-fn version_views(ui: &Ui, patient: &str, kind: &Kind, versions: &[super::version::Version], names: &Names) -> Vec<VersionView> {
-    let snapshots: Vec<Snapshot> = versions.iter().map(|v| Snapshot::from_text(&v.snapshot).unwrap_or_default()).collect();
+fn version_views(
+    ui: &Ui,
+    patient: &str,
+    kind: &Kind,
+    versions: &[super::version::Version],
+    snapshots: &[Snapshot],
+    names: &Names,
+) -> Vec<VersionView> {
     let empty = Snapshot::default();
     versions
         .iter()

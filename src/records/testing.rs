@@ -43,7 +43,7 @@ fn tell(name: &str, fields: Row<'_>, children: &[Row<'_>], strict: bool, before:
     let mut errors = fill(kind, entry.as_mut(), &raw, Mode::Strict);
     let birth = PartialDate::parse_strict("1960").unwrap();
     let today = NaiveDate::from_ymd_opt(2026, 3, 14).unwrap();
-    let context = Context { today, birth: Some(&birth), strict, confirmed: false };
+    let context = Context { today, birth: Some(&birth), strict };
     settle(kind, entry.as_mut(), before, &context, &mut errors);
     Told { kind, entry, errors }
 }

@@ -4,7 +4,7 @@ use super::{Context, Entry, Group, NoChild, Record, column, columns, head, link_
 use crate::{
     dates::PartialDate,
     db::types::choice,
-    records::field::{Errors, Field, FieldError, refuse},
+    records::field::{Errors, Field, FieldError, ask, refuse},
 };
 
 choice!(TreatmentStatus {
@@ -59,7 +59,7 @@ impl Record for Treatment {
         let completed = entry.head.status.as_deref() == Some(TreatmentStatus::Completed.as_str());
         match &entry.body.end_date {
             _ if !context.strict || !completed => {}
-            None => refuse(errors, "end_date", FieldError::Rule("error.completed_needs_end")),
+            None => ask(errors, "end_date", "error.completed_needs_end"),
             Some(end) if end.is_after_today(context.today) => refuse(errors, "end_date", FieldError::InTheFuture),
             Some(_) => {}
         }

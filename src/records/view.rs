@@ -1,22 +1,27 @@
 //! A record as pages show it: plain words and links, made from the field table. Templates know no kinds.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{
     AnyRecord, Kind,
     chart::{LinkedRecord, Loaded},
-    field::{Details, Errors, FieldError, FieldSpec, Input, Place, Unit},
+    field::{Confirmed, Details, Errors, FieldSpec, Input, Place, Unit},
+    people,
     query::ListQuery,
     rows::{self, Row},
     stored::{Head, unit_of},
+    version::Snapshot,
 };
 use crate::{
     access::{Level, PatientAccess},
     db::{Conn, types::RecordId},
-    directory,
+    directory::{Listed, Pharmacy, Practitioner},
     error::Result,
     measured::Measured,
-    page::Ui,
+    page::{self, Ui},
     tags::Tag,
     units,
 };
@@ -41,15 +46,32 @@ pub struct Names {
     pharmacies: Vec<(String, String)>,
     practices: Vec<(String, String)>,
     records: HashMap<RecordId, Head>,
+    /// Entries of the directory whose pages are not for this person.
+    closed: Vec<String>,
 }
 
 impl Names {
-    /// The names that the columns of a list need.
-    pub fn for_list<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind) -> Result<Self> {
-        Self::of_fields(conn, access, kind, |_, spec| spec.in_list)
+    /// The names that these rows of a list need.
+    pub fn for_list(conn: &mut Conn, kind: &Kind, rows: &[Row]) -> Result<Self> {
+        let columns = rows::columns(kind);
+        let ids = |input: fn(&Input) -> bool| {
+            let is_id = |index: usize| kind.fields.get(index).is_some_and(|spec| input(&spec.input));
+            let places = columns.iter().enumerate().filter(|(_, index)| is_id(**index)).map(|(place, _)| place);
+            let all = places.flat_map(|place| rows.iter().filter_map(move |row| row.cell(place))).map(str::to_owned);
+            all.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        };
+        Self::of_ids(conn, &ids(|input| matches!(input, Input::Practitioner)), &ids(|input| matches!(input, Input::Pharmacy)))
     }
 
-    /// The names that one record needs; `records` are the heads of those it is tied to.
+    fn of_ids(conn: &mut Conn, practitioners: &[String], pharmacies: &[String]) -> Result<Self> {
+        Ok(Self {
+            practitioners: Practitioner::names_of(conn, practitioners)?,
+            pharmacies: Pharmacy::names_of(conn, pharmacies)?,
+            ..Self::default()
+        })
+    }
+
+    /// The names that one record needs; `records` are the heads of those it is tied to. Pages of another household's directory are closed.
     pub fn for_record<L: Level>(
         conn: &mut Conn,
         access: &PatientAccess<L>,
@@ -57,58 +79,75 @@ impl Names {
         row: &Loaded,
         records: HashMap<RecordId, Head>,
     ) -> Result<Self> {
-        Ok(Self { records, ..Self::of_fields(conn, access, kind, |index, _| row.entry.get(index).is_some())? })
-    }
-
-    fn of_fields<L: Level>(
-        conn: &mut Conn,
-        access: &PatientAccess<L>,
-        kind: &Kind,
-        wanted: impl Fn(usize, &FieldSpec) -> bool,
-    ) -> Result<Self> {
-        let mut names = Self::default();
-        let has = |input: fn(&Input) -> bool| kind.fields.iter().enumerate().any(|(index, spec)| input(&spec.input) && wanted(index, spec));
-        if has(|input| matches!(input, Input::Practitioner)) {
-            names.practitioners = practitioners(conn, access)?;
-        }
-        if has(|input| matches!(input, Input::Pharmacy)) {
-            names.pharmacies = pharmacies(conn, access)?;
+        let mut names = Self { records, ..Self::of_entry(conn, kind, row.entry.as_ref())? };
+        if !names.practitioners.is_empty() || !names.pharmacies.is_empty() {
+            let own = [page::household(conn, &access.actor.user)?];
+            for (id, _) in &names.practitioners {
+                if !Practitioner::is_in(conn, &own, id)? {
+                    names.closed.push(id.clone());
+                }
+            }
+            for (id, _) in &names.pharmacies {
+                if !Pharmacy::is_in(conn, &own, id)? {
+                    names.closed.push(id.clone());
+                }
+            }
         }
         Ok(names)
+    }
+
+    fn of_entry(conn: &mut Conn, kind: &Kind, entry: &dyn AnyRecord) -> Result<Self> {
+        let ids = |input: fn(&Input) -> bool| {
+            let columns = kind.fields.iter().enumerate().filter(|(_, spec)| input(&spec.input));
+            columns.filter_map(|(index, _)| entry.get(index)).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        };
+        Self::of_ids(conn, &ids(|input| matches!(input, Input::Practitioner)), &ids(|input| matches!(input, Input::Pharmacy)))
+    }
+
+    /// The names that these versions of a record need besides its form's.
+    pub fn for_versions<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind, versions: &[Snapshot]) -> Result<Self> {
+        let ids = |input: fn(&Input) -> bool| {
+            let is_id = |name: &str| kind.field(name).is_some_and(|(_, spec)| input(&spec.input));
+            let all = versions.iter().flat_map(|version| &version.fields).filter(|(name, _)| is_id(name)).map(|(_, id)| id.clone());
+            all.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        };
+        let practitioners = Practitioner::names_of(conn, &ids(|input| matches!(input, Input::Practitioner)))?;
+        let pharmacies = Pharmacy::names_of(conn, &ids(|input| matches!(input, Input::Pharmacy)))?;
+        Ok(Self { practitioners, pharmacies, records: Self::records_to_choose(conn, access, kind)?, ..Self::default() })
     }
 
     /// Everything a form of this kind offers to choose from.
     pub fn for_form<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind) -> Result<Self> {
-        let mut names = Self { practitioners: practitioners(conn, access)?, ..Self::default() };
-        if kind.fields.iter().any(|f| matches!(f.input, Input::Pharmacy)) {
-            names.pharmacies = pharmacies(conn, access)?;
+        let has = |input: fn(&Input) -> bool| kind.fields.iter().any(|spec| input(&spec.input));
+        let mut names = Self { records: Self::records_to_choose(conn, access, kind)?, ..Self::default() };
+        if has(|input| matches!(input, Input::Practitioner)) {
+            names.practitioners = people::practitioners(conn, access)?;
         }
-        let wanted: Vec<String> =
-            kind.fields.iter().filter_map(|f| if let Input::Record(kind) = f.input { Some(kind.to_owned()) } else { None }).collect();
-        names.records = super::overview::choices(conn, access, &wanted)?.into_iter().map(|head| (head.id.clone(), head)).collect();
+        if has(|input| matches!(input, Input::Pharmacy)) {
+            names.pharmacies = people::pharmacies(conn, access)?;
+        }
         Ok(names)
     }
 
-    pub fn of_practitioners(list: Vec<(crate::db::types::PractitionerId, String)>) -> Self {
-        Self { practitioners: list.into_iter().map(|(id, name)| (id.to_string(), name)).collect(), ..Self::default() }
+    fn records_to_choose<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind) -> Result<HashMap<RecordId, Head>> {
+        let wanted: Vec<String> =
+            kind.fields.iter().filter_map(|f| if let Input::Record(kind) = f.input { Some(kind.to_owned()) } else { None }).collect();
+        Ok(super::overview::choices(conn, access, &wanted)?.into_iter().map(|head| (head.id.clone(), head)).collect())
+    }
+
+    pub fn of_practitioners(practitioners: Vec<(String, String)>) -> Self {
+        Self { practitioners, ..Self::default() }
     }
     pub fn of_practices(practices: Vec<(String, String)>) -> Self {
         Self { practices, ..Self::default() }
     }
 
+    fn is_open(&self, id: &str) -> bool {
+        !self.closed.iter().any(|closed| closed == id)
+    }
     fn find(list: &[(String, String)], id: &str) -> Option<String> {
         list.iter().find(|(i, _)| i == id).map(|(_, name)| name.clone())
     }
-}
-
-fn practitioners<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<(String, String)>> {
-    let all = directory::practitioner_names(conn, access.household())?;
-    Ok(all.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
-}
-
-fn pharmacies<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<(String, String)>> {
-    let all = directory::pharmacy_names(conn, access.household())?;
-    Ok(all.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
 }
 
 /// One field's value, as words.
@@ -123,13 +162,13 @@ pub fn show(ui: &Ui, patient: &str, spec: &FieldSpec, text: &str, unit: Option<&
         Input::Measured(measure) => measured(ui, text, unit, matches!(measure.unit, Unit::Column(_))),
         Input::Practitioner => Shown {
             text: Names::find(&names.practitioners, text).unwrap_or_default(),
-            href: Some(format!("/directory/practitioners/{text}")),
+            href: names.is_open(text).then(|| format!("/directory/practitioners/{text}")),
             ..Shown::default()
         },
         Input::Practice => plain(Names::find(&names.practices, text).unwrap_or_default()),
         Input::Pharmacy => Shown {
             text: Names::find(&names.pharmacies, text).unwrap_or_default(),
-            href: Some(format!("/directory/pharmacies/{text}")),
+            href: names.is_open(text).then(|| format!("/directory/pharmacies/{text}")),
             ..Shown::default()
         },
         Input::Record(kind) => {
@@ -347,6 +386,9 @@ pub struct FormField {
     pub wide: bool,
     /// Words offered while typing, any other allowed.
     pub datalist: Vec<String>,
+    /// What a box beside the message says that keeps the value as it is; empty where nothing is asked.
+    pub keep: String,
+    pub kept: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -362,8 +404,25 @@ pub struct FormSection {
 pub type Typed = HashMap<String, String>;
 
 /// The form of a kind, filled with what was typed or stored.
-pub fn form(ui: &Ui, kind: &Kind, values: &Typed, errors: &Errors, names: &Names, own: Option<&RecordId>) -> Vec<FormSection> {
-    sectioned(ui, kind.word(), &kind.fields, values, errors, names, own)
+pub fn form(
+    ui: &Ui,
+    kind: &Kind,
+    values: &Typed,
+    errors: &Errors,
+    confirmed: &Confirmed,
+    names: &Names,
+    own: Option<&RecordId>,
+) -> Vec<FormSection> {
+    let told = Told { values, errors, confirmed };
+    sectioned(ui, kind.word(), &kind.fields, &told, names, own)
+}
+
+/// What a form was told, and what came of it.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    pub values: &'a Typed,
+    pub errors: &'a Errors,
+    pub confirmed: &'a Confirmed,
 }
 
 /// The form of a patient or a directory entry.
@@ -375,18 +434,11 @@ pub fn plain_form<'a>(
     errors: &Errors,
     names: &Names,
 ) -> Vec<FormSection> {
-    sectioned(ui, word, &fields.collect::<Vec<_>>(), values, errors, names, None)
+    let told = Told { values, errors, confirmed: &Confirmed::Nothing };
+    sectioned(ui, word, &fields.collect::<Vec<_>>(), &told, names, None)
 }
 
-fn sectioned(
-    ui: &Ui,
-    word: &str,
-    fields: &[&FieldSpec],
-    values: &Typed,
-    errors: &Errors,
-    names: &Names,
-    own: Option<&RecordId>,
-) -> Vec<FormSection> {
+fn sectioned(ui: &Ui, word: &str, fields: &[&FieldSpec], told: &Told<'_>, names: &Names, own: Option<&RecordId>) -> Vec<FormSection> {
     let mut order: Vec<&str> = Vec::new();
     for spec in fields {
         if !order.contains(&spec.section) {
@@ -399,7 +451,7 @@ fn sectioned(
             let fields: Vec<FormField> = fields
                 .iter()
                 .filter(|spec| spec.section == section)
-                .flat_map(|spec| form_fields(ui, word, spec, "", values, errors, names, own))
+                .flat_map(|spec| form_fields(ui, word, spec, "", told, names, own))
                 .collect();
             let open = fields.iter().any(|f| !f.error.is_empty() || (!f.value.is_empty() && f.name != "sensitivity" && f.name != "status"));
             FormSection { heading: ui.t(&format!("section.{section}")), fields, folded: section == "more", open }
@@ -408,20 +460,21 @@ fn sectioned(
 }
 
 /// One field, or one for each named text of a details column.
-#[expect(clippy::too_many_arguments, reason = "everything a field's look depends on")]
 pub fn form_fields(
     ui: &Ui,
     word: &str,
     spec: &FieldSpec,
     prefix: &str,
-    values: &Typed,
-    errors: &Errors,
+    told: &Told<'_>,
     names: &Names,
     own: Option<&RecordId>,
 ) -> Vec<FormField> {
+    let Told { values, errors, confirmed } = *told;
     let name = format!("{prefix}{}", spec.name);
     let value = values.get(&name).cloned().unwrap_or_default();
-    let error = errors.iter().find(|(n, _)| *n == name).map(|(_, e)| ui.error(e)).unwrap_or_default();
+    let wrong = errors.iter().find(|(n, _)| *n == name).map(|(_, e)| e);
+    let error = wrong.map(|e| ui.error(e)).unwrap_or_default();
+    let asked = wrong.filter(|e| e.is_question());
     if let Input::Details(parts) = spec.input {
         return details(ui, &name, parts, &value, values, error);
     }
@@ -438,6 +491,8 @@ pub fn form_fields(
         offers: spec.offers.map_or("", crate::codes::List::name),
         wide: false,
         datalist: Vec::new(),
+        keep: asked.map(|e| ui.t2("keep", e.code())).unwrap_or_default(),
+        kept: asked.is_some_and(|e| confirmed.covers(&name, e)),
         name,
     };
     shape(ui, &mut field, spec, names, own);
@@ -530,6 +585,8 @@ fn details(ui: &Ui, name: &str, parts: &[&str], stored: &str, values: &Typed, er
                 offers: "",
                 wide: false,
                 datalist: Vec::new(),
+                keep: String::new(),
+                kept: false,
                 name: path,
             }
         })
@@ -561,7 +618,8 @@ pub struct FormRow {
     pub open: bool,
 }
 
-pub fn form_rows(ui: &Ui, kind: &Kind, count: usize, values: &Typed, errors: &Errors) -> Vec<FormRow> {
+pub fn form_rows(ui: &Ui, kind: &Kind, count: usize, values: &Typed, errors: &Errors, confirmed: &Confirmed) -> Vec<FormRow> {
+    let told = Told { values, errors, confirmed };
     let Some(children) = &kind.children else { return Vec::new() };
     let names = Names::default();
     (0..count)
@@ -569,7 +627,7 @@ pub fn form_rows(ui: &Ui, kind: &Kind, count: usize, values: &Typed, errors: &Er
             let prefix = format!("{}.{row}.", children.name);
             let make = |more: bool| -> Vec<FormField> {
                 let chosen = children.fields.iter().filter(|f| (f.section == "more") == more);
-                chosen.flat_map(|f| form_fields(ui, children.table, f, &prefix, values, errors, &names, None)).collect()
+                chosen.flat_map(|f| form_fields(ui, children.table, f, &prefix, &told, &names, None)).collect()
             };
             let (mut main, more) = (make(false), make(true));
             for field in &mut main {
@@ -839,5 +897,5 @@ pub fn plain_summary(ui: &Ui, word: &str, errors: &Errors) -> Vec<(String, Strin
 
 /// Does anything ask for a confirmation, and nothing else is wrong?
 pub fn asks_only(errors: &Errors) -> bool {
-    !errors.is_empty() && errors.iter().all(|(_, e)| matches!(e, FieldError::Implausible { .. }))
+    !errors.is_empty() && errors.iter().all(|(_, e)| e.is_question())
 }

@@ -190,6 +190,8 @@ async function correct(page) {
   const ids = await page.locator("#summary a").evaluateAll((all) => all.map((a) => a.getAttribute("href").slice(1)));
   for (const id of ids) {
     const control = page.locator(`[id="${id}"]`);
+    const keep = page.locator(`[id="${id}-keep"]`);
+    if (await keep.count()) { await keep.check(); continue; }
     const message = await page.locator(`[id="${id}-d"] .error`).innerText().catch(() => "");
     const hint = await page.locator(`[id="${id}-d"]`).innerText().catch(() => "");
     if ((await control.evaluate((e) => e.tagName)) === "SELECT") { await control.selectOption({ index: 1 }); continue; }
@@ -200,6 +202,4 @@ async function correct(page) {
     else if (/such as 2021/.test(message)) await control.fill("2024-02-03");
     else await control.fill("");
   }
-  const confirm = page.locator("#f-confirmed");
-  if (await confirm.count()) await confirm.check();
 }

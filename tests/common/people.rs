@@ -13,7 +13,7 @@ use kinchart::{
     auth::token_text::{self, TokenText},
     db::{
         Db,
-        schema::{api_tokens, audit_events, household_members, households, patient_shares, sessions, user_preferences, users},
+        schema::{api_tokens, audit_events, household_members, households, imports, patient_shares, sessions, user_preferences, users},
         types::{HouseholdId, PatientId, RecordId, UserId},
     },
     directory::{self, Listed},
@@ -254,6 +254,10 @@ impl Person {
             .unwrap()
     }
 
+    pub fn patient_now(&self, id: &PatientId) -> patients::Patient {
+        self.db().read(|conn| access::grant::<View>(conn, &self.actor(), id, self.t.now())).unwrap().patient
+    }
+
     /// A record through the library, by the same ways as a form: fill, settle, add.
     pub fn record(&self, patient: &PatientId, kind: &'static Kind, sample: &Sample) -> RecordId {
         self.try_record(patient, kind, sample).unwrap_or_else(|error| panic!("{}: {error:?}", kind.name))
@@ -271,7 +275,7 @@ impl Person {
                 let mut errors = records::input::fill(kind, entry.as_mut(), &sample.raw(), Mode::Strict);
                 errors.extend(records::input::check_references(tx, &access, kind, entry.as_ref(), None)?);
                 let birth = access.patient.fields.birth_date.as_ref();
-                let context = records::Context { today: access.now.date(), birth, strict: true, confirmed: false };
+                let context = records::Context { today: access.now.date(), birth, strict: true };
                 records::input::settle(kind, entry.as_mut(), None, &context, &mut errors);
                 if !errors.is_empty() {
                     return Err(kinchart::error::Error::Invalid(errors));
@@ -302,6 +306,33 @@ impl Person {
     pub fn pharmacy(&self, name: &str) -> String {
         let entry = directory::Pharmacy { name: Some(name.into()), ..Default::default() };
         self.db().write(|tx| entry.insert(tx, &self.household, None, self.t.now())).unwrap()
+    }
+
+    /// An import of this person's that is done, with its report.
+    pub fn imported(&self, patient: &PatientId, report: &kinchart::interchange::merge::Report) -> String {
+        let id = uuid::Uuid::now_v7().to_string();
+        let text = serde_json::to_string(report).unwrap();
+        self.db()
+            .write(|tx| {
+                diesel::insert_into(imports::table)
+                    .values((
+                        imports::id.eq(&id),
+                        imports::user_id.eq(&self.id),
+                        imports::patient_id.eq(patient),
+                        imports::file_name.eq("file.json"),
+                        imports::sha256.eq(""),
+                        imports::state.eq("done"),
+                        imports::done.eq(0),
+                        imports::total.eq(0),
+                        imports::report.eq(&text),
+                        imports::created_at.eq(self.t.now()),
+                        imports::updated_at.eq(self.t.now()),
+                    ))
+                    .execute(&mut **tx)?;
+                Ok(())
+            })
+            .unwrap();
+        id
     }
 
     /// Shares a patient by a row, until there are pages for it.

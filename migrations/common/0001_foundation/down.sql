@@ -1,5 +1,7 @@
 DROP TABLE jobs;
 DROP TABLE audit_events;
+DROP TABLE directory_originals;
+DROP TABLE patient_originals;
 DROP TABLE imported_leftovers;
 DROP TABLE import_offers;
 DROP TABLE record_origins;

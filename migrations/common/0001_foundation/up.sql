@@ -289,6 +289,8 @@ CREATE INDEX records_timeline ON records (patient_id, occurred_on, id) WHERE del
 CREATE INDEX records_changed ON records (patient_id, updated_at, occurred_on, id) WHERE deleted_at IS NULL;
 CREATE INDEX records_trash ON records (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX records_practitioner ON records (practitioner_id) WHERE practitioner_id IS NOT NULL;
+-- Whom a patient's records name: what a form offers.
+CREATE INDEX records_people ON records (patient_id, practitioner_id) WHERE practitioner_id IS NOT NULL AND deleted_at IS NULL;
 
 CREATE TABLE record_versions (
     record_id TEXT NOT NULL REFERENCES records (id) ON DELETE CASCADE,
@@ -395,6 +397,31 @@ CREATE TABLE imported_leftovers (
     imported_at TIMESTAMP NOT NULL,
     PRIMARY KEY (patient_id, source_key)
 );
+
+-- What sources told of a patient as a person, and of their file as such, as it came.
+CREATE TABLE patient_originals (
+    patient_id TEXT NOT NULL REFERENCES patients (id) ON DELETE CASCADE,
+    source_key TEXT NOT NULL,
+    resource_type TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    original TEXT NOT NULL,
+    imported_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (patient_id, source_key)
+);
+
+-- The same of an entry of the directory. It belongs to the household that imported it: the entry may be another's, published.
+CREATE TABLE directory_originals (
+    household_id TEXT NOT NULL REFERENCES households (id) ON DELETE CASCADE,
+    list TEXT NOT NULL,
+    entry_id TEXT NOT NULL,
+    source_key TEXT NOT NULL,
+    resource_type TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    original TEXT NOT NULL,
+    imported_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (household_id, list, entry_id, source_key)
+);
+CREATE INDEX directory_originals_entry ON directory_originals (entry_id);
 
 -- Outlives what it tells of: no foreign keys, no medical values.
 CREATE TABLE audit_events (

@@ -88,6 +88,7 @@ fn problem() -> Value {
                         "field": {"type": "string", "description": "The field's name; for a child or link its path.", "examples": ["status", "components.2.value"]},
                         "message": {"type": "string", "description": "A sentence for people."},
                         "code": {"type": "string", "description": "A stable word for programs.", "examples": ["required", "unknown_field"]},
+                        "confirmable": {"type": "boolean", "description": "Hardly ever so, and yet it may be: the same request with `?confirm=true` keeps it."},
                     },
                 },
             },

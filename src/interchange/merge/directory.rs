@@ -5,7 +5,10 @@
 
 use std::collections::HashMap;
 
-use super::super::draft::{Fields, PersonDraft};
+use super::super::{
+    draft::{Fields, PersonDraft},
+    originals::{self, Place},
+};
 use super::{Work, report::Fate, storable};
 use crate::{
     db::{Tx, types::HouseholdId},
@@ -22,6 +25,8 @@ pub struct Directory {
     pub pharmacies: HashMap<String, String>,
     /// Ids to names, for reports.
     pub names: HashMap<String, String>,
+    /// How many originals were news.
+    pub originals: usize,
     /// Resource type, key and what became of it.
     pub fates: Vec<(&'static str, String, Fate)>,
 }
@@ -68,6 +73,7 @@ impl Directory {
         for entry in T::list(tx, household)? {
             known.add(entry);
         }
+        let kept = originals::known_of_list(tx, household, T::NAME)?;
         for draft in drafts {
             let practice = draft.belongs_to.as_ref().and_then(|key| practices.get(key));
             let told: T = read(work, draft, practice);
@@ -75,6 +81,7 @@ impl Directory {
                 continue;
             }
             let (id, fate) = file(work, tx, household, &mut known, draft, &told)?;
+            self.originals += usize::from(keep::<T>(work, tx, household, &id, draft, &kept)?);
             self.fates.push((T::RESOURCE_TYPE, draft.source_key.clone(), fate));
             ids.insert(draft.source_key.clone(), id);
         }
@@ -166,6 +173,27 @@ fn file<T: Distinct>(
     let id = told.insert(tx, household, source, work.now)?;
     known.add(Entry { id: id.clone(), version: 1, own: true, fields: told.clone() });
     Ok((id, Fate::Added))
+}
+
+/// Keeps what the file says of an entry. Who is only named inside another resource has their words in that one's original.
+fn keep<T: Distinct>(
+    work: &Work<'_>,
+    tx: &mut Tx<'_>,
+    household: &HouseholdId,
+    entry: &str,
+    draft: &PersonDraft,
+    kept: &HashMap<(String, String), String>,
+) -> Result<bool> {
+    if draft.original.is_null() || !work.entries.contains(&(T::RESOURCE_TYPE, draft.source_key.as_str())) {
+        return Ok(false);
+    }
+    let key = storable(&draft.source_key);
+    let original = work.original(&key, T::RESOURCE_TYPE, &draft.original);
+    if kept.get(&(entry.to_owned(), key.clone())) == Some(&original.fingerprint) {
+        return Ok(false);
+    }
+    originals::keep_of_entry(tx, Place { household, list: T::NAME, entry }, &original)?;
+    Ok(true)
 }
 
 /// Short keys (`Practitioner/1`) are used by many systems: the same key is the same one only if the number or a part of the name agrees.

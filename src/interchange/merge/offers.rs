@@ -23,7 +23,7 @@ pub fn accept<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, reco
     let current = chart.get(tx, record)?;
     let mut entry = current.entry;
     put(chart.kind(), entry.as_mut(), &offer)?;
-    let missing = input::check_references(tx, access, chart.kind(), entry.as_ref(), Some(record))?;
+    let missing = input::check_kept_references(tx, access, chart.kind(), entry.as_ref(), Some(record))?;
     if !missing.is_empty() {
         return Err(Error::Invalid(missing));
     }

@@ -167,8 +167,7 @@ impl Merging<'_, '_> {
             pharmacies: directory.map_or(&empty, |d| &d.pharmacies),
             homes: self.homes,
         };
-        let context =
-            Context { today: self.work.now.date(), birth: self.access.patient.fields.birth_date.as_ref(), strict: false, confirmed: true };
+        let context = Context { today: self.work.now.date(), birth: self.access.patient.fields.birth_date.as_ref(), strict: false };
         let mut reading = entry::read(planned.kind, planned.draft, &ends, &context);
         self.work.problems.append(&mut reading.problems);
         self.yield_flag(tx, planned, reading.entry.as_mut())?;

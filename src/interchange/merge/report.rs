@@ -28,6 +28,9 @@ pub struct PatientReport {
     pub kept: BTreeMap<String, usize>,
     /// New offers: fields a person had changed and for which the file tells a newer value.
     pub offers: usize,
+    /// Originals of people and places that were not kept yet, or are told anew.
+    #[serde(default)]
+    pub originals: usize,
     pub lines: Vec<Line>,
 }
 

@@ -505,3 +505,63 @@ fn progress_counts_to_the_end() {
         assert_eq!(seen, [(1, 1)]);
     }
 }
+
+#[test]
+fn nothing_that_is_said_of_people_is_lost() {
+    for world in worlds() {
+        let mut ana = ana();
+        ana["maritalStatus"] = json!({"text": "Widowed"});
+        let clinic = json!({"resourceType": "Organization", "id": "o1", "name": "Elm Clinic", "active": true,
+            "type": [{"coding": [{"code": "prov"}]}]});
+        let contents = json!({"resourceType": "Composition", "id": "c1", "title": "Visit summary"});
+        let file = |doctor: &Value| told(&[ana.clone(), doctor.clone(), clinic.clone(), contents.clone()]);
+        let first = world.import(&file(&doctor()));
+        assert_eq!(first.patients[0].originals, 4);
+        let id = first.patients[0].patient.clone().unwrap();
+        let lines = world.with(&id, |tx, access| originals::of_patient(tx, access));
+        let keys: Vec<&str> = lines.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["Patient/ana", "Composition/c1"]);
+        let text = world.with(&id, |tx, access| originals::one_of_patient(tx, access, "Patient/ana"));
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), ana);
+        assert!(world.with(&id, |tx, access| originals::one_of_patient(tx, access, "Composition/c1")).contains("Visit summary"));
+
+        assert_eq!(world.import(&file(&doctor())).patients[0].originals, 0, "the same again is no news");
+        let mut doctor = doctor();
+        doctor["gender"] = "female".into();
+        let third = world.import(&file(&doctor));
+        assert_eq!(third.patients[0].originals, 1);
+        assert_eq!(sum(&third.patients[0].updated), 0, "no field of ours changed");
+        let household = world.patient(&id).household_id;
+        for (list, wanted) in [("practitioners", doctor), ("practices", clinic.clone())] {
+            let known = world.with(&id, |tx, _| originals::known_of_list(tx, &household, list));
+            let (entry, key) = known.keys().next().unwrap();
+            let place = originals::Place { household: &household, list, entry };
+            let text = world.with(&id, |tx, _| originals::one_of_entry(tx, place, key));
+            assert_eq!((known.len(), serde_json::from_str::<Value>(&text).unwrap()), (1, wanted));
+        }
+    }
+}
+
+#[test]
+fn the_original_of_a_person_is_there_for_who_sees_everything() {
+    for world in worlds() {
+        let id = world.import(&told(&[ana()])).patients[0].patient.clone().unwrap();
+        for (kinds, seen) in [(None, 1), (Some("[\"medications\"]"), 0)] {
+            let helper = world.helper(&id, "view", kinds);
+            let access = world.db.read(|conn| grant::<crate::access::View>(conn, &helper, &id, world.now)).unwrap();
+            assert_eq!(world.db.read(|conn| originals::of_patient(conn, &access)).unwrap().len(), seen);
+            assert_eq!(world.db.read(|conn| originals::one_of_patient(conn, &access, "Patient/ana")).is_ok(), seen == 1);
+        }
+    }
+}
+
+#[test]
+fn an_expired_vaccine_that_was_given_comes_in() {
+    for world in worlds() {
+        let dose = json!({"resourceType": "Immunization", "id": "i1", "status": "completed", "patient": {"reference": "Patient/ana"},
+            "vaccineCode": {"text": "MMR"}, "occurrenceDateTime": "1979-03-02", "expirationDate": "1979-02-01"});
+        let report = world.import(&told(&[ana(), dose]));
+        let (_, values) = world.only(report.patients[0].patient.as_ref().unwrap(), "immunizations");
+        assert_eq!((values["date_administered"].as_str(), values["expiration_date"].as_str()), ("1979-03-02", "1979-02-01"));
+    }
+}
