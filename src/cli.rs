@@ -38,6 +38,9 @@ use crate::{
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Bring an older database up to date without the copy that is otherwise made first.
+    #[arg(long, global = true)]
+    no_backup: bool,
 }
 
 #[derive(Subcommand)]
@@ -76,7 +79,7 @@ type Outcome = Result<(), Failure>;
 pub fn main() -> ExitCode {
     // Misuse is told by clap, with exit code 2.
     let cli = Cli::parse();
-    match run(cli.command.unwrap_or(Command::Serve(serve::Serve {}))) {
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Config(problems)) => {
             eprintln!("{problems}");
@@ -96,10 +99,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Outcome {
-    let config = Config::from_env()?;
+fn run(cli: Cli) -> Outcome {
+    let config = Config { no_backup: cli.no_backup, ..Config::from_env()? };
     env_logger::Builder::new().parse_filters(&config.log).init();
-    match command {
+    match cli.command.unwrap_or(Command::Serve(serve::Serve {})) {
         Command::Serve(serve) => serve.run(config),
         Command::User(user) => user.run(&open(config)?),
         Command::Token(token) => token.run(&open(config)?),

@@ -16,5 +16,6 @@ mod forms;
 mod log;
 mod migrations;
 mod pages;
+mod processes;
 mod records;
 mod words;
