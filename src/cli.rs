@@ -33,11 +33,14 @@ use crate::{
 #[command(
     name = "kinchart",
     version,
-    after_help = "Example:\n  KINCHART_DATA=/srv/kinchart kinchart serve\n\nExit codes: 0 done, 1 failed, 2 misused."
+    after_help = "Exit codes: 0 done, 1 failed, 2 misused.\n\nExample:\n  KINCHART_DATA=/srv/kinchart kinchart serve"
 )]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Bring an older database up to date without the copy that is otherwise made first.
+    #[arg(long, global = true)]
+    no_backup: bool,
 }
 
 #[derive(Subcommand)]
@@ -76,7 +79,7 @@ type Outcome = Result<(), Failure>;
 pub fn main() -> ExitCode {
     // Misuse is told by clap, with exit code 2.
     let cli = Cli::parse();
-    match run(cli.command.unwrap_or(Command::Serve(serve::Serve {}))) {
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Config(problems)) => {
             eprintln!("{problems}");
@@ -96,10 +99,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Outcome {
-    let config = Config::from_env()?;
+fn run(cli: Cli) -> Outcome {
+    let config = Config { no_backup: cli.no_backup, ..Config::from_env()? };
     env_logger::Builder::new().parse_filters(&config.log).init();
-    match command {
+    match cli.command.unwrap_or(Command::Serve(serve::Serve {})) {
         Command::Serve(serve) => serve.run(config),
         Command::User(user) => user.run(&open(config)?),
         Command::Token(token) => token.run(&open(config)?),
@@ -124,5 +127,53 @@ fn account_named(app: &App, name: &str) -> Result<Account, Failure> {
     match app.db.read(|conn| account(conn, name)) {
         Err(Error::NotFound) => Err(Failure::Told(format!("There is no account {name}."))),
         found => Ok(found?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The words of the first command line in a shell's text that begin with `kinchart`, quotes taken away.
+    fn kinchart_lines(text: &str) -> Vec<Vec<String>> {
+        let pieces = text.split(['|', '&', ';', '\n', '(']).map(str::trim);
+        pieces.map(words).filter(|words| words.first().is_some_and(|word| word == "kinchart")).collect()
+    }
+
+    /// Words of one command: without settings before it, and up to a redirection or the end of a substitution.
+    fn words(command: &str) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        for (place, piece) in command.split('"').enumerate() {
+            if place % 2 == 1 {
+                words.push(piece.to_owned());
+            } else {
+                words.extend(piece.split_whitespace().map(|word| word.trim_end_matches(')').to_owned()));
+            }
+        }
+        let told = words.into_iter().skip_while(|word| word.contains('=')).take_while(|word| word != ">");
+        told.filter(|word| !word.is_empty()).collect()
+    }
+
+    fn walk(command: &clap::Command, path: &str, wrong: &mut Vec<String>) {
+        let help = command.clone().render_long_help().to_string();
+        let example = help.rsplit_once("Example:\n").map_or("", |(_, example)| example);
+        let lines = kinchart_lines(example);
+        let works = |line: &Vec<String>| Cli::try_parse_from(line).is_ok() && line.join(" ").starts_with(path);
+        // After the last example comes nothing else.
+        if !lines.iter().any(works) || lines.iter().any(|line| Cli::try_parse_from(line).is_err()) || example.trim_end().contains("\n\n") {
+            wrong.push(format!("{path}: {example:?}"));
+        }
+        for sub in command.get_subcommands() {
+            walk(sub, &format!("{path} {}", sub.get_name()), wrong);
+        }
+    }
+
+    #[test]
+    fn every_help_ends_with_an_example_that_works() {
+        let mut wrong = Vec::new();
+        walk(&Cli::command(), "kinchart", &mut wrong);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

@@ -40,6 +40,8 @@ pub struct Config {
     pub log: String,
     /// `KINCHART_WORKERS`: threads that answer requests.
     pub workers: NonZeroUsize,
+    /// No setting but `--no-backup` of this one start: the tables are brought up to date without a copy.
+    pub no_backup: bool,
 }
 
 /// One setting of the table.
@@ -201,6 +203,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             log: "info".to_owned(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            no_backup: false,
         }
     }
 }

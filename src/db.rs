@@ -1,6 +1,7 @@
 //! The database: a pool, `read` and `write`, migrations. Only this module and its parts may ask which database runs.
 
 mod connection;
+mod dump;
 mod migrate;
 pub mod schema;
 pub mod search;
@@ -24,7 +25,7 @@ use diesel::{
 use crate::error::{Error, Result};
 use connection::Manager;
 pub use connection::{Conn, MultiBackend};
-pub use migrate::{MigrateError, revert_all};
+pub use migrate::{Backup, MigrateError, revert_all};
 
 /// How often a transaction that lost a race (`PostgreSQL` 40001, 40P01; `SQLite` busy) is tried before the person is asked to try again.
 const TRIES: u32 = 8;
@@ -57,11 +58,17 @@ impl std::ops::DerefMut for Tx<'_> {
 }
 
 impl Db {
-    /// Opens the database and brings its tables up to date. `create` allows an `SQLite` file to be made; a given URL must exist.
+    /// Opens a database that is new or of this version; one that holds records of an older one goes through [`Db::open_keeping`].
     pub fn open(url: &str, create: bool, size: u32) -> Result<Self, MigrateError> {
+        Self::open_keeping(url, create, size, &Backup::Nothing)
+    }
+
+    /// Opens the database and brings its tables up to date. `create` allows an `SQLite` file to be made; a given URL must exist.
+    /// `backup` is what is kept of an older one.
+    pub fn open_keeping(url: &str, create: bool, size: u32, backup: &Backup) -> Result<Self, MigrateError> {
         let statements = Arc::new(AtomicU64::new(0));
         let manager = Manager::new(url, create, Arc::clone(&statements))?;
-        migrate::run(&manager)?;
+        migrate::run(&manager, backup)?;
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(1))

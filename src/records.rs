@@ -14,28 +14,30 @@ pub mod query;
 pub mod rows;
 mod schema;
 mod stored;
+pub mod tagged;
 #[cfg(test)]
 mod testing;
 pub mod version;
 pub mod view;
 
-pub mod allergies;
-pub mod choices;
-pub mod conditions;
-pub mod emergency_contacts;
-pub mod encounters;
-pub mod equipment;
-pub mod family_members;
-pub mod immunizations;
-pub mod injuries;
-pub mod insurance;
-pub mod lab_results;
-pub mod medications;
-pub mod observations;
-pub mod procedures;
-pub mod symptoms;
-pub mod treatments;
-pub mod vitals;
+// Private, so that no other module can name a kind's table.
+mod allergies;
+mod choices;
+mod conditions;
+mod emergency_contacts;
+mod encounters;
+mod equipment;
+mod family_members;
+mod immunizations;
+mod injuries;
+mod insurance;
+mod lab_results;
+mod medications;
+mod observations;
+mod procedures;
+mod symptoms;
+mod treatments;
+mod vitals;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -376,6 +378,7 @@ macro_rules! columns {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, diesel::Queryable, diesel::Selectable, diesel::Insertable, diesel::AsChangeset)]
         #[diesel(table_name = $table, check_for_backend($crate::db::MultiBackend), treat_none_as_null = true, treat_none_as_default_value = false)]
+        #[allow(clippy::struct_field_names, reason = "the columns keep the names that the API gives them")]
         pub struct $name { $(pub $column: Option<$type>,)+ $($(pub $integer: Option<i32>,)+)? $($(pub $flag: Option<bool>,)+)? }
         diesel::table! { $table (record_id) {
             record_id -> Text,
@@ -389,6 +392,7 @@ macro_rules! columns {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, diesel::Queryable, diesel::Selectable, diesel::Insertable)]
         #[diesel(table_name = $table, check_for_backend($crate::db::MultiBackend), treat_none_as_default_value = false)]
+        #[allow(clippy::struct_field_names, reason = "the columns keep the names that the API gives them")]
         pub struct $name { $(pub $column: Option<$type>,)+ $($(pub $integer: Option<i32>,)+)? }
         diesel::table! { $table (id) {
             id -> Text,

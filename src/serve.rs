@@ -23,7 +23,7 @@ use crate::{
     },
     clock::Clock,
     config::{Config, Database},
-    db::Db,
+    db::{Backup, Db},
     installation, jobs, routes, security,
 };
 
@@ -53,7 +53,8 @@ pub fn open(config: Config) -> Result<App, StartError> {
         Database::Sqlite { file, create } => (format!("sqlite:{}", file.display()), *create, 8),
         Database::Postgres { url } => (url.clone(), false, 10),
     };
-    let db = Db::open(&url, create, size)?;
+    let backup = if config.no_backup { Backup::Nothing } else { Backup::Into(config.data.clone()) };
+    let db = Db::open_keeping(&url, create, size, &backup)?;
     let stored = installation::get(&db, installation::KEY_CHECK)?;
     let key = secret::load(&config.data, config.secret_key.clone(), stored.as_deref())?;
     if stored.is_none() {

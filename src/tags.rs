@@ -4,7 +4,7 @@ pub mod pages;
 
 use std::collections::HashMap;
 
-use diesel::{prelude::*, sql_types::Text};
+use diesel::prelude::*;
 
 use crate::{
     access::{AtLeast, Edit, PatientAccess},
@@ -15,6 +15,7 @@ use crate::{
         types::{HouseholdId, RecordId, TagId},
     },
     error::{Error, Result},
+    records::tagged,
     text::fold,
 };
 
@@ -79,16 +80,11 @@ pub fn names(text: &[String]) -> Vec<String> {
 
 /// Gives the record exactly these tags; new words become tags of the household.
 pub fn set<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, record: &RecordId, wanted: &[String]) -> Result<()> {
-    diesel::sql_query("DELETE FROM record_tags WHERE record_id = $1").bind::<Text, _>(record).execute(&mut **tx)?;
+    let mut tags = Vec::new();
     for name in names(wanted) {
-        let tag = ensure(tx, access.household(), &name, None, access.now)?;
-        diesel::sql_query("INSERT INTO record_tags (patient_id, record_id, tag_id) VALUES ($1, $2, $3)")
-            .bind::<Text, _>(access.id())
-            .bind::<Text, _>(record)
-            .bind::<Text, _>(&tag)
-            .execute(&mut **tx)?;
+        tags.push(ensure(tx, access.household(), &name, None, access.now)?);
     }
-    Ok(())
+    tagged::replace(tx, access, record, &tags)
 }
 
 /// The tag of that name, made if there is none.
@@ -142,14 +138,7 @@ pub fn change(tx: &mut Tx<'_>, household: &HouseholdId, id: &TagId, name: &str, 
 
 /// Everything tagged `from` is tagged `into`; `from` is gone.
 fn merge(tx: &mut Tx<'_>, from: &TagId, into: &TagId) -> Result<()> {
-    diesel::sql_query(
-        "INSERT INTO record_tags (patient_id, record_id, tag_id) SELECT patient_id, record_id, $1 FROM record_tags a WHERE a.tag_id = $2 \
-         AND NOT EXISTS (SELECT 1 FROM record_tags b WHERE b.record_id = a.record_id AND b.tag_id = $3)",
-    )
-    .bind::<Text, _>(into)
-    .bind::<Text, _>(from)
-    .bind::<Text, _>(into)
-    .execute(&mut **tx)?;
+    tagged::spread(tx, from, into)?;
     diesel::delete(tags::table.find(from)).execute(&mut **tx)?;
     Ok(())
 }

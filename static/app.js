@@ -23,6 +23,14 @@ for (const form of document.querySelectorAll("form[data-keep]")) {
   window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
 }
 
+// Parts of a form that belong to a choice: the chosen one opens, the others close unless something stands in them.
+for (const part of document.querySelectorAll("details[data-by]")) {
+  const choice = part.closest("form").elements.namedItem(part.dataset.by);
+  choice.addEventListener("change", () => {
+    part.open = choice.value === part.dataset.word || [...part.querySelectorAll("input")].some((input) => input.value);
+  });
+}
+
 // A filter that was chosen is applied at once.
 for (const form of document.querySelectorAll("form.filters")) {
   for (const select of form.querySelectorAll("select")) select.addEventListener("change", () => form.requestSubmit());

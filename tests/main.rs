@@ -17,5 +17,6 @@ mod log;
 mod migrations;
 mod pages;
 mod patients;
+mod processes;
 mod records;
 mod words;

@@ -218,3 +218,32 @@ async fn every_link_on_every_page_leads_somewhere() {
     }
     assert!(dead.is_empty(), "{} dead links:\n{}", dead.len(), dead.join("\n"));
 }
+
+/// Twenty-six sums of four types of plan: those of the chosen type stand open, without a script too.
+#[actix_web::test]
+async fn the_cover_of_an_insurance_is_asked_for_by_its_type() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let open = |answer: &Answer| -> Vec<String> {
+        let parts = answer.nodes().into_iter().filter(|n| n.attr("data-by") == Some("insurance_type") && n.attr("open").is_some());
+        parts.map(|n| n.attr("data-word").unwrap().to_owned()).collect()
+    };
+    let url = format!("/patients/{ada}/insurance");
+    assert_eq!(open(&owner.get(&format!("{url}/new")).await.is(200)), ["medical"]);
+    let wrong = [("insurance_type", "dental"), ("coverage_details.exam_copay", "20")];
+    assert_eq!(open(&owner.post(&url, &wrong).await.is(422)), ["dental", "vision"]);
+    let right = [
+        ("insurance_type", "vision"),
+        ("company_name", "Example Eyes"),
+        ("member_name", "Ada"),
+        ("member_id", "1"),
+        ("effective_date", "2025"),
+        ("coverage_details.exam_copay", "20"),
+        ("coverage_details.deductible", "500"),
+    ];
+    let id = owner.post(&url, &right).await.new_id();
+    let form = owner.get(&format!("{url}/{id}/edit")).await.is(200);
+    assert_eq!(open(&form), ["medical", "vision"]);
+    assert!(form.nodes().iter().any(|n| n.attr("name") == Some("coverage_details.deductible") && n.attr("value") == Some("500")));
+}

@@ -7,6 +7,7 @@ use crate::config::Config;
 
 /// The installation's secret key.
 #[derive(Args)]
+#[command(after_help = "Example:\n  (umask 077; kinchart key show > kinchart.key)")]
 pub struct Key {
     #[command(subcommand)]
     what: What,
@@ -17,9 +18,12 @@ enum What {
     Show(Show),
 }
 
-/// Print the key. Keep it apart from the backups: with it they can be read, without it the database does not open.
+/// Print the key, to keep a copy of it.
+///
+/// A database opens only with the key it was made with: a backup without it is of no use. Keep the copy to yourself and apart from the
+/// backups. It does not encrypt them; whoever has a backup can read it.
 #[derive(Args)]
-#[command(after_help = "Example:\n  kinchart key show > kinchart.key")]
+#[command(after_help = "Example:\n  (umask 077; kinchart key show > kinchart.key)")]
 struct Show {}
 
 impl Key {

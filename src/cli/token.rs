@@ -18,6 +18,7 @@ use crate::{
 
 /// Make, list and revoke API tokens.
 #[derive(Args)]
+#[command(after_help = "Example:\n  kinchart token add --user ann --name \"scale in the bathroom\"")]
 pub struct Token {
     #[command(subcommand)]
     what: What,

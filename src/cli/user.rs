@@ -12,6 +12,7 @@ use crate::{
 
 /// Make, list and close accounts, and set their passwords.
 #[derive(Args)]
+#[command(after_help = "Example:\n  kinchart user list")]
 pub struct User {
     #[command(subcommand)]
     what: What,

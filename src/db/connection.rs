@@ -55,7 +55,15 @@ impl Manager {
     }
 
     pub fn is_postgres(&self) -> bool {
-        matches!(self.target, Target::Postgres(_))
+        self.postgres_url().is_some()
+    }
+
+    /// Where the `PostgreSQL` is, if that is what runs.
+    pub fn postgres_url(&self) -> Option<&str> {
+        match &self.target {
+            Target::Postgres(url) => Some(url),
+            Target::File(_) => None,
+        }
     }
 
     /// The `SQLite` file, if that is what runs.

@@ -1,5 +1,7 @@
 //! Embedded migrations, run at start: one source of common and database-specific steps, merged by version.
 
+use std::path::{Path, PathBuf};
+
 use diesel::{
     backend::Backend,
     connection::SimpleConnection,
@@ -8,7 +10,10 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::{Conn, Manager};
+use super::{
+    connection::{Conn, Manager},
+    dump,
+};
 
 const COMMON: EmbeddedMigrations = embed_migrations!("migrations/common");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -33,8 +38,10 @@ pub enum MigrateError {
     Open(String),
     #[error("the database could not be brought up to date: {0}")]
     Migration(String),
-    #[error("after the migration {0} rows point at nothing; the copy made before is unharmed")]
+    #[error("the database could not be brought up to date: {0} rows would point at nothing afterwards; it is as it was")]
     Dangling(usize),
+    #[error("the database must be brought up to date, and no copy of it could be made first: {0}; with --no-backup it is done without one")]
+    Copy(String),
 }
 
 /// Common and specific steps as one list: a second source would break reverting.
@@ -49,45 +56,79 @@ impl<DB: Backend> MigrationSource<DB> for Merged {
     }
 }
 
-/// Brings the tables up to date, under a lock, after a copy where the database is a file.
-pub fn run(manager: &Manager) -> Result<(), MigrateError> {
+/// What is kept of an existing database before it is changed.
+#[derive(Clone, Debug)]
+pub enum Backup {
+    /// A copy: of an `SQLite` file beside it, of a `PostgreSQL` in this folder.
+    Into(PathBuf),
+    /// Nothing: somebody made one, or there is nothing to lose.
+    Nothing,
+}
+
+/// Brings the tables up to date: under a lock, after a copy, and all of it or nothing.
+pub fn run(manager: &Manager, backup: &Backup) -> Result<(), MigrateError> {
     let mut conn = manager.connect().map_err(|error| MigrateError::Open(error.to_string()))?;
-    match &mut conn {
-        Conn::Sqlite(c) => run_sqlite(c, manager),
-        Conn::Pg(c) => {
-            c.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})")).map_err(failed)?;
-            let migrated = c.run_pending_migrations(Merged(POSTGRES)).map(drop).map_err(migration_failed);
-            let result = migrated.and_then(|()| c.batch_execute(COMPARE_BYTES).map_err(failed));
-            c.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})")).map_err(failed)?;
-            result
-        }
+    match (&mut conn, manager.postgres_url()) {
+        (Conn::Pg(c), Some(url)) => run_postgres(c, url, backup),
+        (Conn::Sqlite(c), _) => run_sqlite(c, manager, backup),
+        (Conn::Pg(_), None) => Ok(()),
     }
 }
 
-/// Foreign keys are off while tables are rebuilt (dropping a parent would delete its children) and checked afterwards.
-fn run_sqlite(conn: &mut diesel::SqliteConnection, manager: &Manager) -> Result<(), MigrateError> {
-    use diesel::RunQueryDsl;
-    let pending = conn.pending_migrations(Merged(SQLITE)).map_err(migration_failed)?;
-    if pending.is_empty() {
+/// The lock goes with the transaction, whatever becomes of the process. Read committed: what is seen after the wait is what the other left.
+fn run_postgres(conn: &mut diesel::PgConnection, url: &str, backup: &Backup) -> Result<(), MigrateError> {
+    conn.build_transaction().read_committed().run(|c| {
+        c.batch_execute(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))?;
+        let pending = c.pending_migrations(Merged(POSTGRES)).map_err(migration_failed)?;
+        let Some(first) = pending.first() else { return Ok(()) };
+        let exists = !c.applied_migrations().map_err(migration_failed)?.is_empty();
+        if let (true, Backup::Into(folder)) = (exists, backup) {
+            dump::make(url, &folder.join(format!("kinchart.before-{}.dump", first.name())))?;
+        }
+        c.run_pending_migrations(Merged(POSTGRES)).map_err(migration_failed)?;
+        Ok(c.batch_execute(COMPARE_BYTES)?)
+    })
+}
+
+/// Foreign keys are off while tables are rebuilt (dropping a parent would delete its children), and counted before all is made true.
+fn run_sqlite(conn: &mut diesel::SqliteConnection, manager: &Manager, backup: &Backup) -> Result<(), MigrateError> {
+    // Whoever comes second waits for the first, and a copy of many records takes its time.
+    conn.batch_execute("PRAGMA busy_timeout=600000; PRAGMA foreign_keys=OFF")?;
+    // Most starts have nothing to do: they must not wait for a long import of a running server.
+    if conn.pending_migrations(Merged(SQLITE)).map_err(migration_failed)?.is_empty() {
         return Ok(());
     }
-    let applied = conn.applied_migrations().map_err(migration_failed)?;
-    if let Some(file) = manager.file()
-        && !applied.is_empty()
-    {
-        let copy = file.with_extension(format!("before-{}.db", pending.first().map_or_else(String::new, |m| m.name().to_string())));
-        if !copy.exists() {
-            diesel::sql_query("VACUUM INTO ?")
-                .bind::<diesel::sql_types::Text, _>(copy.to_string_lossy().into_owned())
-                .execute(conn)
-                .map_err(failed)?;
+    conn.immediate_transaction(|c| {
+        let pending = c.pending_migrations(Merged(SQLITE)).map_err(migration_failed)?;
+        let Some(first) = pending.first() else { return Ok(()) };
+        let exists = !c.applied_migrations().map_err(migration_failed)?.is_empty();
+        if let (true, Backup::Into(_), Some(file)) = (exists, backup, manager.file()) {
+            copy_file(manager, &file.with_extension(format!("before-{}.db", first.name())))?;
         }
+        let before = dangling(c)?;
+        c.run_pending_migrations(Merged(SQLITE)).map_err(migration_failed)?;
+        let after = dangling(c)?;
+        if after > before { Err(MigrateError::Dangling(after - before)) } else { Ok(()) }
+    })
+}
+
+/// A copy as the database is while nobody else may write: `VACUUM INTO` wants a connection without a transaction.
+/// It has its name only when it is whole; one of an earlier attempt is older than what was recorded since, and gives way.
+fn copy_file(manager: &Manager, copy: &Path) -> Result<(), MigrateError> {
+    use diesel::RunQueryDsl;
+    let part = copy.with_extension("db.part");
+    let told = |error: std::io::Error| MigrateError::Copy(format!("{}: {error}", part.display()));
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(told(error)),
+        _ => (),
     }
-    conn.batch_execute("PRAGMA foreign_keys=OFF").map_err(failed)?;
-    conn.run_pending_migrations(Merged(SQLITE)).map_err(migration_failed)?;
-    conn.batch_execute("PRAGMA foreign_keys=ON").map_err(failed)?;
-    let dangling = dangling(conn).map_err(failed)?;
-    if dangling == 0 { Ok(()) } else { Err(MigrateError::Dangling(dangling)) }
+    let mut reader = manager.connect().map_err(|error| MigrateError::Open(error.to_string()))?;
+    diesel::sql_query("VACUUM INTO $1")
+        .bind::<diesel::sql_types::Text, _>(part.to_string_lossy().into_owned())
+        .execute(&mut reader)
+        .map_err(|error| MigrateError::Copy(error.to_string()))?;
+    std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(told)?;
+    std::fs::rename(&part, copy).map_err(told)
 }
 
 /// Rows whose foreign key points at nothing.
@@ -110,15 +151,17 @@ pub fn revert_all(url: &str) -> Result<usize, MigrateError> {
     let mut conn = manager.connect().map_err(|error| MigrateError::Open(error.to_string()))?;
     match &mut conn {
         Conn::Sqlite(c) => {
-            c.batch_execute("PRAGMA foreign_keys=OFF").map_err(failed)?;
+            c.batch_execute("PRAGMA foreign_keys=OFF")?;
             c.revert_all_migrations(Merged(SQLITE)).map(|v| v.len()).map_err(migration_failed)
         }
         Conn::Pg(c) => c.revert_all_migrations(Merged(POSTGRES)).map(|v| v.len()).map_err(migration_failed),
     }
 }
 
-fn failed(error: diesel::result::Error) -> MigrateError {
-    MigrateError::Migration(error.to_string())
+impl From<diesel::result::Error> for MigrateError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Migration(error.to_string())
+    }
 }
 
 fn migration_failed(error: Box<dyn std::error::Error + Send + Sync>) -> MigrateError {

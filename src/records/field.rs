@@ -82,6 +82,15 @@ pub enum Place {
     Link,
 }
 
+/// Named texts that belong to one word of a choice each: the form opens those of the chosen word and folds the others.
+#[derive(Clone, Copy, Debug)]
+pub struct Groups {
+    /// The field with the choice.
+    pub by: &'static str,
+    /// Its words, and the names that belong to each; together they are all names of the details.
+    pub of: &'static [(&'static str, &'static [&'static str])],
+}
+
 /// One field, without the functions that reach it.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldSpec {
@@ -102,6 +111,8 @@ pub struct FieldSpec {
     pub offers: Option<List>,
     /// What a new form proposes.
     pub preset: Option<&'static str>,
+    /// How the form arranges named texts, if there are many.
+    pub groups: Option<Groups>,
 }
 
 /// A field of `T` (an `Entry` of a kind, or a child row).
@@ -134,6 +145,7 @@ impl<T> Field<T> {
             section: "main",
             offers: None,
             preset: None,
+            groups: None,
         };
         Self { spec, get, set }
     }
@@ -152,6 +164,10 @@ impl<T> Field<T> {
     }
     pub const fn section(mut self, section: &'static str) -> Self {
         self.spec.section = section;
+        self
+    }
+    pub const fn grouped(mut self, groups: Groups) -> Self {
+        self.spec.groups = Some(groups);
         self
     }
     pub const fn more(self) -> Self {

@@ -4,7 +4,7 @@ use super::{Context, Entry, Group, NoChild, Record, column, columns, head, state
 use crate::{
     dates::PartialDate,
     db::types::choice,
-    records::field::{Details, Errors, Field, Input, refuse},
+    records::field::{Details, Errors, Field, Groups, Input, refuse},
 };
 
 choice!(InsuranceStatus { Active = "active", Inactive = "inactive", Expired = "expired", Pending = "pending" });
@@ -28,7 +28,7 @@ columns! {
     } flags { is_primary }
 }
 
-/// What a card or a policy says of costs: medical, then prescription, dental and vision plans.
+/// What a card or a policy says of costs.
 const COVERAGE: &[&str] = &[
     "copay_primary",
     "copay_specialist",
@@ -57,6 +57,31 @@ const COVERAGE: &[&str] = &[
     "lens_allowance",
     "contact_allowance",
 ];
+/// The same by the type of the policy.
+const COVERAGE_OF: Groups = Groups {
+    by: "insurance_type",
+    of: &[
+        (
+            "medical",
+            &[
+                "copay_primary",
+                "copay_specialist",
+                "copay_emergency",
+                "copay_urgent_care",
+                "deductible",
+                "deductible_met",
+                "deductible_family",
+                "out_of_pocket_max",
+                "out_of_pocket_met",
+                "coinsurance",
+                "preauthorization_required",
+            ],
+        ),
+        ("dental", &["annual_maximum", "preventive_coverage", "basic_coverage", "major_coverage", "orthodontic_coverage"]),
+        ("vision", &["exam_copay", "frame_allowance", "lens_allowance", "contact_allowance"]),
+        ("prescription", &["bin", "pcn", "rx_group", "copay_generic", "copay_brand", "copay_specialty"]),
+    ],
+};
 const CONTACT: &[&str] = &["phone", "fax", "website", "address", "claims_address"];
 
 impl Record for Insurance {
@@ -79,7 +104,7 @@ impl Record for Insurance {
         column!(policy_holder_name).section("policy"),
         column!(relationship_to_holder).section("policy"),
         column!(employer_group).section("policy"),
-        column!(coverage_details).section("coverage").input(Input::Details(COVERAGE)),
+        column!(coverage_details).section("coverage").input(Input::Details(COVERAGE)).grouped(COVERAGE_OF),
         column!(contact_info).section("contact").input(Input::Details(CONTACT)),
         head::sensitivity(),
         head::notes(),
@@ -134,6 +159,17 @@ mod tests {
         assert_eq!(until("2024-12-31", "expired").wrong(), [("expiration_date", "error.end_before_start")]);
         assert_eq!(until("2026-12-31", "expired").wrong(), [("expiration_date", "error.expired_in_the_future")]);
         assert!(until("2026-12-31", "active").errors.is_empty());
+    }
+
+    #[test]
+    fn every_detail_of_the_cover_belongs_to_one_type() {
+        let mut grouped: Vec<&str> = super::COVERAGE_OF.of.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut all = super::COVERAGE.to_vec();
+        grouped.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(grouped, all);
+        let types: Vec<&str> = super::COVERAGE_OF.of.iter().map(|(word, _)| *word).collect();
+        assert_eq!(types, <super::InsuranceType as crate::records::field::Choice>::ALL);
     }
 
     #[test]

@@ -398,6 +398,8 @@ pub struct FormSection {
     /// Parts a person rarely needs open only when something in them is told or wrong.
     pub folded: bool,
     pub open: bool,
+    /// The field and the word of it this part belongs to, if it does; the part opens when the word is chosen.
+    pub when: Option<(&'static str, &'static str)>,
 }
 
 /// The values to show: what was typed before what is stored.
@@ -447,16 +449,35 @@ fn sectioned(ui: &Ui, word: &str, fields: &[&FieldSpec], told: &Told<'_>, names:
     }
     order
         .into_iter()
-        .map(|section| {
-            let fields: Vec<FormField> = fields
-                .iter()
-                .filter(|spec| spec.section == section)
-                .flat_map(|spec| form_fields(ui, word, spec, "", told, names, own))
-                .collect();
-            let open = fields.iter().any(|f| !f.error.is_empty() || (!f.value.is_empty() && f.name != "sensitivity" && f.name != "status"));
-            FormSection { heading: ui.t(&format!("section.{section}")), fields, folded: section == "more", open }
+        .flat_map(|section| {
+            let specs = fields.iter().filter(|spec| spec.section == section);
+            let groups = specs.clone().find_map(|spec| spec.groups.map(|groups| (spec.name, groups)));
+            let fields: Vec<FormField> = specs.flat_map(|spec| form_fields(ui, word, spec, "", told, names, own)).collect();
+            let heading = ui.t(&format!("section.{section}"));
+            match groups {
+                Some((name, groups)) => grouped(ui, section, name, &groups, &fields, told.values),
+                None => vec![FormSection { heading, open: tells(&fields), fields, folded: section == "more", when: None }],
+            }
         })
         .collect()
+}
+
+/// Does anything stand in it that a person would look for, or is anything wrong?
+fn tells(fields: &[FormField]) -> bool {
+    fields.iter().any(|f| !f.error.is_empty() || (!f.value.is_empty() && f.name != "sensitivity" && f.name != "status"))
+}
+
+/// A part for each word of the choice, folded unless it is chosen or something stands in it.
+fn grouped(ui: &Ui, section: &str, name: &str, groups: &super::field::Groups, fields: &[FormField], values: &Typed) -> Vec<FormSection> {
+    let part = |(word, parts): &(&'static str, &'static [&'static str])| {
+        let belongs =
+            |f: &&FormField| f.name.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')).is_some_and(|p| parts.contains(&p));
+        let fields: Vec<FormField> = fields.iter().filter(belongs).cloned().collect();
+        let chosen = values.get(groups.by).is_some_and(|value| value == word);
+        let heading = ui.t(&format!("section.{section}_{word}"));
+        FormSection { heading, open: chosen || tells(&fields), fields, folded: true, when: Some((groups.by, word)) }
+    };
+    groups.of.iter().map(part).collect()
 }
 
 /// One field, or one for each named text of a details column.

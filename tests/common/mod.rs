@@ -15,6 +15,7 @@ mod database;
 pub mod html;
 pub mod log;
 mod people;
+pub mod program;
 pub mod sample;
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -27,7 +28,7 @@ use kinchart::{app::App, auth::password::Passwords, config::Config, serve};
 
 pub use answer::Answer;
 pub use database::{TestDatabase, on_postgres};
-pub use people::{Api, Person, Share};
+pub use people::{Api, Person, Share, password_of};
 
 /// The day every test begins on.
 pub const TODAY: &str = "2026-03-14";
