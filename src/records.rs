@@ -91,9 +91,21 @@ pub trait Child: Default + Clone + Send + 'static {
     const NAME: &'static str;
     const TABLE: &'static str;
     const FIELDS: &'static [Field<Self>];
+    /// What the list says of them.
+    const BRIEF: Option<Brief> = None;
     fn settle(&mut self, _context: &Context<'_>, _errors: &mut Vec<(&'static str, FieldError)>) {}
     fn load(conn: &mut Conn, ids: &[RecordId]) -> QueryResult<Vec<(RecordId, Self)>>;
     fn insert(&self, tx: &mut Tx<'_>, record: &RecordId, id: &str, order: i32) -> QueryResult<()>;
+}
+
+/// How a list tells of a record's children: the first one's value where there is one alone, else how many there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Brief {
+    /// The columns of the value and its unit.
+    pub value: &'static str,
+    pub unit: Option<&'static str>,
+    /// The column that says whether a value is out of its range: every word but `normal`.
+    pub flag: Option<&'static str>,
 }
 
 /// For kinds without children.
@@ -278,6 +290,7 @@ pub type Entries = HashMap<RecordId, Box<dyn AnyRecord>>;
 pub struct Children {
     pub name: &'static str,
     pub table: &'static str,
+    pub brief: Option<Brief>,
     pub fields: Vec<&'static FieldSpec>,
 }
 
@@ -286,6 +299,7 @@ impl Kind {
         let child = (!<R::Child as Child>::NAME.is_empty()).then(|| Children {
             name: <R::Child as Child>::NAME,
             table: <R::Child as Child>::TABLE,
+            brief: <R::Child as Child>::BRIEF,
             fields: <R::Child as Child>::FIELDS.iter().map(|f| &f.spec).collect(),
         });
         Self {

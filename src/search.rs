@@ -26,7 +26,9 @@ struct SearchPage {
     asked: bool,
     hits: Vec<Hit>,
     total: i64,
-    practitioners: Vec<PractitionerHit>,
+    /// People whose records one may see.
+    people: Vec<PersonHit>,
+    practitioners: Vec<PersonHit>,
     kinds: Vec<Choice>,
 }
 
@@ -38,7 +40,7 @@ struct Hit {
     found: Vec<Piece>,
 }
 
-struct PractitionerHit {
+struct PersonHit {
     href: String,
     name: Vec<Piece>,
     about: String,
@@ -86,7 +88,8 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
                 .map(|k| Choice { value: k.name.to_owned(), label: ui.kind(k), selected: kinds.iter().any(|n| n == k.name) })
                 .collect();
             let practitioners = if kinds.is_empty() { practitioners(conn, &signed, &wanted)? } else { Vec::new() };
-            Ok(SearchPage { asked: !q.is_empty(), hits, total, practitioners, kinds: choices, ui })
+            let people = if kinds.is_empty() { people(&accesses, &wanted) } else { Vec::new() };
+            Ok(SearchPage { asked: !q.is_empty(), hits, total, people, practitioners, kinds: choices, ui })
         })
         .await?;
     render(&page)
@@ -109,8 +112,28 @@ fn hit(ui: &Ui, accesses: &access::Accesses, head: &Head, wanted: &[String], fou
     }
 }
 
+/// Does every wanted word begin one of the text's?
+fn begins(text: &str, wanted: &[String]) -> bool {
+    let words = text::words(text);
+    wanted.iter().all(|want| words.iter().any(|word| word.starts_with(want.as_str())))
+}
+
+/// The patients in whose name every word begins one.
+fn people(accesses: &access::Accesses, wanted: &[String]) -> Vec<PersonHit> {
+    let mut found: Vec<_> = accesses.list.iter().filter(|access| !wanted.is_empty() && begins(&access.patient.name(), wanted)).collect();
+    found.truncate(10);
+    found
+        .into_iter()
+        .map(|access| PersonHit {
+            href: format!("/patients/{}", access.id()),
+            name: marked(&access.patient.name(), wanted),
+            about: access.patient.fields.relationship.clone().unwrap_or_default(),
+        })
+        .collect()
+}
+
 /// The household's practitioners in whose name, specialty or practice every word begins one.
-fn practitioners(conn: &mut Conn, signed: &Signed, wanted: &[String]) -> Result<Vec<PractitionerHit>> {
+fn practitioners(conn: &mut Conn, signed: &Signed, wanted: &[String]) -> Result<Vec<PersonHit>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
@@ -118,14 +141,13 @@ fn practitioners(conn: &mut Conn, signed: &Signed, wanted: &[String]) -> Result<
     let matching = |entry: &Practitioner| {
         let all: Vec<&str> =
             [&entry.name, &entry.specialty, &entry.practice, &entry.notes].into_iter().flatten().map(String::as_str).collect();
-        let words = text::words(&all.join(" "));
-        wanted.iter().all(|want| words.iter().any(|word| word.starts_with(want.as_str())))
+        begins(&all.join(" "), wanted)
     };
     Ok(Practitioner::list(conn, &household)?
         .into_iter()
         .filter(|entry| matching(&entry.fields))
         .take(10)
-        .map(|entry| PractitionerHit {
+        .map(|entry| PersonHit {
             href: format!("/directory/practitioners/{}", entry.id),
             name: marked(entry.fields.name.as_deref().unwrap_or_default(), wanted),
             about: [entry.fields.specialty, entry.fields.practice].into_iter().flatten().collect::<Vec<_>>().join(", "),

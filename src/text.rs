@@ -34,6 +34,11 @@ pub fn words(text: &str) -> Vec<String> {
         if parts.len() > 1 && chunk.is_ascii() && chunk.len() <= 20 && chunk.bytes().any(|b| b.is_ascii_digit()) {
             parts.push(chunk.chars().filter(char::is_ascii_alphanumeric).collect());
         }
+        // O'Neill is also looked for as oneill.
+        let is_mark = |c: char| matches!(c, '\'' | '\u{2019}' | '\u{2bc}');
+        if parts.len() > 1 && chunk.contains(is_mark) && chunk.chars().all(|c| c.is_alphanumeric() || is_mark(c)) {
+            parts.push(parts.concat());
+        }
         found.extend(parts);
     }
     let mut seen = std::collections::HashSet::new();
@@ -70,6 +75,7 @@ mod tests {
     #[test]
     fn accents_case_and_codes_fold() {
         assert_eq!(words("Émilé GROẞ, J45.30"), ["emile", "gross", "j45", "30", "j4530"]);
+        assert_eq!(words("O’Néill's"), ["o", "neill", "s", "oneills"]);
         assert_eq!(words("中文 test"), ["中", "文", "test"]);
         assert_eq!(words("a\" AND (b* : -c"), ["a", "and", "b", "c"]);
     }

@@ -252,7 +252,7 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
             .map(|head| LatelyLine {
                 href: format!("/patients/{id}/{}/{}", head.kind, head.id),
                 kind: records::kind(&head.kind).map(|k| ui.kind_one(k)).unwrap_or_default(),
-                on: head.occurred_on.as_deref().map(|d| ui.day(d)).unwrap_or_default(),
+                on: ui.day(&head.updated_at.date().to_string()),
                 title: head.title,
             })
             .collect(),
@@ -353,7 +353,7 @@ fn vital(ui: &Ui, patient: &str, trend: &Trend) -> TrendLine {
         .map(|s| view::show_brief(ui, patient, s, &trend.text, Some(&trend.unit), &view::Names::default()));
     TrendLine {
         href: format!("/patients/{patient}/{}/{}", trend.kind, trend.record),
-        name: ui.label("vitals", &trend.name),
+        name: ui.label("vitals", spec.map_or(trend.name.as_str(), |spec| spec.shown_name())),
         about: ui.day(&trend.on),
         value: shown.map(|s| s.text).unwrap_or_default(),
         flag: String::new(),

@@ -140,6 +140,7 @@ impl<L: Level> Chart<'_, L> {
             conditions.push(Box::new(among(conn, "records.id", ids)));
         }
         let mut rows = rows::load(conn, self.kind, query, conditions)?;
+        rows::add_children(conn, self.kind, &mut rows)?;
         let ids: Vec<&RecordId> = rows.iter().map(|row| &row.id).collect();
         let mut tags = tags::of_records(conn, &ids)?;
         for row in &mut rows {

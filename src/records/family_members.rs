@@ -1,6 +1,6 @@
 //! Family members: relatives and what they had, for what runs in the family.
 
-use super::{Child, Context, Entry, Group, Record, child_column, choices::Severity, column, columns, head, link_column, statements};
+use super::{Brief, Child, Context, Entry, Group, Record, child_column, choices::Severity, column, columns, head, link_column, statements};
 use crate::{
     db::types::choice,
     patients::Gender,
@@ -113,6 +113,7 @@ impl Entry<FamilyMember> {
 
 impl Child for FamilyCondition {
     const NAME: &'static str = "family_conditions";
+    const BRIEF: Option<Brief> = Some(Brief { value: "condition_name", unit: None, flag: None });
     const FIELDS: &'static [Field<Self>] = &[
         child_column!(condition_name).required().list(),
         child_column!(condition_type).list(),

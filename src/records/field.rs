@@ -113,6 +113,8 @@ pub struct FieldSpec {
     pub preset: Option<&'static str>,
     /// How the form arranges named texts, if there are many.
     pub groups: Option<Groups>,
+    /// The measured column that people say in one breath with this one, and the name of both: `118/74`, blood pressure.
+    pub pair: Option<(&'static str, &'static str)>,
 }
 
 /// A field of `T` (an `Entry` of a kind, or a child row).
@@ -146,6 +148,7 @@ impl<T> Field<T> {
             offers: None,
             preset: None,
             groups: None,
+            pair: None,
         };
         Self { spec, get, set }
     }
@@ -168,6 +171,10 @@ impl<T> Field<T> {
     }
     pub const fn grouped(mut self, groups: Groups) -> Self {
         self.spec.groups = Some(groups);
+        self
+    }
+    pub const fn paired(mut self, with: &'static str, name: &'static str) -> Self {
+        self.spec.pair = Some((with, name));
         self
     }
     pub const fn more(self) -> Self {
@@ -568,6 +575,10 @@ impl FieldSpec {
             Input::Measured(measure) => Some(measure.unit),
             _ => None,
         }
+    }
+    /// The name under which it is shown: that of the pair, where it has one.
+    pub fn shown_name(&self) -> &'static str {
+        self.pair.map_or(self.name, |(_, name)| name)
     }
     /// Words a person wrote, as opposed to a choice, a date or an id.
     pub fn is_prose(&self) -> bool {

@@ -152,10 +152,9 @@ pub fn out_of_range<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, most: 
     if results.is_empty() {
         return Ok(Vec::new());
     }
-    use lab_test_components as components;
     let ids: Vec<&RecordId> = results.iter().map(|(id, _)| id).collect();
     let mut rows: Vec<Component> =
-        components::table.filter(among(conn, "lab_test_components.record_id", &ids)).select(Component::as_select()).load(conn)?;
+        lab_test_components::table.filter(among(conn, "lab_test_components.record_id", &ids)).select(Component::as_select()).load(conn)?;
     // The results are in order already: sorting their components here is quicker than a join and a sort of wide rows there.
     let places: HashMap<&RecordId, usize> = results.iter().enumerate().map(|(place, (id, _))| (id, place)).collect();
     rows.sort_by_key(|row| (places.get(&row.record_id).copied(), row.display_order));
@@ -218,7 +217,8 @@ pub fn vitals<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
         .load(conn)?;
     let entries = stored::load_details(conn, kind, &heads)?;
     let mut found = Vec::new();
-    for (index, spec) in kind.fields.iter().enumerate().filter(|(_, f)| f.is_measured()) {
+    let is_second = |name: &str| kind.fields.iter().any(|f| f.pair.is_some_and(|(second, _)| second == name));
+    for (index, spec) in kind.fields.iter().enumerate().filter(|(_, f)| f.is_measured() && !is_second(f.name)) {
         let told: Vec<(&Head, String, Option<String>)> = heads
             .iter()
             .filter_map(|head| {
@@ -228,6 +228,7 @@ pub fn vitals<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
             })
             .collect();
         let Some((head, text, unit)) = told.first() else { continue };
+        let second = spec.pair.and_then(|(name, _)| kind.field(name)).and_then(|(index, _)| entries.get(&head.id)?.get(index));
         let mut points: Vec<Point> = told
             .iter()
             .filter_map(|(head, text, unit)| {
@@ -240,7 +241,7 @@ pub fn vitals<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
             record: head.id.clone(),
             kind: "vitals",
             name: spec.name.to_owned(),
-            text: text.clone(),
+            text: second.map_or_else(|| text.clone(), |second| format!("{text}/{second}")),
             unit: unit.clone().unwrap_or_default(),
             on: head.occurred_on.clone().unwrap_or_default(),
             flag: String::new(),

@@ -1,6 +1,6 @@
 //! Lab results: a test or panel as ordered and reported, with its components.
 
-use super::{Child, Context, Entry, Group, Record, child_column, column, columns, head, link_column, statements};
+use super::{Brief, Child, Context, Entry, Group, Record, child_column, column, columns, head, link_column, statements};
 use crate::{
     dates::{PartialDate, end_before_start},
     db::types::choice,
@@ -111,6 +111,7 @@ const ANY: Input = Input::Measured(Measure::any(Unit::Free("unit")));
 
 impl Child for LabComponent {
     const NAME: &'static str = "components";
+    const BRIEF: Option<Brief> = Some(Brief { value: "value", unit: Some("unit"), flag: Some("status") });
     const FIELDS: &'static [Field<Self>] = &[
         child_column!(test_name).required().list(),
         child_column!(value).list().long().input(ANY),

@@ -1,6 +1,8 @@
 //! The rows of a list in one statement: of each record only the columns that the list shows, as the texts in which they stand. Whole
 //! records ([`super::chart::Loaded`]) are for pages that change or export them.
 
+use std::collections::HashMap;
+
 use diesel::{
     QueryResult, RunQueryDsl,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
@@ -13,7 +15,11 @@ use super::{
     query::{Condition, ListQuery, order},
 };
 use crate::{
-    db::{Conn, MultiBackend, types::RecordId},
+    db::{
+        Conn, MultiBackend,
+        sql::{Among, among},
+        types::RecordId,
+    },
     tags::Tag,
 };
 
@@ -34,8 +40,22 @@ pub struct Row {
     /// System and code of records that are joined under one heading, where that was asked for.
     pub code: Option<String>,
     pub tags: Vec<Tag>,
+    /// Its children in brief.
+    pub children: Option<InBrief>,
     /// In the order of [`columns`].
     cells: [Cell; MOST],
+}
+
+/// What a list says of a record's children.
+#[derive(Clone, Debug)]
+pub struct InBrief {
+    pub count: i64,
+    /// The first one's.
+    pub value: Option<String>,
+    pub unit: Option<String>,
+    pub flag: Option<String>,
+    /// How many are out of range.
+    pub flagged: i64,
 }
 
 impl Row {
@@ -53,6 +73,8 @@ pub fn columns(kind: &Kind) -> Vec<usize> {
     let shown = |(index, spec): (usize, &&FieldSpec)| spec.in_list.then_some(index);
     let mut all: Vec<usize> = kind.fields.iter().enumerate().filter_map(shown).collect();
     all.extend(kind.fields.iter().filter(|spec| spec.in_list).filter_map(|spec| unit(spec)));
+    let pair = |spec: &FieldSpec| spec.pair.and_then(|(name, _)| kind.field(name)).map(|(index, _)| index);
+    all.extend(kind.fields.iter().filter(|spec| spec.in_list).filter_map(|spec| pair(spec)));
     all.extend(kind.field("severity").map(|(index, _)| index));
     let mut seen = std::collections::HashSet::new();
     all.retain(|index| seen.insert(*index));
@@ -131,8 +153,59 @@ pub(super) fn load(conn: &mut Conn, kind: &Kind, query: &ListQuery, conditions: 
     let rows: Vec<(RecordId, String, i32, Cell, Cells)> = page.load(conn)?;
     Ok(rows
         .into_iter()
-        .map(|(id, title, version, code, cells)| Row { id, title, version, code, tags: Vec::new(), cells: cells.into() })
+        .map(|(id, title, version, code, cells)| Row { id, title, version, code, tags: Vec::new(), children: None, cells: cells.into() })
         .collect())
+}
+
+/// Children of the records of one page, counted.
+struct Counted {
+    select: String,
+    records: Among,
+}
+
+impl QueryId for Counted {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl Query for Counted {
+    type SqlType = (Text, BigInt, CellType, CellType, CellType, BigInt);
+}
+impl RunQueryDsl<Conn> for Counted {}
+impl QueryFragment<MultiBackend> for Counted {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(&self.select);
+        out.push_sql(" WHERE ");
+        self.records.walk_ast(out.reborrow())?;
+        out.push_sql(" GROUP BY c.record_id");
+        Ok(())
+    }
+}
+
+/// Adds what the list says of the children; one statement, however many rows.
+pub(super) fn add_children(conn: &mut Conn, kind: &Kind, rows: &mut [Row]) -> QueryResult<()> {
+    let Some((table, brief)) = kind.children.as_ref().and_then(|children| Some((children.table, children.brief?))) else { return Ok(()) };
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let first = |column: Option<&str>| {
+        column.map_or_else(|| "CAST(NULL AS TEXT)".to_owned(), |c| format!("MAX(CASE WHEN c.display_order = 0 THEN c.{c} END)"))
+    };
+    let flagged = brief.flag.map_or_else(|| "COUNT(NULL)".to_owned(), |c| format!("COUNT(CASE WHEN c.{c} <> 'normal' THEN 1 END)"));
+    let select = format!(
+        "SELECT c.record_id, COUNT(*), {}, {}, {}, {flagged} FROM {table} c",
+        first(Some(brief.value)),
+        first(brief.unit),
+        first(brief.flag)
+    );
+    let ids: Vec<&RecordId> = rows.iter().map(|row| &row.id).collect();
+    let counted = Counted { select, records: among(conn, "c.record_id", &ids) };
+    let found: Vec<(RecordId, i64, Cell, Cell, Cell, i64)> = counted.load(conn)?;
+    let mut found: HashMap<RecordId, InBrief> =
+        found.into_iter().map(|(id, count, value, unit, flag, flagged)| (id, InBrief { count, value, unit, flag, flagged })).collect();
+    for row in rows {
+        row.children = found.remove(&row.id);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A record as pages show it: plain words and links, made from the field table. Templates know no kinds.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
@@ -215,11 +216,21 @@ pub fn show_brief(ui: &Ui, patient: &str, spec: &FieldSpec, text: &str, unit: Op
     }
     let full = shown.text.clone();
     let (number, unit) = full.split_once(' ').unwrap_or((&full, ""));
-    if let Some(short) = crate::measured::brief(number) {
+    if let Some(short) = brief_pair(number) {
         shown.text = if unit.is_empty() { short } else { format!("{short} {unit}") };
         shown.recorded.get_or_insert(full);
     }
     shown
+}
+
+/// Each half of a pair rounded, if it is more digits than one compares.
+fn brief_pair(number: &str) -> Option<String> {
+    let Some((own, other)) = number.split_once('/') else { return crate::measured::brief(number) };
+    let short = |half: &str| crate::measured::brief(half);
+    match (short(own), short(other)) {
+        (None, None) => None,
+        (a, b) => Some(format!("{}/{}", a.unwrap_or_else(|| own.to_owned()), b.unwrap_or_else(|| other.to_owned()))),
+    }
 }
 
 /// A label and its value, on the detail page and in differences.
@@ -241,7 +252,7 @@ pub fn sections(ui: &Ui, patient: &str, kind: &Kind, entry: &dyn AnyRecord, name
     let mut all: Vec<Section> = Vec::new();
     let mut heading_of = String::new();
     for (index, spec) in kind.fields.iter().enumerate() {
-        let Some(text) = entry.get(index) else { continue };
+        let Some(text) = told(kind, entry, index, spec) else { continue };
         let plain = matches!(spec.input, Input::Sensitivity) && text == "normal";
         // What the heading says already (title, status) is not said again.
         let said = spec.name == "status" || (index == 0 && text == entry.title());
@@ -259,10 +270,21 @@ pub fn sections(ui: &Ui, patient: &str, kind: &Kind, entry: &dyn AnyRecord, name
             all.push(Section { heading, lines: Vec::new() });
         }
         if let Some(section) = all.last_mut() {
-            section.lines.push(Line { label: ui.label(kind.word(), spec.name), shown });
+            section.lines.push(Line { label: ui.label(kind.word(), spec.shown_name()), shown });
         }
     }
     all
+}
+
+/// A field's text; of a pair, both texts at the first field and none at the second.
+fn told(kind: &Kind, entry: &dyn AnyRecord, index: usize, spec: &FieldSpec) -> Option<String> {
+    let of = |name: &str| kind.field(name).and_then(|(index, _)| entry.get(index)).unwrap_or_default();
+    if kind.fields.iter().any(|other| other.pair.is_some_and(|(name, _)| name == spec.name)) {
+        return None;
+    }
+    let own = entry.get(index).unwrap_or_default();
+    let text = spec.pair.map_or_else(|| own.clone(), |(name, _)| both(&own, &of(name)).into_owned());
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn is_unit(kind: &Kind, name: &str) -> bool {
@@ -718,7 +740,7 @@ pub fn join_by_code(rows: Vec<ListRow>) -> Vec<ListRow> {
     groups.into_iter().flatten().collect()
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ListCell {
     pub label: Arc<str>,
     pub text: String,
@@ -726,6 +748,9 @@ pub struct ListCell {
     pub is_title: bool,
     pub is_status: bool,
     pub recorded: String,
+    /// `low`, `high`, ...: a value out of its range, with the word that says so.
+    pub flag: String,
+    pub flag_word: String,
 }
 
 /// The columns of the kind's list, by index into its fields.
@@ -738,6 +763,8 @@ struct Column {
     spec: &'static FieldSpec,
     label: Arc<str>,
     text: Option<usize>,
+    /// Where the text of its pair stands.
+    pair: Option<usize>,
     unit: ColumnUnit,
     is_status: bool,
 }
@@ -756,6 +783,8 @@ struct Listing<'a> {
     names: &'a Names,
     columns: Vec<Column>,
     severity: Option<usize>,
+    /// The heading of what is told of the children, and the words for how many there are.
+    children: Option<(Arc<str>, String)>,
 }
 
 impl<'a> Listing<'a> {
@@ -765,8 +794,9 @@ impl<'a> Listing<'a> {
         let place_of = |name: &str| kind.field(name).and_then(|(index, _)| place(index));
         let columns = list_columns(kind).into_iter().map(|(index, spec)| Column {
             spec,
-            label: ui.label(kind.word(), spec.name).into(),
+            label: ui.label(kind.word(), spec.shown_name()).into(),
             text: place(index),
+            pair: spec.pair.and_then(|(name, _)| place_of(name)),
             unit: match spec.unit() {
                 Some(Unit::Fixed(unit)) => ColumnUnit::Fixed(unit),
                 Some(Unit::Column(name) | Unit::Free(name)) => place_of(name).map_or(ColumnUnit::None, ColumnUnit::At),
@@ -775,14 +805,33 @@ impl<'a> Listing<'a> {
             is_status: spec.name == "status" && spec.place == Place::Head,
         });
         let columns = columns.collect();
-        Self { ui, base: format!("/patients/{patient}/{}/", kind.name), patient, names, columns, severity: place_of("severity") }
+        Self {
+            ui,
+            base: format!("/patients/{patient}/{}/", kind.name),
+            patient,
+            names,
+            columns,
+            severity: place_of("severity"),
+            children: children_column(ui, kind)
+                .zip(kind.children.as_ref())
+                .map(|(label, c)| (label.into(), format!("children.{}.count", c.name))),
+        }
     }
 
     fn row(&self, row: &Row) -> ListRow {
-        let cells: Vec<ListCell> = self.columns.iter().enumerate().map(|(place, column)| self.cell(row, column, place == 0)).collect();
-        let status = self.columns.iter().zip(&cells).find(|(column, _)| column.is_status).and_then(|(column, cell)| {
+        let mut cells: Vec<ListCell> = self.columns.iter().enumerate().map(|(place, column)| self.cell(row, column, place == 0)).collect();
+        cells.extend(self.children.as_ref().map(|(label, count)| self.in_brief(row, label, count)));
+        // A row whose columns are all empty would tell nothing: its title does.
+        if let Some((first, rest)) = cells.split_first_mut()
+            && rest.iter().all(|cell| cell.text.is_empty())
+            && !row.title.is_empty()
+            && first.text != row.title
+        {
+            first.text = format!("{} · {}", first.text, row.title);
+        }
+        let status = self.columns.iter().zip(&cells).find(|(column, _)| column.is_status).map(|(column, cell)| {
             let word = column.text.and_then(|place| row.cell(place)).unwrap_or_default();
-            Some((word.to_owned(), cell.text.clone()))
+            (word.to_owned(), cell.text.clone())
         });
         let severe = self.severity.and_then(|place| row.cell(place)).is_some_and(|s| matches!(s, "severe" | "life-threatening"));
         ListRow {
@@ -799,8 +848,32 @@ impl<'a> Listing<'a> {
         }
     }
 
+    /// The value of a single child, or how many there are and how many of them are out of range.
+    fn in_brief(&self, row: &Row, label: &Arc<str>, count: &str) -> ListCell {
+        let mut cell = ListCell { label: Arc::clone(label), ..ListCell::default() };
+        let Some(told) = &row.children else { return cell };
+        if told.count == 1 {
+            let value = told.value.as_deref().unwrap_or_default();
+            let unit = told.unit.as_deref().map(|unit| self.ui.unit(unit)).unwrap_or_default();
+            let short = crate::measured::brief(value).unwrap_or_else(|| value.to_owned());
+            format!("{short} {unit}").trim().clone_into(&mut cell.text);
+            cell.flag = told.flag.clone().filter(|flag| flag != "normal").unwrap_or_default();
+            cell.flag_word = if cell.flag.is_empty() { String::new() } else { self.ui.choice("ComponentStatus", &cell.flag) };
+        } else {
+            cell.text = self.ui.n(count, &told.count);
+            if told.flagged > 0 {
+                "abnormal".clone_into(&mut cell.flag);
+                cell.flag_word = self.ui.n("children.flagged", &told.flagged);
+            }
+        }
+        cell
+    }
+
     fn cell(&self, row: &Row, column: &Column, is_title: bool) -> ListCell {
-        let text = column.text.and_then(|place| row.cell(place)).unwrap_or_default();
+        let own = column.text.and_then(|place| row.cell(place)).unwrap_or_default();
+        let other = column.pair.and_then(|place| row.cell(place)).unwrap_or_default();
+        let text = both(own, other);
+        let text = text.as_ref();
         let unit = match column.unit {
             ColumnUnit::None => None,
             ColumnUnit::Fixed(unit) => Some(unit),
@@ -823,7 +896,22 @@ impl<'a> Listing<'a> {
             is_title,
             is_status: column.is_status,
             recorded: shown.recorded.unwrap_or_default(),
+            ..ListCell::default()
         }
+    }
+}
+
+/// The heading of the list's column about children, if it has one.
+pub fn children_column(ui: &Ui, kind: &Kind) -> Option<String> {
+    kind.children.as_ref().filter(|children| children.brief.is_some()).map(|children| ui.about_children(children.name, "brief"))
+}
+
+/// Two values that people say in one breath; the one that is missing is a dash.
+fn both<'a>(own: &'a str, other: &str) -> Cow<'a, str> {
+    match (own.is_empty(), other.is_empty()) {
+        (_, true) => Cow::Borrowed(own),
+        (true, false) => Cow::Owned(format!("–/{other}")),
+        (false, false) => Cow::Owned(format!("{own}/{other}")),
     }
 }
 

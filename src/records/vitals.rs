@@ -53,8 +53,12 @@ impl Record for Vitals {
     const OCCURRED: &'static [&'static str] = &["recorded_date"];
     const FIELDS: &'static [Field<Entry<Self>>] = &[
         column!(recorded_date).required().list(),
-        column!(systolic_bp).list().input(measure(Unit::Fixed("mm[Hg]"), (0.0, 400.0), (60.0, 260.0))),
-        column!(diastolic_bp).list().input(measure(Unit::Fixed("mm[Hg]"), (0.0, 300.0), (30.0, 160.0))),
+        column!(systolic_bp).list().paired("diastolic_bp", "blood_pressure").input(measure(
+            Unit::Fixed("mm[Hg]"),
+            (0.0, 400.0),
+            (60.0, 260.0),
+        )),
+        column!(diastolic_bp).input(measure(Unit::Fixed("mm[Hg]"), (0.0, 300.0), (30.0, 160.0))),
         column!(heart_rate).list().input(measure(Unit::Fixed("/min"), (0.0, 500.0), (25.0, 240.0))),
         column!(temperature).list().input(measure(Unit::Column("temperature_unit"), (10.0, 50.0), (30.0, 43.0))),
         column!(temperature_unit),
