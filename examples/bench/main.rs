@@ -67,6 +67,11 @@ fn number(value: f64, unit: &str) -> String {
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     let mut report = Report::default();
+    if std::env::args().any(|arg| arg == "queries") {
+        counting(&mut report)?;
+        report.print();
+        return Ok(());
+    }
     let (small, large) = seed::databases(&root)?;
     println!(
         "{} records of {} patients beside {} of {}; load average {}",
@@ -80,10 +85,10 @@ fn main() -> Result<()> {
     if seed::measured(&small.folder)? != patient {
         bail!("the two databases know different patients");
     }
-    let only_pages = std::env::args().any(|arg| arg == "pages");
+    let only = |what: &str| std::env::args().any(|arg| arg == what);
     starting(&mut report, &large.folder)?;
     pages(&mut report, &small.folder, &large.folder, &patient)?;
-    if only_pages {
+    if only("pages") {
         report.print();
         return Ok(());
     }

@@ -187,7 +187,7 @@ fn link(here: &str, asked: &[(String, String)], name: &str, value: &str) -> Stri
 
 fn heads(ui: &Ui, kind: &'static Kind, query: &ListQuery, here: &str, asked: &[(String, String)]) -> Vec<ColumnHead> {
     let default = (kind.occurred.first().copied().unwrap_or("occurred_on"), true);
-    let children = view::children_column(ui, kind).map(|label| ColumnHead { label, href: String::new(), sorted: "", number: false });
+    let children = view::children_column(ui, kind).map(|label| ColumnHead { label, href: String::new(), sorted: "" });
     view::list_columns(kind)
         .into_iter()
         .map(|(_, spec)| {
@@ -206,7 +206,6 @@ fn heads(ui: &Ui, kind: &'static Kind, query: &ListQuery, here: &str, asked: &[(
                 label: ui.label(kind.word(), spec.shown_name()),
                 href: link(here, asked, "sort", &value),
                 sorted,
-                number: spec.is_measured(),
             }
         })
         .chain(children)

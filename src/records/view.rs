@@ -694,7 +694,6 @@ pub struct ColumnHead {
     pub href: String,
     /// `ascending`, `descending` or empty, as `aria-sort` wants it.
     pub sorted: &'static str,
-    pub number: bool,
 }
 
 /// One row of a list.
