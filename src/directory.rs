@@ -9,6 +9,7 @@ use crate::{
     db::{
         Conn, MultiBackend, Tx,
         schema::{household_members, pharmacies, practices, practitioners, users},
+        sql::among,
         types::{HouseholdId, PharmacyId, PracticeId, PractitionerId, UserId},
     },
     error::{Error, Result},
@@ -19,6 +20,26 @@ use crate::{
         field::{self, Errors, Field, FieldError, Input, Mode},
     },
 };
+
+/// An entry as a record's page names it.
+pub struct Seen {
+    pub id: String,
+    pub name: String,
+    pub open: bool,
+}
+
+/// The household a person keeps their records in, as part of a statement.
+macro_rules! own_household {
+    ($user:expr) => {
+        users::table.filter(users::id.eq($user)).select(users::household_id)
+    };
+}
+/// Those they are a member of.
+macro_rules! joined_households {
+    ($user:expr) => {
+        household_members::table.filter(household_members::user_id.eq($user)).select(household_members::household_id)
+    };
+}
 
 /// One of the three lists. Its columns are a field table, so that pages, API and import treat the three alike.
 pub trait Listed: Default + Clone + Send + 'static {
@@ -35,15 +56,17 @@ pub trait Listed: Default + Clone + Send + 'static {
     /// Own entries only: a published one is changed by the household it belongs to.
     fn update(&self, tx: &mut Tx<'_>, household: &HouseholdId, id: &str, expected: i32, now: NaiveDateTime) -> Result<()>;
     fn delete(tx: &mut Tx<'_>, household: &HouseholdId, id: &str) -> Result<()>;
-    /// Ids and names of these households, of the published ones, and of these ids, by name: what a form offers.
-    fn choices(conn: &mut Conn, households: &[HouseholdId], ids: &[String]) -> Result<Vec<(String, String)>>;
+    /// Ids and names of the entries of this person's households, of the published ones, and of these ids, by name: what a form offers.
+    fn choices(conn: &mut Conn, user: &UserId, ids: &[String]) -> Result<Vec<(String, String)>>;
+    /// Names of these alone, and whether the person's own directory has their page.
+    fn seen(conn: &mut Conn, user: &UserId, ids: &[String]) -> Result<Vec<Seen>>;
     /// Ids and names of these alone.
     fn names_of(conn: &mut Conn, ids: &[String]) -> Result<Vec<(String, String)>> {
         if ids.is_empty() { Ok(Vec::new()) } else { Self::named(conn, ids) }
     }
     fn named(conn: &mut Conn, ids: &[String]) -> Result<Vec<(String, String)>>;
-    /// Is it an entry of one of these households, or published?
-    fn is_in(conn: &mut Conn, households: &[HouseholdId], id: &str) -> Result<bool>;
+    /// Is it an entry of one of this person's households, or published?
+    fn is_in_reach(conn: &mut Conn, user: &UserId, id: &str) -> Result<bool>;
     fn by_source(conn: &mut Conn, household: &HouseholdId, key: &str) -> Result<Option<String>>;
 
     /// Reads and checks; a name is all that is asked for.
@@ -139,11 +162,16 @@ macro_rules! listed {
             }
             originals::forget_entry(tx, id)
         }
-        fn choices(conn: &mut Conn, households: &[HouseholdId], ids: &[String]) -> Result<Vec<(String, String)>> {
+        fn choices(conn: &mut Conn, user: &UserId, ids: &[String]) -> Result<Vec<(String, String)>> {
             let named = |(id, name): (String, Option<String>)| (id, name.unwrap_or_default());
+            let these = among(conn, concat!(stringify!($table), ".id"), ids);
             let rows: Vec<(String, Option<String>)> = $table::table
                 .filter(
-                    $table::household_id.eq_any(households.to_vec()).or($table::is_published.eq(true)).or($table::id.eq_any(ids.to_vec())),
+                    $table::household_id
+                        .eq_any(own_household!(user))
+                        .or($table::household_id.eq_any(joined_households!(user)))
+                        .or($table::is_published.eq(true))
+                        .or(these),
                 )
                 .order(($table::name, $table::id))
                 .select(($table::id, $table::name))
@@ -160,10 +188,26 @@ macro_rules! listed {
             }
             Ok(found)
         }
-        fn is_in(conn: &mut Conn, households: &[HouseholdId], id: &str) -> Result<bool> {
+        fn seen(conn: &mut Conn, user: &UserId, ids: &[String]) -> Result<Vec<Seen>> {
+            if ids.is_empty() {
+                return Ok(Vec::new());
+            }
+            let these = among(conn, concat!(stringify!($table), ".id"), ids);
+            let rows: Vec<(String, Option<String>, bool)> = $table::table
+                .filter(these)
+                .select(($table::id, $table::name, $table::household_id.eq_any(own_household!(user)).or($table::is_published.eq(true))))
+                .load(conn)?;
+            Ok(rows.into_iter().map(|(id, name, open)| Seen { id, name: name.unwrap_or_default(), open }).collect())
+        }
+        fn is_in_reach(conn: &mut Conn, user: &UserId, id: &str) -> Result<bool> {
             let found: Option<String> = $table::table
                 .filter($table::id.eq(id))
-                .filter($table::household_id.eq_any(households.to_vec()).or($table::is_published.eq(true)))
+                .filter(
+                    $table::household_id
+                        .eq_any(own_household!(user))
+                        .or($table::household_id.eq_any(joined_households!(user)))
+                        .or($table::is_published.eq(true)),
+                )
                 .select($table::id)
                 .first(conn)
                 .optional()?;
@@ -281,15 +325,4 @@ pub fn practitioner_names(conn: &mut Conn, household: &HouseholdId) -> Result<Ve
         .order((practitioners::name, practitioners::id))
         .select((practitioners::id, practitioners::name.assume_not_null()))
         .load(conn)?)
-}
-
-/// The households a person belongs to: their own, and those they are a member of.
-pub fn households_of(conn: &mut Conn, user: &UserId) -> Result<Vec<HouseholdId>> {
-    let own: HouseholdId = users::table.find(user).select(users::household_id).first(conn)?;
-    let mut all: Vec<HouseholdId> =
-        household_members::table.filter(household_members::user_id.eq(user)).select(household_members::household_id).load(conn)?;
-    if !all.contains(&own) {
-        all.push(own);
-    }
-    Ok(all)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     db::{Conn, types::PatientId},
     directory::{Listed, Practitioner},
     error::Result,
-    page::{self, Ui, note_read, render},
+    page::{self, Ui, note_read},
     records::{self, Head, overview, view::Choice},
     text,
 };
@@ -89,10 +89,10 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
                 .collect();
             let practitioners = if kinds.is_empty() { practitioners(conn, &signed, &wanted)? } else { Vec::new() };
             let people = if kinds.is_empty() { people(&accesses, &wanted) } else { Vec::new() };
-            Ok(SearchPage { asked: !q.is_empty(), hits, total, people, practitioners, kinds: choices, ui })
+            page::text(&SearchPage { asked: !q.is_empty(), hits, total, people, practitioners, kinds: choices, ui })
         })
         .await?;
-    render(&page)
+    Ok(page::html(StatusCode::OK, page))
 }
 
 fn hit(ui: &Ui, accesses: &access::Accesses, head: &Head, wanted: &[String], found: &str) -> Hit {

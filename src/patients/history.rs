@@ -12,6 +12,7 @@ use crate::{
     db::{Conn, types::PatientId},
     directory::{Listed, Practitioner},
     error::{Error, Result},
+    interchange::originals,
     page::{Ui, note_read, render, see_other},
     patients,
     records::{
@@ -40,8 +41,10 @@ fn history_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result
     let ids: Vec<String> =
         rows.iter().flat_map(PatientVersion::values).filter(|(name, _)| name == "physician_id").map(|(_, id)| id).collect();
     let names = Names::of_practitioners(Practitioner::names_of(conn, &ids)?);
+    let kept = originals::of_patient(conn, access)?;
     let ui = ui.with_nav(conn, access)?;
     Ok(HistoryPage {
+        originals: originals::links(&format!("/patients/{}", access.id()), kept, "Patient", &ui.t("record.original")),
         versions: views(&ui, access, &rows, &names),
         base: format!("/patients/{}", access.id()),
         title: access.patient.name(),

@@ -1,6 +1,6 @@
 //! The two pages one begins at: everyone a person cares for, and one patient at a glance.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
 use super::{Patient, PatientStatus};
@@ -13,7 +13,6 @@ use crate::{
     directory::{Listed, Practitioner},
     error::{Error, Result},
     installation,
-    interchange::originals,
     page::{self, Ui, note_read, render, see_other},
     patients,
     records::{
@@ -138,8 +137,6 @@ struct HomePage {
     may_edit: bool,
     may_manage: bool,
     adding: Vec<(String, String)>,
-    /// Addresses and words of what imports brought about the person.
-    originals: Vec<(String, String)>,
     version: i32,
     is_empty: bool,
 }
@@ -205,10 +202,10 @@ pub async fn home(app: web::Data<App>, signed: Signed, patient: web::Path<String
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             note_read(app, &access, Action::Read, None, None);
-            home_page(conn, &access, Ui::new(Some(signed.me), &here))
+            page::text(&home_page(conn, &access, Ui::new(Some(signed.me), &here))?)
         })
         .await?;
-    render(&page)
+    Ok(page::html(StatusCode::OK, page))
 }
 
 /// What the overview shows of each kind that is going on.
@@ -223,7 +220,6 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
     let lately = overview::lately(conn, access, 8)?;
     let said = patients::none_known_kinds(conn, access.id())?;
     let physician = physician(conn, access)?;
-    let kept = originals::of_patient(conn, access)?;
     let ui = ui.with_nav(conn, access)?;
     let of = |kind: &'static str| current.iter().filter(move |c| c.kind.name == kind);
     let severe = |c: &&Current| matches!(c.get("severity").as_str(), "severe" | "life-threatening");
@@ -268,7 +264,6 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
             .filter(|k| access.scope().allows_kind(k.name))
             .map(|k| (format!("/patients/{id}/{}/new", k.name), ui.about(k, "add")))
             .collect(),
-        originals: originals::links(&format!("/patients/{id}"), kept, "Patient", &ui.t("record.original")),
         version: access.patient.version,
         physician,
         id,
@@ -278,14 +273,10 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
 
 fn physician(conn: &mut Conn, access: &PatientAccess<View>) -> Result<Option<(Option<String>, String)>> {
     let Some(id) = &access.patient.fields.physician_id else { return Ok(None) };
-    let household = page::household(conn, &access.actor.user)?;
-    let link = Some(format!("/directory/practitioners/{id}"));
-    match Practitioner::get(conn, &household, id.as_str()) {
-        Ok(entry) => Ok(Some((link, [entry.fields.name, entry.fields.specialty].into_iter().flatten().collect::<Vec<_>>().join(", ")))),
-        // Of another household: who sees the patient sees the name, and no page of that directory.
-        Err(Error::NotFound) => Ok(Practitioner::names_of(conn, &[id.to_string()])?.pop().map(|(_, name)| (None, name))),
-        Err(error) => Err(error),
-    }
+    // Of another household: who sees the patient sees the name, and no page of that directory.
+    let link = format!("/directory/practitioners/{id}");
+    let found = Practitioner::seen(conn, &access.actor.user, &[id.to_string()])?.pop();
+    Ok(found.map(|entry| (entry.open.then_some(link), entry.name)))
 }
 
 /// `Born 14 Mar 2018 · female · blood type O+`.

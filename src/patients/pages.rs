@@ -13,7 +13,7 @@ use crate::{
     db::{Conn, types::PatientId},
     directory::{Listed, Practitioner},
     error::{Error, Result},
-    page::{self, Ui, note_read, render, render_with, see_other},
+    page::{Ui, note_read, render, render_with, see_other},
     patients,
     records::{
         self,
@@ -55,8 +55,7 @@ fn form(ui: Ui, practitioners: people::Choices, values: &Typed, errors: &Errors,
 
 /// The practitioners a new patient can have: those of the household they will belong to.
 fn of_household(conn: &mut Conn, signed: &Signed) -> Result<people::Choices> {
-    let household = page::household(conn, &signed.me.id)?;
-    Practitioner::choices(conn, &[household], &[])
+    Practitioner::choices(conn, &signed.me.id, &[])
 }
 
 /// `GET /patients/new`.

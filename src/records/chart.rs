@@ -3,7 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::{prelude::*, sql_types::Text};
+use diesel::{
+    prelude::*,
+    sql_types::{Bool, Nullable, Text},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -44,6 +47,10 @@ pub struct Tied {
     pub record: Loaded,
     pub links: Vec<LinkedRecord>,
     pub heads: HashMap<RecordId, Head>,
+    /// Who made the record what it is.
+    pub changed_by: String,
+    /// It came from a file, whose original can be looked at.
+    pub imported: bool,
 }
 
 /// A tie from this record to another one.
@@ -228,7 +235,16 @@ impl<L: Level> Chart<'_, L> {
 
     /// A record with its ties, for its page: one look at them gives both the links and the columns that are links.
     pub fn get_tied(&self, conn: &mut Conn, id: &RecordId) -> Result<Tied> {
-        let head = self.find_head(conn, id, false)?;
+        let author = "(SELECT v.actor_name FROM record_versions v WHERE v.record_id = records.id AND v.version = records.version)";
+        let origin = "EXISTS (SELECT 1 FROM record_origins o WHERE o.record_id = records.id AND o.patient_id = records.patient_id)";
+        let found: Option<(Head, Option<String>, bool)> = records::table
+            .filter(self.mine())
+            .filter(records::id.eq(id))
+            .filter(records::deleted_at.is_null())
+            .select((Head::as_select(), worded::<Nullable<Text>>(author), worded::<Bool>(origin)))
+            .first(conn)
+            .optional()?;
+        let (head, author, imported) = found.ok_or(Error::NotFound)?;
         let mut record = self.complete(conn, vec![head], true)?.pop().ok_or(Error::NotFound)?;
         let (ties, heads) = self.ties(conn, &[id])?;
         for (_, to, relation, _) in ties.iter().filter(|(from, ..)| from == id) {
@@ -237,13 +253,7 @@ impl<L: Level> Chart<'_, L> {
             }
         }
         let links = self.linked(&[id], &ties, &heads).remove(id).unwrap_or_default();
-        Ok(Tied { record, links, heads })
-    }
-
-    /// Who made a record what it is.
-    pub fn changed_by(&self, conn: &mut Conn, head: &Head) -> Result<String> {
-        let version = record_versions::table.find((&head.id, head.version));
-        Ok(version.select(record_versions::actor_name).first(conn).optional()?.unwrap_or_default())
+        Ok(Tied { record, links, heads, changed_by: author.unwrap_or_default(), imported })
     }
 
     /// Details, children, column links and tags of these heads: a statement each, however many rows.

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use diesel::{
     dsl::count_star,
     prelude::*,
-    sql_types::{BigInt, Bool, Nullable, Text},
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    sql_types::{BigInt, Bool, Double, Integer, Nullable, Text},
 };
 
 use super::{
@@ -16,11 +17,7 @@ use super::{
 };
 use crate::{
     access::{Accesses, Level, PatientAccess},
-    db::{
-        Conn, MultiBackend,
-        sql::{among, worded},
-        types::RecordId,
-    },
+    db::{Conn, MultiBackend, sql::worded, types::RecordId},
     error::Result,
 };
 
@@ -105,66 +102,72 @@ pub struct Trend {
     pub points: Vec<Point>,
 }
 
-diesel::table! {
-    lab_test_components (id) {
-        id -> Text,
-        record_id -> Text,
-        display_order -> Integer,
-        test_name -> Nullable<Text>,
-        test_code -> Nullable<Text>,
-        value -> Nullable<Text>,
-        value_number -> Nullable<Double>,
-        unit -> Nullable<Text>,
-        status -> Nullable<Text>,
-        ref_range_min_number -> Nullable<Double>,
-        ref_range_max_number -> Nullable<Double>,
-    }
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = lab_test_components, check_for_backend(MultiBackend))]
+/// A component of a result, with the result's day.
+#[derive(Queryable)]
 struct Component {
     record_id: RecordId,
+    on: Option<String>,
     display_order: i32,
     test_name: Option<String>,
     test_code: Option<String>,
     value: Option<String>,
-    value_number: Option<f64>,
     unit: Option<String>,
     status: Option<String>,
-    ref_range_min_number: Option<f64>,
-    ref_range_max_number: Option<f64>,
+    value_number: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
 }
 
-/// How many components the overview looks back over: a dozen large panels a year for several years.
-const LOOK_BACK: usize = 800;
+/// The components of the latest results, in no order: sorting them here is quicker than wide rows there.
+struct Components {
+    seen: Condition,
+}
+
+/// How many results the overview looks back over: a dozen a year for several years.
+const LOOK_BACK: &str = "200";
+
+impl QueryId for Components {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl Query for Components {
+    type SqlType = (
+        Text,
+        Nullable<Text>,
+        Integer,
+        Nullable<Text>,
+        Nullable<Text>,
+        Nullable<Text>,
+        Nullable<Text>,
+        Nullable<Text>,
+        Nullable<Double>,
+        Nullable<Double>,
+        Nullable<Double>,
+    );
+}
+impl RunQueryDsl<Conn> for Components {}
+impl QueryFragment<MultiBackend> for Components {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT r.id, r.occurred_on, c.display_order, c.test_name, c.test_code, c.value, c.unit, c.status, c.value_number, \
+             c.ref_range_min_number, c.ref_range_max_number FROM (SELECT records.id AS id, records.occurred_on AS occurred_on FROM records WHERE ",
+        );
+        self.seen.walk_ast(out.reborrow())?;
+        out.push_sql(" AND records.kind = 'lab-results' AND records.deleted_at IS NULL ORDER BY records.occurred_on DESC NULLS LAST, records.id DESC LIMIT ");
+        out.push_sql(LOOK_BACK);
+        out.push_sql(") r JOIN lab_test_components c ON c.record_id = r.id");
+        Ok(())
+    }
+}
 
 /// Tests whose latest value is out of range, each with its own past. Values in another unit are left out of the line, not converted.
 pub fn out_of_range<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, most: usize) -> Result<Vec<Trend>> {
-    let results: Vec<(RecordId, Option<String>)> = records::table
-        .filter(visible(access))
-        .filter(records::kind.eq("lab-results"))
-        .filter(records::deleted_at.is_null())
-        .order((records::occurred_on.desc(), records::id.desc()))
-        .limit(200)
-        .select((records::id, records::occurred_on))
-        .load(conn)?;
-    if results.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<&RecordId> = results.iter().map(|(id, _)| id).collect();
-    let mut rows: Vec<Component> =
-        lab_test_components::table.filter(among(conn, "lab_test_components.record_id", &ids)).select(Component::as_select()).load(conn)?;
-    // The results are in order already: sorting their components here is quicker than a join and a sort of wide rows there.
-    let places: HashMap<&RecordId, usize> = results.iter().enumerate().map(|(place, (id, _))| (id, place)).collect();
-    rows.sort_by_key(|row| (places.get(&row.record_id).copied(), row.display_order));
-    rows.truncate(LOOK_BACK);
-    let days: HashMap<RecordId, String> = results.into_iter().filter_map(|(id, on)| Some((id, on?))).collect();
-    Ok(trends(rows, &days, most))
+    let mut rows: Vec<Component> = Components { seen: visible(access) }.load(conn)?;
+    rows.sort_by(|a, b| (&b.on, &b.record_id, a.display_order).cmp(&(&a.on, &a.record_id, b.display_order)));
+    Ok(trends(rows, most))
 }
 
-/// `days` tells the day of each result.
-fn trends(rows: Vec<Component>, days: &HashMap<RecordId, String>, most: usize) -> Vec<Trend> {
+fn trends(rows: Vec<Component>, most: usize) -> Vec<Trend> {
     let mut order: Vec<String> = Vec::new();
     let mut tests: HashMap<String, Vec<Component>> = HashMap::new();
     for row in rows {
@@ -174,19 +177,19 @@ fn trends(rows: Vec<Component>, days: &HashMap<RecordId, String>, most: usize) -
         }
         tests.entry(key).or_default().push(row);
     }
-    let mut found: Vec<Trend> = order.into_iter().filter_map(|key| trend(&tests.remove(&key)?, days)).collect();
+    let mut found: Vec<Trend> = order.into_iter().filter_map(|key| trend(&tests.remove(&key)?)).collect();
     found.truncate(most);
     found
 }
 
 /// Newest first in, a trend out if the newest is out of range.
-fn trend(rows: &[Component], days: &HashMap<RecordId, String>) -> Option<Trend> {
+fn trend(rows: &[Component]) -> Option<Trend> {
     let latest = rows.first()?;
     let flag = latest.status.clone().filter(|s| s != "normal")?;
     let mut points: Vec<Point> = rows
         .iter()
         .filter(|row| row.unit == latest.unit)
-        .filter_map(|row| Some(Point { on: days.get(&row.record_id)?.clone(), number: row.value_number? }))
+        .filter_map(|row| Some(Point { on: row.on.clone()?, number: row.value_number? }))
         .take(12)
         .collect();
     points.reverse();
@@ -196,10 +199,10 @@ fn trend(rows: &[Component], days: &HashMap<RecordId, String>) -> Option<Trend> 
         name: latest.test_name.clone().unwrap_or_default(),
         text: latest.value.clone().unwrap_or_default(),
         unit: latest.unit.clone().unwrap_or_default(),
-        on: days.get(&latest.record_id).cloned().unwrap_or_default(),
+        on: latest.on.clone().unwrap_or_default(),
         flag,
-        low: latest.ref_range_min_number,
-        high: latest.ref_range_max_number,
+        low: latest.low,
+        high: latest.high,
         points,
     })
 }

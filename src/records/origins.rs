@@ -125,17 +125,6 @@ pub fn source<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, record: &Rec
     Ok(record_origins::table.find(record).select(Source::as_select()).first(conn).optional()?)
 }
 
-/// Did the record come from a file? Its original can then be looked at.
-pub fn is_imported<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, record: &RecordId) -> Result<bool> {
-    let found = record_origins::table
-        .filter(record_origins::record_id.eq(record))
-        .filter(record_origins::patient_id.eq(access.id()))
-        .select(record_origins::record_id)
-        .first::<RecordId>(conn)
-        .optional()?;
-    Ok(found.is_some())
-}
-
 /// A newer value of a field that a person had changed.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = import_offers, check_for_backend(MultiBackend))]

@@ -202,11 +202,7 @@ fn heads(ui: &Ui, kind: &'static Kind, query: &ListQuery, here: &str, asked: &[(
             let first_descending = spec.is_date() || spec.is_measured();
             let descending = if mine { !now.1 } else { first_descending };
             let value = if descending { format!("-{}", spec.name) } else { spec.name.to_owned() };
-            ColumnHead {
-                label: ui.label(kind.word(), spec.shown_name()),
-                href: link(here, asked, "sort", &value),
-                sorted,
-            }
+            ColumnHead { label: ui.label(kind.word(), spec.shown_name()), href: link(here, asked, "sort", &value), sorted }
         })
         .chain(children)
         .collect()
@@ -255,21 +251,23 @@ pub async fn show(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let tied = access.chart(kind)?.get_tied(conn, &id)?;
             note_read(app, &access, Action::Read, Some(kind.name), Some((&id, tied.record.head.version)));
-            show_page(conn, &access, kind, tied, Ui::new(Some(signed.me), &here))
+            page::text(&show_page(conn, &access, kind, tied, Ui::new(Some(signed.me), &here))?)
         })
         .await?;
-    render(&page)
+    Ok(page::html(StatusCode::OK, page))
 }
 
 fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind, tied: Tied, ui: Ui) -> Result<ShowPage> {
-    let Tied { record: row, links, heads } = tied;
+    let Tied { record: row, links, heads, changed_by, imported } = tied;
     let id = row.head.id.clone();
     let names = Names::for_record(conn, access, kind, &row, heads)?;
-    let changed_by = access.chart(kind)?.changed_by(conn, &row.head)?;
-    let offers = super::origins::offers_of(conn, access, std::slice::from_ref(&id))?.remove(&id).unwrap_or_default();
-    // Only what came from elsewhere has codes of elsewhere.
-    let imported = super::origins::is_imported(conn, access, &id)?;
-    let codes = if imported { chart::codes(conn, &id)? } else { Vec::new() };
+    // Only what came from elsewhere has codes of elsewhere, and newer values offered.
+    let (offers, codes) = if imported {
+        let offers = super::origins::offers_of(conn, access, std::slice::from_ref(&id))?.remove(&id).unwrap_or_default();
+        (offers, chart::codes(conn, &id)?)
+    } else {
+        (Vec::new(), Vec::new())
+    };
     let ui = ui.with_nav(conn, access)?;
     let patient = access.id().as_str();
     let entry = row.entry.as_ref();
@@ -994,6 +992,8 @@ pub struct HistoryPage {
     pub versions: Vec<VersionView>,
     pub may_edit: bool,
     pub current: i32,
+    /// Addresses and words of what imports brought about a person.
+    pub originals: Vec<(String, String)>,
 }
 
 /// A version of a record or a patient, as the page tells of it.
@@ -1024,7 +1024,7 @@ pub async fn history(app: web::Data<App>, signed: Signed, place: web::Path<Place
             let views = version_views(&ui, access.id().as_str(), kind, &versions, &snapshots, &names);
             let base = format!("/patients/{}/{}/{id}", access.id(), kind.name);
             let may_edit = access.may(Rank::Edit);
-            Ok(HistoryPage { ui, base, title: row.head.title, versions: views, may_edit, current: row.head.version })
+            Ok(HistoryPage { ui, base, title: row.head.title, versions: views, may_edit, current: row.head.version, originals: Vec::new() })
         })
         .await?;
     render(&page)

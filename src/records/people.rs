@@ -1,7 +1,12 @@
 //! Which practitioners and pharmacies an access may name: those that the records it sees name, those of the person's own households, and the
 //! published ones. The rest of a directory is the household's that keeps it, whoever has a share of one of its patients.
 
-use diesel::{dsl::sql, prelude::*, sql_types};
+use std::collections::BTreeSet;
+
+use diesel::{
+    prelude::*,
+    sql_types::{Nullable, Text},
+};
 
 use super::{
     field::{Input, Place},
@@ -12,68 +17,65 @@ use crate::{
     access::{Level, PatientAccess},
     db::{
         Conn,
+        sql::worded,
         types::{PharmacyId, PractitionerId},
     },
-    directory::{self, Listed, Pharmacy, Practitioner},
+    directory::{Listed, Pharmacy, Practitioner},
     error::Result,
 };
 
 /// Ids and names, in the order of the names.
 pub type Choices = Vec<(String, String)>;
 
-/// The practitioners to choose from.
-pub fn practitioners<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Choices> {
-    let named = named_practitioners(conn, access)?;
-    let households = directory::households_of(conn, &access.actor.user)?;
-    Practitioner::choices(conn, &households, &named)
+/// What a form offers: practitioners, and pharmacies. Three statements.
+pub fn choices<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<(Choices, Choices)> {
+    let named = named(conn, access)?;
+    let user = &access.actor.user;
+    Ok((Practitioner::choices(conn, user, &named.practitioners)?, Pharmacy::choices(conn, user, &named.pharmacies)?))
 }
 
-/// The pharmacies to choose from.
-pub fn pharmacies<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Choices> {
-    let named = named_pharmacies(conn, access)?;
-    let households = directory::households_of(conn, &access.actor.user)?;
-    Pharmacy::choices(conn, &households, &named)
+/// The practitioners to choose from.
+pub fn practitioners<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Choices> {
+    let named = named(conn, access)?;
+    Practitioner::choices(conn, &access.actor.user, &named.practitioners)
 }
 
 pub fn may_name_practitioner<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, id: &str) -> Result<bool> {
-    let households = directory::households_of(conn, &access.actor.user)?;
-    Ok(Practitioner::is_in(conn, &households, id)? || named_practitioners(conn, access)?.iter().any(|named| named == id))
+    let known = Practitioner::is_in_reach(conn, &access.actor.user, id)?;
+    Ok(known || named(conn, access)?.practitioners.iter().any(|named| named == id))
 }
 
 pub fn may_name_pharmacy<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, id: &str) -> Result<bool> {
-    let households = directory::households_of(conn, &access.actor.user)?;
-    Ok(Pharmacy::is_in(conn, &households, id)? || named_pharmacies(conn, access)?.iter().any(|named| named == id))
+    let known = Pharmacy::is_in_reach(conn, &access.actor.user, id)?;
+    Ok(known || named(conn, access)?.pharmacies.iter().any(|named| named == id))
 }
 
-/// Whom the patient and the records this access sees name.
-fn named_practitioners<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<String>> {
-    let mut named: Vec<Option<PractitionerId>> = records::table
+struct Named {
+    practitioners: Vec<String>,
+    pharmacies: Vec<String>,
+}
+
+/// Whom the patient and the records this access sees name; one statement.
+fn named<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Named> {
+    // Table and column are the field tables' own words, never a request's.
+    let columns: Vec<String> = super::kinds()
+        .iter()
+        .flat_map(|kind| kind.fields.iter().map(move |spec| (kind, spec)))
+        .filter(|(_, spec)| matches!(spec.input, Input::Pharmacy) && spec.place == Place::Detail)
+        .map(|(kind, spec)| format!("(SELECT d.{} FROM {} d WHERE d.record_id = records.id)", spec.name, kind.table))
+        .collect();
+    let pharmacy = format!("COALESCE({}, NULL)", columns.join(", "));
+    let rows: Vec<(Option<PractitionerId>, Option<PharmacyId>)> = records::table
         .filter(visible(access))
         .filter(records::deleted_at.is_null())
-        .filter(records::practitioner_id.is_not_null())
-        .select(records::practitioner_id)
+        .select((records::practitioner_id, worded::<Nullable<Text>>(pharmacy)))
         .distinct()
         .load(conn)?;
-    named.push(access.patient.fields.physician_id.clone());
-    Ok(named.into_iter().flatten().map(|id| id.to_string()).collect())
-}
-
-fn named_pharmacies<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<String>> {
-    let mut named = Vec::new();
-    for kind in super::kinds() {
-        let columns = kind.fields.iter().filter(|spec| matches!(spec.input, Input::Pharmacy) && spec.place == Place::Detail);
-        for spec in columns {
-            // Table and column are the field table's own words, never a request's.
-            let column = format!("(SELECT d.{} FROM {} d WHERE d.record_id = records.id)", spec.name, kind.table);
-            let found: Vec<Option<PharmacyId>> = records::table
-                .filter(visible(access))
-                .filter(records::kind.eq(kind.name))
-                .filter(records::deleted_at.is_null())
-                .select(sql::<sql_types::Nullable<sql_types::Text>>(&column))
-                .distinct()
-                .load(conn)?;
-            named.extend(found.into_iter().flatten().map(|id| id.to_string()));
-        }
+    let (mut practitioners, mut pharmacies) = (BTreeSet::new(), BTreeSet::new());
+    for (practitioner, pharmacy) in rows {
+        practitioners.extend(practitioner.map(|id| id.to_string()));
+        pharmacies.extend(pharmacy.map(|id| id.to_string()));
     }
-    Ok(named)
+    practitioners.extend(access.patient.fields.physician_id.as_ref().map(ToString::to_string));
+    Ok(Named { practitioners: practitioners.into_iter().collect(), pharmacies: pharmacies.into_iter().collect() })
 }

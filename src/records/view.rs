@@ -19,10 +19,10 @@ use super::{
 use crate::{
     access::{Level, PatientAccess},
     db::{Conn, types::RecordId},
-    directory::{Listed, Pharmacy, Practitioner},
+    directory::{Listed, Pharmacy, Practitioner, Seen},
     error::Result,
     measured::Measured,
-    page::{self, Ui},
+    page::Ui,
     tags::Tag,
     units,
 };
@@ -80,29 +80,16 @@ impl Names {
         row: &Loaded,
         records: HashMap<RecordId, Head>,
     ) -> Result<Self> {
-        let mut names = Self { records, ..Self::of_entry(conn, kind, row.entry.as_ref())? };
-        if !names.practitioners.is_empty() || !names.pharmacies.is_empty() {
-            let own = [page::household(conn, &access.actor.user)?];
-            for (id, _) in &names.practitioners {
-                if !Practitioner::is_in(conn, &own, id)? {
-                    names.closed.push(id.clone());
-                }
-            }
-            for (id, _) in &names.pharmacies {
-                if !Pharmacy::is_in(conn, &own, id)? {
-                    names.closed.push(id.clone());
-                }
-            }
-        }
-        Ok(names)
-    }
-
-    fn of_entry(conn: &mut Conn, kind: &Kind, entry: &dyn AnyRecord) -> Result<Self> {
         let ids = |input: fn(&Input) -> bool| {
             let columns = kind.fields.iter().enumerate().filter(|(_, spec)| input(&spec.input));
-            columns.filter_map(|(index, _)| entry.get(index)).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+            columns.filter_map(|(index, _)| row.entry.get(index)).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
         };
-        Self::of_ids(conn, &ids(|input| matches!(input, Input::Practitioner)), &ids(|input| matches!(input, Input::Pharmacy)))
+        let user = &access.actor.user;
+        let practitioners = Practitioner::seen(conn, user, &ids(|input| matches!(input, Input::Practitioner)))?;
+        let pharmacies = Pharmacy::seen(conn, user, &ids(|input| matches!(input, Input::Pharmacy)))?;
+        let closed = practitioners.iter().chain(&pharmacies).filter(|entry| !entry.open).map(|entry| entry.id.clone()).collect();
+        let named = |entries: Vec<Seen>| entries.into_iter().map(|entry| (entry.id, entry.name)).collect();
+        Ok(Self { practitioners: named(practitioners), pharmacies: named(pharmacies), records, closed, ..Self::default() })
     }
 
     /// The names that these versions of a record need besides its form's.
@@ -121,11 +108,10 @@ impl Names {
     pub fn for_form<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind) -> Result<Self> {
         let has = |input: fn(&Input) -> bool| kind.fields.iter().any(|spec| input(&spec.input));
         let mut names = Self { records: Self::records_to_choose(conn, access, kind)?, ..Self::default() };
-        if has(|input| matches!(input, Input::Practitioner)) {
-            names.practitioners = people::practitioners(conn, access)?;
-        }
         if has(|input| matches!(input, Input::Pharmacy)) {
-            names.pharmacies = people::pharmacies(conn, access)?;
+            (names.practitioners, names.pharmacies) = people::choices(conn, access)?;
+        } else if has(|input| matches!(input, Input::Practitioner)) {
+            names.practitioners = people::practitioners(conn, access)?;
         }
         Ok(names)
     }
