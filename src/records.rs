@@ -68,6 +68,8 @@ pub trait Record: Default + Clone + Send + 'static {
     /// The fields the header's `occurred_on` is a copy of: the first one that is told.
     const OCCURRED: &'static [&'static str];
     const ENDED: Option<&'static str> = None;
+    /// The day of a kind that has no end but is finished at one status: field and word. A quick change to that status asks for it.
+    const FINISHED: Option<(&'static str, &'static str)> = None;
     /// A flag that only one record of the patient may carry (within the same value of the second field).
     const EXCLUSIVE: Option<(&'static str, Option<&'static str>)> = None;
     /// May a person say "none known"?
@@ -277,6 +279,7 @@ pub struct Kind {
     pub children: Option<Children>,
     pub occurred: &'static [&'static str],
     pub ended: Option<&'static str>,
+    pub finished: Option<(&'static str, &'static str)>,
     pub exclusive: Option<(&'static str, Option<&'static str>)>,
     pub none_known: bool,
     pub joined_by_code: bool,
@@ -310,6 +313,7 @@ impl Kind {
             children: child,
             occurred: R::OCCURRED,
             ended: R::ENDED,
+            finished: R::FINISHED,
             exclusive: R::EXCLUSIVE,
             none_known: R::NONE_KNOWN,
             joined_by_code: R::JOINED_BY_CODE,

@@ -19,4 +19,5 @@ mod pages;
 mod patients;
 mod processes;
 mod records;
+mod status;
 mod words;

@@ -53,6 +53,7 @@ impl Record for LabResult {
     const KIND: &'static str = "lab-results";
     const GROUP: Group = Group::Results;
     const OCCURRED: &'static [&'static str] = &["completed_date", "ordered_date"];
+    const FINISHED: Option<(&'static str, &'static str)> = Some(("completed_date", "completed"));
     const FIELDS: &'static [Field<Entry<Self>>] = &[
         column!(test_name).required().list(),
         column!(test_category).list(),

@@ -81,7 +81,8 @@ struct ListPage {
     /// The row whose status is being changed, and the words it can change to.
     changing: Option<String>,
     statuses: Vec<Choice>,
-    today: String,
+    /// The day that the change may ask for: its label and what is recorded, or today.
+    day: Option<(String, String)>,
     print: bool,
 }
 
@@ -134,6 +135,8 @@ fn list_page(
     let names = Names::for_list(conn, kind, &rows)?;
     let tags = overview::tags_to_choose(conn, access)?;
     let ui = Ui::new(Some(me.clone()), here).with_counts(access, &counts);
+    let changing = mark("change").and_then(|id| RecordId::parse(&id)).filter(|_| access.may(Rank::Edit));
+    let day = changing.as_ref().map(|id| day_to_ask(conn, &chart, &ui, id, app.clock.today())).transpose()?.flatten();
     let none_known = kind.none_known && total == 0 && patients::none_known_kinds(conn, access.id())?.iter().any(|k| k == kind.name);
     let date = kind.occurred.first().copied().unwrap_or("occurred_on");
     let raw = |name: &str| asked.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
@@ -154,9 +157,9 @@ fn list_page(
         may_edit: access.may(Rank::Edit),
         none_known,
         undo: mark("undo"),
-        changing: mark("change"),
+        changing: changing.map(|id| id.to_string()),
         statuses: statuses(&ui, kind),
-        today: app.clock.today().to_string(),
+        day,
         base: here.to_owned(),
         ui,
         kind,
@@ -164,6 +167,26 @@ fn list_page(
         query,
         print,
     })
+}
+
+/// The field whose day a quick change of status may ask for.
+fn day_field(kind: &Kind) -> Option<&'static str> {
+    kind.ended.or(kind.finished.map(|(field, _)| field))
+}
+
+/// Its label, and the day that is recorded. Today is proposed only where there is none: a day that was told once is not guessed again.
+fn day_to_ask<L: Level>(
+    conn: &mut Conn,
+    chart: &chart::Chart<'_, L>,
+    ui: &Ui,
+    id: &RecordId,
+    today: chrono::NaiveDate,
+) -> Result<Option<(String, String)>> {
+    let kind = chart.kind();
+    let Some((index, spec)) = day_field(kind).and_then(|name| kind.field(name)) else { return Ok(None) };
+    // A record that is gone has no row to change.
+    let Some(record) = chart.some(conn, std::slice::from_ref(id))?.remove(id) else { return Ok(None) };
+    Ok(Some((ui.label(kind.word(), spec.name), record.entry.get(index).unwrap_or_else(|| today.to_string()))))
 }
 
 fn statuses(ui: &Ui, kind: &Kind) -> Vec<Choice> {
@@ -844,7 +867,26 @@ pub async fn restore(
 /// Statuses that mean it is over.
 const ENDING: &[&str] = &["stopped", "completed", "cancelled", "resolved", "expired", "returned"];
 
-/// `POST .../{record}/status`: the quick change from the list. It asks for the day where the new status ends something.
+/// The fields of a quick change. The day stands in the form before anybody chooses: where none is recorded it only counts for a status that
+/// ends something, and one that is recorded stays unless the person wrote or took away something there.
+fn quick_fields(kind: &Kind, current: &Loaded, pairs: &[(String, String)]) -> Vec<(String, String)> {
+    let status = value(pairs, "status").unwrap_or_default();
+    let mut fields = vec![("status".to_owned(), status.to_owned())];
+    let told = value(pairs, "ended_on").map(str::trim);
+    if let (Some((index, spec)), Some(told)) = (day_field(kind).and_then(|name| kind.field(name)), told) {
+        let ends = kind.finished.map_or_else(|| ENDING.contains(&status), |(_, word)| status == word);
+        let changed = match current.entry.get(index) {
+            None => ends && !told.is_empty(),
+            Some(recorded) => told != recorded,
+        };
+        if changed {
+            fields.push((spec.name.to_owned(), told.to_owned()));
+        }
+    }
+    fields
+}
+
+/// `POST .../{record}/status`: the quick change from the list. What it cannot do alone goes on in the record's form.
 pub async fn status(
     app: web::Data<App>,
     signed: Signed,
@@ -856,31 +898,62 @@ pub async fn status(
     let back = value(&pairs, "_back")
         .filter(|b| b.starts_with("/patients/"))
         .map_or_else(|| format!("/patients/{patient}/{}", kind.name), str::to_owned);
-    app.write(move |tx, app| {
-        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
-        let chart = access.chart(kind)?;
-        let current = chart.get(tx, &id)?;
-        let mut entry = current.entry.boxed_clone();
-        let mut fields = vec![("status".to_owned(), value(&pairs, "status").unwrap_or_default().to_owned())];
-        // The day stands in the form before anybody chooses; it only counts for a status that ends something.
-        let ends = value(&pairs, "status").is_some_and(|status| ENDING.contains(&status));
-        if let (true, Some(ended), Some(date)) = (ends, kind.ended, value(&pairs, "ended_on").filter(|d| !d.trim().is_empty())) {
-            fields.push((ended.to_owned(), date.to_owned()));
+    let record = id.clone();
+    let (outcome, access) = app
+        .write(move |tx, app| {
+            let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+            let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/{}/{id}/edit", kind.name));
+            let outcome = take_status(tx, &access, kind, &id, &pairs, ui)?;
+            Ok((outcome, access))
+        })
+        .await?;
+    match outcome {
+        Outcome::Page(status, page) => {
+            let seen = page.version.map(|version| (&record, version));
+            note_read(&app, &access, Action::Read, Some(kind.name), seen);
+            render_with(status, page.as_ref())
         }
-        let mut errors = input::fill(kind, entry.as_mut(), &Raw { fields, children: None }, Mode::Typed(signed.me.dates.order()));
-        let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
-        input::settle(kind, entry.as_mut(), Some(current.entry.as_ref()), &context, &mut errors);
-        // A button of a list has no place for questions.
-        Confirmed::Everything.settle(&mut errors);
-        if !errors.is_empty() {
-            return Err(Error::Invalid(errors));
-        }
-        let version = value(&pairs, "_version").and_then(|v| v.parse().ok()).unwrap_or(current.head.version);
+        Outcome::Saved(_) => Ok(see_other(&back)),
+    }
+}
+
+fn take_status(
+    tx: &mut crate::db::Tx<'_>,
+    access: &PatientAccess<Edit>,
+    kind: &'static Kind,
+    id: &RecordId,
+    pairs: &[(String, String)],
+    ui: Ui,
+) -> Result<Outcome> {
+    let chart = access.chart(kind)?;
+    let current = chart.get(tx, id)?;
+    let mut entry = current.entry.boxed_clone();
+    let fields = quick_fields(kind, &current, pairs);
+    let raw = Raw { fields: fields.clone(), children: None };
+    let mut errors = input::fill(kind, entry.as_mut(), &raw, Mode::Typed(ui.words.dates.order()));
+    let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
+    input::settle(kind, entry.as_mut(), Some(current.entry.as_ref()), &context, &mut errors);
+    if errors.is_empty() {
+        let version = value(pairs, "_version").and_then(|v| v.parse().ok()).unwrap_or(current.head.version);
         let draft = Draft { entry, tags: None, links: None, source: "person".to_owned() };
-        chart.change(tx, &id, version, &draft).map(drop)
-    })
-    .await?;
-    Ok(see_other(&back))
+        chart.change(tx, id, version, &draft)?;
+        return Ok(Outcome::Saved(id.clone()));
+    }
+    let mut values = view::stored_values(kind, current.entry.as_ref());
+    values.extend(fields);
+    let state = FormState {
+        kind,
+        values,
+        errors,
+        tags: join(&current.tags),
+        own: Some((id, current.head.version)),
+        rows: current.entry.child_count() + 1,
+        conflict: Vec::new(),
+        find: None,
+        saved: false,
+        confirmed: Confirmed::Nothing,
+    };
+    Ok(Outcome::Page(StatusCode::UNPROCESSABLE_ENTITY, Box::new(form_page(tx, access, ui, state)?)))
 }
 
 /// `POST .../{record}/links`: ties another record to this one, or takes a tie away (`_remove`).
