@@ -23,6 +23,7 @@ use crate::{
         types::{PatientId, RecordId},
     },
     error::{Error, Result},
+    patients,
     tags::{self, Tag},
 };
 
@@ -514,7 +515,7 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
         Ok(())
     }
 
-    /// What every write leaves behind: numbers for sorting, the version, the search entry, the audit, and the one primary.
+    /// What every write leaves behind: numbers for sorting, the version, the search entry, the audit, the one primary, no "there are none".
     fn written(&self, tx: &mut Tx<'_>, head: &Head, entry: &dyn AnyRecord, tags: &[String], links: &[Link], action: Action) -> Result<()> {
         stored::write_numbers(tx, self.kind, entry, &head.id)?;
         let version = Version {
@@ -533,6 +534,9 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
         } else {
             let put = if action == Action::Created { search::add } else { search::put };
             put(tx, self.access.id(), &head.id, &searchable(self.kind, head, entry, tags))?;
+            if self.kind.none_known && matches!(action, Action::Created | Action::Restored) {
+                patients::withdraw_none_known(tx, &self.access.actor, self.access.id(), self.kind.name, self.access.now)?;
+            }
             self.keep_exclusive(tx, head, entry)?;
         }
         Event::new(&self.access.actor, action, self.access.now)
