@@ -59,11 +59,7 @@ mod date_style {
     use serde::{Deserialize, Deserializer, Serializer};
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     pub fn serialize<S: Serializer>(style: &DateStyle, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(match style {
-            DateStyle::DayFirst => "locale",
-            DateStyle::MonthFirst => "month_first",
-            DateStyle::Iso => "iso",
-        })
+        to.serialize_str(style.word())
     }
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateStyle, D::Error> {
         Ok(DateStyle::parse(&String::deserialize(from)?))

@@ -75,7 +75,7 @@ pub async fn list(app: web::Data<App>, bearer: Bearer, request: HttpRequest) -> 
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &bearer.actor, &patient, app.clock.now())?;
             let chart = access.chart(kind)?;
-            let query = ListQuery::parse(kind, &pairs?, true).map_err(Error::Invalid)?;
+            let query = ListQuery::parse(kind, &pairs?, Mode::Strict).map_err(Error::Invalid)?;
             let (rows, total) = chart.list(conn, &query)?;
             let items = told(conn, &chart, &rows)?;
             note_read(app, &access, Action::Listed, Some(kind.name), None);

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
 use crate::{
     codes::List,
-    dates::{DateError, DateOrder, PartialDate},
+    dates::{DateError, PartialDate, Typing},
     db::types::{PharmacyId, PracticeId, PractitionerId, RecordId},
     measured::{Measured, MeasuredError},
 };
@@ -13,7 +15,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// A person's form: dates and decimals as people write them.
-    Typed(DateOrder),
+    Typed(Typing),
     /// API and imports: ISO dates, decimal points.
     Strict,
 }
@@ -219,6 +221,13 @@ pub enum FieldError {
     NoSuchDay,
     TooEarly,
     TooLate,
+    /// Two readings, and nobody has said which number comes first.
+    AmbiguousDate {
+        day_first: NaiveDate,
+        month_first: NaiveDate,
+    },
+    /// Two digits that may be of either century.
+    ShortYear(i32, i32),
     InTheFuture,
     BeforeBirth,
     EndBeforeStart,
@@ -265,6 +274,12 @@ impl FieldError {
             Self::NoSuchDay => ("error.no_such_day", vec![]),
             Self::TooEarly => ("error.too_early", vec![]),
             Self::TooLate => ("error.too_late", vec![]),
+            Self::AmbiguousDate { day_first, month_first } => {
+                let iso = [("day_first_iso", day_first.to_string()), ("month_first_iso", month_first.to_string())];
+                let words = [("day_first", in_words(*day_first)), ("month_first", in_words(*month_first))];
+                ("error.ambiguous_date", words.into_iter().chain(iso).collect())
+            }
+            Self::ShortYear(early, late) => ("error.short_year", vec![("early", early.to_string()), ("late", late.to_string())]),
             Self::InTheFuture => ("error.in_the_future", vec![]),
             Self::BeforeBirth => ("error.before_birth", vec![]),
             Self::EndBeforeStart => ("error.end_before_start", vec![]),
@@ -299,6 +314,11 @@ impl FieldError {
         let (key, _) = self.message();
         key.rsplit('.').next().unwrap_or(key)
     }
+}
+
+/// `3 April 2021`: as nobody can read it for another day.
+fn in_words(day: NaiveDate) -> String {
+    day.format("%-d %B %Y").to_string()
 }
 
 /// Errors by field name; children as `components.2.value`.
@@ -421,14 +441,22 @@ impl Bind for PartialDate {
         let text = clean(raw, spec)?;
         let date = match mode {
             Mode::Strict => Self::parse_strict(&text),
-            Mode::Typed(order) => Self::parse_typed(&text, order),
+            Mode::Typed(typing) => Self::parse_typed(&text, typing),
         };
-        date.map_err(|error| match error {
-            DateError::NotADate => FieldError::NotADate,
-            DateError::NoSuchDay | DateError::NoSuchTime => FieldError::NoSuchDay,
-            DateError::TooEarly => FieldError::TooEarly,
-            DateError::TooLate => FieldError::TooLate,
-        })
+        date.map_err(FieldError::from)
+    }
+}
+
+impl From<DateError> for FieldError {
+    fn from(error: DateError) -> Self {
+        match error {
+            DateError::NotADate => Self::NotADate,
+            DateError::NoSuchDay | DateError::NoSuchTime => Self::NoSuchDay,
+            DateError::TooEarly => Self::TooEarly,
+            DateError::TooLate => Self::TooLate,
+            DateError::Ambiguous { day_first, month_first } => Self::AmbiguousDate { day_first, month_first },
+            DateError::ShortYear(early, late) => Self::ShortYear(early, late),
+        }
     }
 }
 

@@ -74,6 +74,8 @@ struct ListPage {
     from: String,
     to: String,
     narrowed: bool,
+    /// What is wrong with the filters, a sentence each.
+    wrong: Vec<String>,
     export: String,
     may_edit: bool,
     none_known: bool,
@@ -99,13 +101,27 @@ pub async fn list(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
             let view = list_views::recall(conn, &signed.me.id, access.id(), kind, &pairs)?;
             let page = list_page(conn, app, &access, kind, &signed.me, &here, &view.asked)?;
             note_read(app, &access, Action::Listed, Some(kind.name), None);
-            Ok((page::text(&page)?, view.news))
+            let status = if page.wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            // What cannot be asked is not remembered either.
+            Ok(((status, page::text(&page)?), view.news.filter(|_| status.is_success())))
         })
         .await?;
     if let Some(query) = news {
         app.write(move |tx, _| list_views::remember(tx, &user, &of, kind, &query)).await?;
     }
-    Ok(page::html(StatusCode::OK, page))
+    let (status, text) = page;
+    Ok(page::html(status, text))
+}
+
+/// The filter's name as the page calls it: a range has its column's.
+fn filter_label(ui: &Ui, kind: &Kind, name: &str) -> String {
+    let (column, end) = match (name.strip_suffix("_from"), name.strip_suffix("_to")) {
+        (Some(column), _) => (column, Some("list.from")),
+        (_, Some(column)) => (column, Some("list.to")),
+        _ => (name, None),
+    };
+    let label = ui.label(kind.word(), column);
+    end.map_or_else(|| label.clone(), |key| format!("{label} ({})", ui.t(key).to_lowercase()))
 }
 
 /// Names of a list's address that are not part of the list asked for.
@@ -124,14 +140,15 @@ fn list_page(
     let mark = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
     let asked: Vec<(String, String)> = pairs.iter().filter(|(n, _)| !MARKS.contains(&n.as_str())).cloned().collect();
     let print = mark("print").is_some();
-    let mut query = ListQuery::parse(kind, &asked, false).map_err(Error::Invalid)?;
+    let (mut query, errors) = ListQuery::read(kind, &asked, Mode::Typed(me.dates.typing(app.clock.today())));
     if print {
         (query.page, query.per_page) = (1, 5000);
     }
     // Of the whole list, the menu already knows how many there are.
     let counts = overview::counts(conn, access)?;
     let count = counts.iter().find(|(name, _)| name == kind.name).map_or(0, |(_, n)| *n);
-    let (rows, total) = chart.rows(conn, &query, count)?;
+    // A filter that means nothing shows nothing, and not everything.
+    let (rows, total) = if errors.is_empty() { chart.rows(conn, &query, count)? } else { (Vec::new(), 0) };
     let names = Names::for_list(conn, kind, &rows)?;
     let tags = overview::tags_to_choose(conn, access)?;
     let ui = Ui::new(Some(me.clone()), here).with_counts(access, &counts);
@@ -152,7 +169,8 @@ fn list_page(
         last: first + shown,
         from: raw(&format!("{date}_from")),
         to: raw(&format!("{date}_to")),
-        narrowed: query.is_narrowed(),
+        narrowed: query.is_narrowed() || !errors.is_empty(),
+        wrong: errors.iter().map(|(name, error)| format!("{}: {}", filter_label(&ui, kind, name), ui.error(error))).collect(),
         export: link(&format!("{here}/csv"), &asked, "page", ""),
         may_edit: access.may(Rank::Edit),
         none_known,
@@ -728,7 +746,7 @@ fn take_form(
         return Ok(Outcome::Page(StatusCode::OK, Box::new(form_page(tx, access, ui, state)?)));
     }
     let me = ui.me.clone();
-    let mode = Mode::Typed(ui.words.dates.order());
+    let mode = Mode::Typed(ui.words.dates.typing(access.now.date()));
     let mut entry = current.as_ref().map_or_else(|| (kind.blank)(), |c| c.entry.boxed_clone());
     let mut errors = std::mem::take(&mut sent.errors);
     errors.extend(input::fill(kind, entry.as_mut(), &sent.raw, mode));
@@ -930,7 +948,7 @@ fn take_status(
     let mut entry = current.entry.boxed_clone();
     let fields = quick_fields(kind, &current, pairs);
     let raw = Raw { fields: fields.clone(), children: None };
-    let mut errors = input::fill(kind, entry.as_mut(), &raw, Mode::Typed(ui.words.dates.order()));
+    let mut errors = input::fill(kind, entry.as_mut(), &raw, Mode::Typed(ui.words.dates.typing(access.now.date())));
     let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
     input::settle(kind, entry.as_mut(), Some(current.entry.as_ref()), &context, &mut errors);
     if errors.is_empty() {
@@ -1215,11 +1233,15 @@ pub async fn none_known(
     let back = format!("/patients/{patient}/{}", kind.name);
     app.write(move |tx, app| {
         let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
-        access.chart(kind)?;
+        let chart = access.chart(kind)?;
         if !kind.none_known {
             return Err(Error::NotFound);
         }
         let none = value(&pairs, "none") == Some("true");
+        // Two windows: in one a record was added, in the other somebody says that there is none.
+        if none && !chart.list(tx, &ListQuery { page: 1, per_page: 1, ..ListQuery::default() })?.0.is_empty() {
+            return Err(Error::Invalid(vec![("none".to_owned(), FieldError::Rule("error.there_are_some"))]));
+        }
         patients::set_none_known(tx, &access.actor, access.id(), kind.name, none, access.now)
     })
     .await?;
