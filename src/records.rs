@@ -49,6 +49,7 @@ use diesel::QueryResult;
 
 use crate::{
     dates::PartialDate,
+    i18n::Locale,
     db::{
         Conn, Tx,
         types::{PractitionerId, RecordId},
@@ -236,8 +237,13 @@ impl<R: Record> AnyRecord for Entry<R> {
             _ => Err(FieldError::UnknownField),
         }
     }
+    /// Never empty: what the kind makes of the record, else its first words, else what it is.
     fn title(&self) -> String {
-        R::title(self).chars().take(300).collect()
+        let own = Some(R::title(self)).filter(|title| !title.trim().is_empty());
+        let told = || R::FIELDS.iter().filter(|f| f.spec.is_prose()).find_map(|f| (f.get)(self));
+        let line = |text: String| text.lines().next().map(str::to_owned);
+        let title = own.or_else(|| told().and_then(line)).unwrap_or_else(|| name_of(R::TABLE));
+        title.chars().take(300).collect()
     }
     fn occurred_on(&self) -> Option<String> {
         R::OCCURRED.iter().find_map(|name| self.named(name))
@@ -338,6 +344,13 @@ impl Kind {
     pub fn word(&self) -> &'static str {
         self.table
     }
+}
+
+/// What a record is that says nothing of itself.
+fn name_of(table: &str) -> String {
+    let name = Locale::default().t(&format!("kind.{table}.one"));
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn load_entries<R: Record>(conn: &mut Conn, ids: &[RecordId]) -> QueryResult<HashMap<RecordId, Box<dyn AnyRecord>>> {

@@ -414,8 +414,9 @@ impl Body {
         errors.extend(input::fill(kind, entry.as_mut(), &self.raw, Mode::Strict));
         // The source document's units, whatever the token's owner prefers to read: a program's numbers must not change with a setting.
         input::complete_units(kind, entry.as_mut(), UnitSystem::Imperial);
-        if let Some(before) = before {
-            input::keep_unitless(kind, entry.as_mut(), before, &self.raw);
+        match before {
+            Some(before) => input::keep_unitless(kind, entry.as_mut(), before, &self.raw),
+            None => input::complete_defaults(kind, entry.as_mut(), &self.raw),
         }
         (entry, errors)
     }

@@ -227,6 +227,11 @@ impl<L: Level> Chart<'_, L> {
         query.select(Head::as_select()).first(conn).optional()?.ok_or(Error::NotFound)
     }
 
+    /// The head of a record that lies in the trash.
+    pub fn trashed(&self, conn: &mut Conn, id: &RecordId) -> Result<Head> {
+        self.find_head(conn, id, true)
+    }
+
     /// A record with its ties, for its page: one look at them gives both the links and the columns that are links.
     pub fn get_tied(&self, conn: &mut Conn, id: &RecordId) -> Result<Tied> {
         let head = self.find_head(conn, id, false)?;

@@ -117,6 +117,9 @@ pub struct FieldSpec {
     pub groups: Option<Groups>,
     /// The measured column that people say in one breath with this one, and the name of both: `118/74`, blood pressure.
     pub pair: Option<(&'static str, &'static str)>,
+    /// What a new record says that leaves the field out, in a form or the API. Never in an import: what its source did not say stays "not
+    /// recorded", and nothing treats an unsaid "active" as inactive.
+    pub default: Option<&'static str>,
 }
 
 /// A field of `T` (an `Entry` of a kind, or a child row).
@@ -151,6 +154,7 @@ impl<T> Field<T> {
             preset: None,
             groups: None,
             pair: None,
+            default: None,
         };
         Self { spec, get, set }
     }
@@ -202,6 +206,14 @@ impl<T> Field<T> {
         self.spec.preset = Some(word);
         self
     }
+    /// Proposed by a new form, and the value of a new record that doesn't say.
+    pub const fn default(mut self, word: &'static str) -> Self {
+        self.spec.default = Some(word);
+        if self.spec.preset.is_none() {
+            self.spec.preset = Some(word);
+        }
+        self
+    }
     pub const fn at(mut self, place: Place) -> Self {
         self.spec.place = place;
         self
@@ -232,6 +244,7 @@ pub enum FieldError {
     BeforeBirth,
     EndBeforeStart,
     NotANumber,
+    NotWhole,
     AmbiguousNumber,
     TooManyDigits,
     OutOfRange {
@@ -259,6 +272,8 @@ pub enum FieldError {
     UnitWithoutValue,
     /// A rule of the kind; the text is a key under `error.`.
     Rule(&'static str),
+    /// A rule that one of several must be told. Not said where what was told is refused: that is told already.
+    Missing(&'static str),
     /// Hardly ever so, and yet a real record may say it: asked once, accepted when confirmed. A key under `error.`, with one under `keep.`.
     Question(&'static str),
 }
@@ -284,6 +299,7 @@ impl FieldError {
             Self::BeforeBirth => ("error.before_birth", vec![]),
             Self::EndBeforeStart => ("error.end_before_start", vec![]),
             Self::NotANumber => ("error.not_a_number", vec![]),
+            Self::NotWhole => ("error.not_whole", vec![]),
             Self::AmbiguousNumber => ("error.ambiguous_number", vec![]),
             Self::TooManyDigits => ("error.too_many_digits", vec![]),
             Self::OutOfRange { min, max } => ("error.out_of_range", vec![("min", min.clone()), ("max", max.clone())]),
@@ -302,7 +318,7 @@ impl FieldError {
             Self::UnknownField => ("error.unknown_field", vec![]),
             Self::ReadOnly => ("error.read_only", vec![]),
             Self::UnitWithoutValue => ("error.unit_without_value", vec![]),
-            Self::Rule(key) | Self::Question(key) => (key, vec![]),
+            Self::Rule(key) | Self::Missing(key) | Self::Question(key) => (key, vec![]),
         }
     }
     /// Does it ask, instead of refusing?
@@ -485,7 +501,7 @@ impl Bind for i32 {
         self.to_string()
     }
     fn parse(raw: &str, _: Mode, spec: &FieldSpec) -> Result<Self, FieldError> {
-        let value: i64 = clean(raw, spec)?.parse().map_err(|_| FieldError::NotANumber)?;
+        let value: i64 = clean(raw, spec)?.parse().map_err(|_| FieldError::NotWhole)?;
         let (min, max) = match spec.input {
             Input::Integer { min, max } => (min, max),
             _ => (i32::MIN, i32::MAX),

@@ -291,15 +291,55 @@ pub async fn show(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
     let kind = kind_of(&place.kind)?;
     let (patient, id) = (patient_of(&place.patient)?, record_of(&place.record)?);
     let here = request.path().to_owned();
-    let page = app
-        .read(move |conn, app| {
-            let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
-            let tied = access.chart(kind)?.get_tied(conn, &id)?;
-            note_read(app, &access, Action::Read, Some(kind.name), Some((&id, tied.record.head.version)));
-            show_page(conn, &access, kind, tied, Ui::new(Some(signed.me), &here))
-        })
-        .await?;
-    render(&page)
+    app.read(move |conn, app| {
+        let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
+        let chart = access.chart(kind)?;
+        let ui = Ui::new(Some(signed.me), &here);
+        let tied = match chart.get_tied(conn, &id) {
+            Err(Error::NotFound) => return trashed_page(conn, app, &chart, &id, ui),
+            tied => tied?,
+        };
+        note_read(app, &access, Action::Read, Some(kind.name), Some((&id, tied.record.head.version)));
+        Ok((StatusCode::OK, page::text(&show_page(conn, &access, kind, tied, ui)?)?))
+    })
+    .await
+    .map(|(status, text)| page::html(status, text))
+}
+
+#[derive(Template)]
+#[template(path = "records/trashed.html")]
+struct TrashedPage {
+    ui: Ui,
+    kind: &'static Kind,
+    base: String,
+    id: String,
+    title: String,
+    deleted: String,
+}
+
+/// A link to what lies in the trash tells so, and how to bring it back: to whoever may do that. To anybody else there is no such record.
+fn trashed_page(
+    conn: &mut Conn,
+    app: &App,
+    chart: &chart::Chart<'_, View>,
+    id: &RecordId,
+    ui: Ui,
+) -> Result<(StatusCode, String)> {
+    let access = chart.access();
+    if !access.may(Rank::Edit) {
+        return Err(Error::NotFound);
+    }
+    let head = chart.trashed(conn, id)?;
+    note_read(app, access, Action::Read, Some(chart.kind().name), Some((id, head.version)));
+    let page = TrashedPage {
+        deleted: head.deleted_at.map(|at| ui.moment(&at)).unwrap_or_default(),
+        base: format!("/patients/{}/{}", access.id(), chart.kind().name),
+        ui: ui.with_nav(conn, access)?,
+        kind: chart.kind(),
+        id: id.to_string(),
+        title: head.title,
+    };
+    Ok((StatusCode::GONE, page::text(&page)?))
 }
 
 fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind, tied: Tied, ui: Ui) -> Result<ShowPage> {
@@ -751,6 +791,9 @@ fn take_form(
     let mut errors = std::mem::take(&mut sent.errors);
     errors.extend(input::fill(kind, entry.as_mut(), &sent.raw, mode));
     input::complete_units(kind, entry.as_mut(), me.map_or_else(Default::default, |me| me.units()));
+    if current.is_none() {
+        input::complete_defaults(kind, entry.as_mut(), &sent.raw);
+    }
     if let Some(current) = &current {
         input::keep_unitless(kind, entry.as_mut(), current.entry.as_ref(), &sent.raw);
     }

@@ -161,7 +161,7 @@ fn check_filter(kind: &Kind, column: &str, value: &str) -> Result<(), FieldError
     }
     match kind.field(column).map(|(_, spec)| spec.input) {
         Some(Input::Choice { words, .. }) if !words.contains(&value) => Err(FieldError::UnknownChoice),
-        Some(Input::Integer { .. }) if value.parse::<i32>().is_err() => Err(FieldError::NotANumber),
+        Some(Input::Integer { .. }) if value.parse::<i32>().is_err() => Err(FieldError::NotWhole),
         Some(Input::Flag) if !matches!(value, "true" | "false") => Err(FieldError::NotYesOrNo),
         _ => Ok(()),
     }
@@ -174,7 +174,7 @@ fn bound(kind: &Kind, column: &str, value: &str, from: bool, mode: Mode) -> Resu
     }
     let spec = kind.field(column).map(|(_, spec)| spec);
     match spec.map(|s| s.input) {
-        Some(Input::Integer { .. }) => value.parse::<i32>().map(|n| n.to_string()).map_err(|_| FieldError::NotANumber),
+        Some(Input::Integer { .. }) => value.parse::<i32>().map(|n| n.to_string()).map_err(|_| FieldError::NotWhole),
         Some(Input::Measured(_)) => {
             value.parse::<f64>().ok().filter(|n| n.is_finite()).map(|n| n.to_string()).ok_or(FieldError::NotANumber)
         }
