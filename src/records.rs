@@ -49,11 +49,11 @@ use diesel::QueryResult;
 
 use crate::{
     dates::PartialDate,
-    i18n::Locale,
     db::{
         Conn, Tx,
         types::{PractitionerId, RecordId},
     },
+    i18n::Locale,
 };
 pub use stored::Head;
 

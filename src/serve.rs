@@ -51,24 +51,6 @@ pub fn open(config: Config) -> Result<App, StartError> {
     for folder in [&config.data, &config.uploads] {
         std::fs::create_dir_all(folder).map_err(|error| StartError::Folder(folder.display().to_string(), error))?;
     }
-    open_made(config)
-}
-
-/// The same for a command that is of no use without an installation: it makes no folder, no database and no key.
-pub fn open_existing(config: Config) -> Result<App, StartError> {
-    let missing = match &config.database {
-        // A database given by its address says itself that it is missing.
-        Database::Sqlite { file, create } => *create && !file.exists(),
-        // The key of a PostgreSQL database stands in the folder, unless it is given.
-        Database::Postgres { .. } => config.secret_key.is_none() && !config.data.join(secret::FILE_NAME).exists(),
-    };
-    if missing {
-        return Err(StartError::NothingThere(config.data.display().to_string()));
-    }
-    open_made(config)
-}
-
-fn open_made(config: Config) -> Result<App, StartError> {
     let (url, create, size) = match &config.database {
         Database::Sqlite { file, create } => (format!("sqlite:{}", file.display()), *create, 8),
         Database::Postgres { url } => (url.clone(), false, 10),
@@ -90,6 +72,20 @@ fn open_made(config: Config) -> Result<App, StartError> {
         setup: Setup::default(),
         imports: crate::interchange::pages::Progress::default(),
     })
+}
+
+/// [`open`] for a command that is of no use without an installation: where there is none, it makes no folder, no database and no key.
+pub fn open_existing(config: Config) -> Result<App, StartError> {
+    let missing = match &config.database {
+        // A database given by its address says itself that it is missing.
+        Database::Sqlite { file, create } => *create && !file.exists(),
+        // The key of a PostgreSQL database stands in the folder, unless it is given.
+        Database::Postgres { .. } => config.secret_key.is_none() && !config.data.join(secret::FILE_NAME).exists(),
+    };
+    if missing {
+        return Err(StartError::NothingThere(config.data.display().to_string()));
+    }
+    open(config)
 }
 
 /// The cookie's own key, so that a made-up cookie never reaches the database.

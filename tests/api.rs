@@ -240,10 +240,7 @@ async fn a_new_record_says_what_its_columns_say_by_default() {
         assert_eq!(api.post(&format!("{base}/lab-results"), &result).await.is(201).json()["status"], status);
     }
     let posted = owner
-        .post(
-            &format!("/patients/{ada}/emergency-contacts"),
-            &[("name", "Cem"), ("relationship", "uncle"), ("phone_number", "555 0101")],
-        )
+        .post(&format!("/patients/{ada}/emergency-contacts"), &[("name", "Cem"), ("relationship", "uncle"), ("phone_number", "555 0101")])
         .await;
     let made = api.get(&format!("{base}/emergency-contacts/{}", posted.new_id())).await.json();
     assert_eq!(made["is_active"], json!(true));

@@ -427,7 +427,12 @@ async fn a_date_with_two_readings_is_asked_about_until_the_settings_say_which() 
     let fields = [("diagnosis", "Asthma"), ("status", "active"), ("onset_date", "3/4/2021")];
     let asked = owner.post(&url, &fields).await.is(422).says("3 April 2021 or 4 March 2021?").says("2021-04-03");
     assert_eq!(asked.form(&url).value("onset_date"), Some("3/4/2021"), "what was typed is kept");
-    owner.get(&format!("{url}?onset_date_from=3/4/2021&q=asthma")).await.is(422).says("3 April 2021 or 4 March 2021?").has("value=\"asthma\"");
+    owner
+        .get(&format!("{url}?onset_date_from=3/4/2021&q=asthma"))
+        .await
+        .is(422)
+        .says("3 April 2021 or 4 March 2021?")
+        .has("value=\"asthma\"");
     for (style, expected) in [("day_first", "2021-04-03"), ("month_first", "2021-03-04")] {
         owner.prefers("date_format", style);
         let id = owner.post(&url, &fields).await.is(303).new_id();

@@ -47,7 +47,11 @@ async fn that_there_are_none_does_not_come_back_by_itself() {
     let says = "No known allergies";
     owner.post(&format!("/patients/{ada}/none-known/allergies"), &[("none", "true")]).await.is(303);
     owner.get(&url).await.has("name=\"none\" value=\"false\"");
-    let id = owner.record(&ada, kinchart::records::kind("allergies").unwrap(), &crate::common::sample::Sample::least(kinchart::records::kind("allergies").unwrap(), 1));
+    let id = owner.record(
+        &ada,
+        kinchart::records::kind("allergies").unwrap(),
+        &crate::common::sample::Sample::least(kinchart::records::kind("allergies").unwrap(), 1),
+    );
     owner.post(&format!("/patients/{ada}/none-known/allergies"), &[("none", "true")]).await.is(422);
     owner.post(&format!("{url}/{id}/delete"), &[]).await.is(303);
     owner.get(&url).await.has("name=\"none\" value=\"true\"");

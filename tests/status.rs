@@ -25,7 +25,12 @@ async fn a_recorded_end_stays_unless_another_is_written() {
         &owner,
         &ada,
         kind,
-        &[("medication_name", "Amoxicillin"), ("status", "stopped"), ("effective_period_start", "2024"), ("effective_period_end", "2025-02")],
+        &[
+            ("medication_name", "Amoxicillin"),
+            ("status", "stopped"),
+            ("effective_period_start", "2024"),
+            ("effective_period_end", "2025-02"),
+        ],
     );
     let form = owner.get(&format!("{url}?change={id}")).await.is(200).form(&format!("{url}/{id}/status"));
     assert_eq!(form.value("ended_on"), Some("2025-02"));

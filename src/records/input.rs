@@ -93,7 +93,8 @@ pub fn complete_defaults(kind: &Kind, entry: &mut dyn AnyRecord, raw: &Raw) {
     let told = |name: &str| raw.fields.iter().any(|(told, _)| told == name);
     for (index, spec) in kind.fields.iter().enumerate().filter(|(_, spec)| !told(spec.name)) {
         let Some(default) = spec.default else { continue };
-        let finished = kind.finished.filter(|(field, _)| spec.name == "status" && kind.field(field).is_some_and(|(i, _)| entry.get(i).is_some()));
+        let finished =
+            kind.finished.filter(|(field, _)| spec.name == "status" && kind.field(field).is_some_and(|(i, _)| entry.get(i).is_some()));
         // The words are the field's own, so this cannot fail.
         let _ = entry.set(index, finished.map_or(default, |(_, word)| word), Mode::Strict);
     }

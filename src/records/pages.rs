@@ -243,11 +243,7 @@ fn heads(ui: &Ui, kind: &'static Kind, query: &ListQuery, here: &str, asked: &[(
             let first_descending = spec.is_date() || spec.is_measured();
             let descending = if mine { !now.1 } else { first_descending };
             let value = if descending { format!("-{}", spec.name) } else { spec.name.to_owned() };
-            ColumnHead {
-                label: ui.label(kind.word(), spec.shown_name()),
-                href: link(here, asked, "sort", &value),
-                sorted,
-            }
+            ColumnHead { label: ui.label(kind.word(), spec.shown_name()), href: link(here, asked, "sort", &value), sorted }
         })
         .chain(children)
         .collect()
@@ -318,13 +314,7 @@ struct TrashedPage {
 }
 
 /// A link to what lies in the trash tells so, and how to bring it back: to whoever may do that. To anybody else there is no such record.
-fn trashed_page(
-    conn: &mut Conn,
-    app: &App,
-    chart: &chart::Chart<'_, View>,
-    id: &RecordId,
-    ui: Ui,
-) -> Result<(StatusCode, String)> {
+fn trashed_page(conn: &mut Conn, app: &App, chart: &chart::Chart<'_, View>, id: &RecordId, ui: Ui) -> Result<(StatusCode, String)> {
     let access = chart.access();
     if !access.may(Rank::Edit) {
         return Err(Error::NotFound);

@@ -123,7 +123,13 @@ fn tell_of_withdrawn(work: &mut Work<'_>, person: &PersonDraft, origins: &HashMa
 }
 
 /// A person had said "there are none", and the file tells of one: the statement is withdrawn with the record, and the person is told.
-fn tell_of_contradicted(work: &mut Work<'_>, tx: &mut Tx<'_>, access: &PatientAccess<Edit>, person: &PersonDraft, said: &[String]) -> Result<()> {
+fn tell_of_contradicted(
+    work: &mut Work<'_>,
+    tx: &mut Tx<'_>,
+    access: &PatientAccess<Edit>,
+    person: &PersonDraft,
+    said: &[String],
+) -> Result<()> {
     let still = patients::none_known_kinds(tx, access.id())?;
     for kind in said.iter().filter(|kind| !still.contains(kind)).filter_map(|name| records::kind(name)) {
         let word = crate::i18n::Locale::default().t(&format!("kind.{}", kind.word()));
