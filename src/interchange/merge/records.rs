@@ -132,8 +132,8 @@ fn tell_of_contradicted(
 ) -> Result<()> {
     let still = patients::none_known_kinds(tx, access.id())?;
     for kind in said.iter().filter(|kind| !still.contains(kind)).filter_map(|name| records::kind(name)) {
-        let word = crate::i18n::Locale::default().t(&format!("kind.{}", kind.word()));
-        work.problem(&person.source_key, "none_known_withdrawn", Some(word));
+        let shown = crate::i18n::Locale::default().t(&format!("kind.{}", kind.word()));
+        work.problem(&person.source_key, "none_known_withdrawn", Some(shown));
     }
     Ok(())
 }
