@@ -72,7 +72,7 @@ pub(crate) fn query(request: &HttpRequest) -> Result<Vec<(String, String)>> {
     if request.query_string().split('&').count() > MOST_PARAMETERS {
         return Err(Error::BadRequest("long_query"));
     }
-    let pairs = body::query(request);
+    let pairs = body::strict_query(request)?;
     match pairs.iter().find(|(_, value)| value.contains(char::is_control)) {
         Some((name, _)) => Err(Error::Invalid(vec![(name.clone(), FieldError::ControlCharacters)])),
         None => Ok(pairs),

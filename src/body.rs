@@ -41,13 +41,42 @@ pub async fn form(request: &HttpRequest, payload: web::Payload) -> Result<Vec<(S
 }
 
 fn pairs(bytes: &[u8]) -> Result<Vec<(String, String)>> {
+    if !is_text(bytes) {
+        return Err(Error::BadRequest("not_text"));
+    }
     let all: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes).map_err(|_| Error::BadRequest("broken_form"))?;
     if all.len() > MOST_PAIRS { Err(Error::TooLarge) } else { Ok(all) }
 }
 
+/// Are the bytes behind the percent signs UTF-8? A parser would put replacement characters where they are not, and a record would keep those
+/// for what somebody wrote. No part can hide in its neighbour: `&` and `=` are no part of a longer character.
+fn is_text(encoded: &[u8]) -> bool {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let Some((first, tail)) = rest.split_first() {
+        let escaped = match (first, tail) {
+            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| (high * 16 + low, after)),
+            _ => None,
+        };
+        let (byte, after) = escaped.unwrap_or((*first, tail));
+        bytes.push(byte);
+        rest = after;
+    }
+    std::str::from_utf8(&bytes).is_ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
 /// The query string's pairs; what cannot be read is no query.
 pub fn query(request: &HttpRequest) -> Vec<(String, String)> {
-    pairs(request.query_string().as_bytes()).unwrap_or_default()
+    strict_query(request).unwrap_or_default()
+}
+
+/// The same for programs, which are told.
+pub fn strict_query(request: &HttpRequest) -> Result<Vec<(String, String)>> {
+    pairs(request.query_string().as_bytes())
 }
 
 /// A JSON object: numbers with their digits, and no name told twice.
@@ -141,6 +170,16 @@ mod tests {
     fn numbers_keep_their_digits() {
         let text = r#"{"a":1.10,"b":[72.50,-0],"c":{"d":123456789012345678901234567890},"e":null,"f":true,"g":"x"}"#;
         assert_eq!(Value::Object(object(text.as_bytes()).unwrap()).to_string(), text);
+    }
+
+    #[test]
+    fn what_is_no_text_is_no_form() {
+        for bytes in ["a=%ff%fe", "a=%C3&b=%A9", "a=%c3", "%ff=a", "a=%ED%A0%80"] {
+            assert!(matches!(pairs(bytes.as_bytes()), Err(Error::BadRequest("not_text"))), "{bytes}");
+        }
+        assert!(pairs(b"a=\xff").is_err());
+        let told = pairs("a=%C3%A9+%F0%9F%8C%BC&b=100%&c=%zz&d=\u{e9}".as_bytes()).unwrap();
+        assert_eq!(told.iter().map(|(_, v)| v.as_str()).collect::<Vec<_>>(), ["\u{e9} \u{1f33c}", "100%", "%zz", "\u{e9}"]);
     }
 
     #[test]

@@ -8,7 +8,11 @@ mod serve;
 mod token;
 mod user;
 
-use std::process::ExitCode;
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -82,18 +86,18 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Config(problems)) => {
-            eprintln!("{problems}");
+            complain(format_args!("{problems}"));
             ExitCode::from(2)
         }
         Err(Failure::Found) => ExitCode::FAILURE,
         Err(Failure::Error(Error::Invalid(errors))) => {
             for sentence in Problems::new(&Locale::default(), &errors).sentences() {
-                eprintln!("{sentence}");
+                complain(format_args!("{sentence}"));
             }
             ExitCode::FAILURE
         }
         Err(failure) => {
-            eprintln!("{failure}");
+            complain(format_args!("{failure}"));
             ExitCode::FAILURE
         }
     }
@@ -104,17 +108,36 @@ fn run(cli: Cli) -> Outcome {
     env_logger::Builder::new().parse_filters(&config.log).init();
     match cli.command.unwrap_or(Command::Serve(serve::Serve {})) {
         Command::Serve(serve) => serve.run(config),
-        Command::User(user) => user.run(&open(config)?),
-        Command::Token(token) => token.run(&open(config)?),
-        Command::Import(import) => import.run(&open(config)?),
+        Command::User(user) => user.run(config),
+        Command::Token(token) => token.run(&existing(config)?),
+        Command::Import(import) => import.run(&existing(config)?),
         Command::Check(check) => check.run(config),
         Command::Key(key) => key.run(config),
         Command::Demo(demo) => demo.run(&open(config)?),
     }
 }
 
+/// The installation, made if there is none.
 fn open(config: Config) -> Result<App, Failure> {
     Ok(crate::serve::open(config)?)
+}
+
+/// The installation that is there: of a folder with a mistyped name none is made.
+fn existing(config: Config) -> Result<App, Failure> {
+    Ok(crate::serve::open_existing(config)?)
+}
+
+/// A line of what the command has to tell. Whoever stopped reading (`| head`) has seen enough: the work goes on, quietly.
+fn say(line: fmt::Arguments<'_>) -> Outcome {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// A line of what went wrong. Where even that cannot be written, the exit code tells.
+fn complain(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// The account a command names.

@@ -38,6 +38,17 @@ pub enum DateError {
     /// The year is after [`LAST_YEAR`].
     #[error("the year is after {LAST_YEAR}")]
     TooLate,
+    /// `3/4/2021` of somebody who has not said which number comes first.
+    #[error("{day_first} or {month_first}?")]
+    Ambiguous {
+        /// The third of April.
+        day_first: NaiveDate,
+        /// The fourth of March.
+        month_first: NaiveDate,
+    },
+    /// `14.6.21`, which may be of either century.
+    #[error("{0} or {1}?")]
+    ShortYear(i32, i32),
 }
 
 /// How exact a date is.
@@ -60,7 +71,21 @@ pub enum DateOrder {
     DayFirst,
     /// June 7.
     MonthFirst,
+    /// Nobody has said: only what can be read in one way is read.
+    Unsaid,
 }
+
+/// Who types when: what a text in a form may mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Typing {
+    /// Which number comes first.
+    pub order: DateOrder,
+    /// The day that "today" means, and from which a year of two digits is not far ahead.
+    pub today: NaiveDate,
+}
+
+/// How many years ahead somebody may mean with two digits (a policy's end): `46` is 2046 or 1946 in 2026, `47` is 1947.
+const SHORT_YEARS_AHEAD: i32 = 20;
 
 /// The names of the months from January on, in lower case; three letters or more are recognised if only one name begins with them.
 pub type MonthNames = [&'static str; 12];
@@ -104,15 +129,15 @@ impl PartialDate {
     ///
     /// # Errors
     /// Tells what is wrong with the text.
-    pub fn parse_typed(text: &str, order: DateOrder) -> Result<Self, DateError> {
-        Self::parse_typed_with(text, order, &ENGLISH_MONTHS)
+    pub fn parse_typed(text: &str, typing: Typing) -> Result<Self, DateError> {
+        Self::parse_typed_with(text, typing, &ENGLISH_MONTHS)
     }
 
     /// Accepts what people type in a form.
     ///
     /// # Errors
     /// Tells what is wrong with the text.
-    pub fn parse_typed_with(text: &str, order: DateOrder, months: &MonthNames) -> Result<Self, DateError> {
+    pub fn parse_typed_with(text: &str, typing: Typing, months: &MonthNames) -> Result<Self, DateError> {
         let text = text.trim();
         if text.len() > LONGEST_INPUT {
             return Err(DateError::NotADate);
@@ -122,10 +147,13 @@ impl PartialDate {
             other => return other,
         }
         let (day, time) = split_time(text);
-        let mut iso = typed_day(day, order, months).ok_or(DateError::NotADate)?;
+        let mut iso = match typed_day(day, typing, months) {
+            Typed::Day(iso) => iso,
+            Typed::Nothing => return Err(DateError::NotADate),
+            Typed::Unclear(error) => return Err(error),
+        };
         if let Some(time) = time {
-            let hour_is_short = time.find(':') == Some(1);
-            iso = format!("{iso}T{}{time}", if hour_is_short { "0" } else { "" });
+            iso = format!("{iso}T{}", typed_time(&time)?);
         }
         Self::parse_strict(&iso)
     }
@@ -408,16 +436,108 @@ fn digits(text: &str) -> Option<u32> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Cuts a time of day off the end.
-fn split_time(text: &str) -> (&str, Option<&str>) {
-    match text.rsplit_once(|c: char| c.is_whitespace() || c == 'T') {
-        Some((day, time)) if time.contains(':') => (day.trim_end_matches([' ', ',']), Some(time)),
+/// Cuts a time of day off the end: `9:05`, `9:30 pm`, `9 p.m.`.
+fn split_time(text: &str) -> (&str, Option<String>) {
+    let (rest, half) = split_half(text);
+    let cut = rest.rsplit_once(|c: char| c.is_whitespace() || c == 'T');
+    match (cut, half) {
+        (Some((day, time)), _) if time.contains(':') => (day_part(day), Some(format!("{time}{half}", half = half.unwrap_or_default()))),
+        (Some((day, hour)), Some(half)) if number(hour).is_some() => (day_part(day), Some(format!("{hour}:00{half}"))),
         _ => (text, None),
     }
 }
 
-fn typed_day(text: &str, order: DateOrder, months: &MonthNames) -> Option<String> {
-    if text.chars().any(char::is_alphabetic) { named_day(text, months) } else { numeric_day(text, order) }
+fn day_part(text: &str) -> &str {
+    text.trim_end_matches([' ', ','])
+}
+
+/// Cuts `am` or `pm` off a time.
+fn split_half(text: &str) -> (&str, Option<&'static str>) {
+    let endings = [("a.m.", "am"), ("p.m.", "pm"), ("am", "am"), ("pm", "pm")];
+    let found = endings.iter().find_map(|(ending, half)| {
+        let (rest, tail) = text.split_at_checked(text.len().checked_sub(ending.len())?)?;
+        let is_time = rest.trim_end().ends_with(|c: char| c.is_ascii_digit());
+        (is_time && tail.eq_ignore_ascii_case(ending)).then(|| (rest.trim_end(), Some(*half)))
+    });
+    found.unwrap_or((text, None))
+}
+
+/// `09:05` of `9:05`, `21:30` of `9:30pm`.
+fn typed_time(text: &str) -> Result<String, DateError> {
+    let (time, half) = split_half(text);
+    let (hour, rest) = time.split_once(':').ok_or(DateError::NotADate)?;
+    let Some(half) = half else {
+        return Ok(format!("{}{hour}:{rest}", if hour.len() == 1 { "0" } else { "" }));
+    };
+    let hour = number(hour).ok_or(DateError::NotADate)?;
+    // Noon is 12 pm, and 13 pm is on no clock.
+    let hour = match (hour, half) {
+        (12, "am") => 0,
+        (12, _) => 12,
+        (1..=11, "am") => hour,
+        (1..=11, _) => hour + 12,
+        _ => return Err(DateError::NoSuchTime),
+    };
+    Ok(format!("{hour:02}:{rest}"))
+}
+
+/// What a typed day can be read as.
+enum Typed {
+    /// As ISO text, not yet compared with the calendar.
+    Day(String),
+    Nothing,
+    /// In two ways.
+    Unclear(DateError),
+}
+
+fn typed_day(text: &str, typing: Typing, months: &MonthNames) -> Typed {
+    let lower = text.to_lowercase();
+    let day = match lower.as_str() {
+        "today" => Some(typing.today),
+        "yesterday" => typing.today.pred_opt(),
+        _ => None,
+    };
+    if let Some(day) = day {
+        return Typed::Day(day.to_string());
+    }
+    let full = match full_year(text, typing.today) {
+        Ok(full) => full,
+        Err(error) => return Typed::Unclear(error),
+    };
+    let text = full.as_deref().unwrap_or(text);
+    if text.chars().any(char::is_alphabetic) {
+        return named_day(text, months).map_or(Typed::Nothing, Typed::Day);
+    }
+    let read = |order| numeric_day(text, order);
+    if typing.order != DateOrder::Unsaid {
+        return read(typing.order).map_or(Typed::Nothing, Typed::Day);
+    }
+    let (day_first, month_first) = (read(DateOrder::DayFirst), read(DateOrder::MonthFirst));
+    let day = |iso: &Option<String>| iso.as_deref().and_then(|iso| NaiveDate::parse_from_str(iso, "%Y-%m-%d").ok());
+    match (day(&day_first), day(&month_first)) {
+        (Some(a), Some(b)) if a != b => Typed::Unclear(DateError::Ambiguous { day_first: a, month_first: b }),
+        (None, Some(_)) => month_first.map_or(Typed::Nothing, Typed::Day),
+        _ => day_first.map_or(Typed::Nothing, Typed::Day),
+    }
+}
+
+/// The text with four digits for the year, where it has two at the end of a whole day. They are read only if one century can be meant.
+fn full_year(text: &str, today: NaiveDate) -> Result<Option<String>, DateError> {
+    let trimmed = text.trim_end();
+    let start = trimmed.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let (head, year) = trimmed.split_at_checked(start).unwrap_or((trimmed, ""));
+    let Some(short) = number(year).filter(|_| year.len() == 2 && is_day_and_month(head)) else { return Ok(None) };
+    let short = i32::try_from(short).unwrap_or_default();
+    let (early, late) = (1900 + short, 2000 + short);
+    if late <= today.year() + SHORT_YEARS_AHEAD { Err(DateError::ShortYear(early, late)) } else { Ok(Some(format!("{head}{early}"))) }
+}
+
+/// Two numbers of at most two digits, or one and a word: what stands before a year. A year in front has four digits.
+fn is_day_and_month(head: &str) -> bool {
+    let words: Vec<&str> = head.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    let is_word = |word: &&&str| word.chars().all(char::is_alphabetic);
+    let numbers = words.iter().filter(|word| number(word).is_some()).count();
+    words.len() == 2 && (numbers == 2 || (numbers == 1 && words.iter().any(|word| is_word(&word))))
 }
 
 fn numeric_day(text: &str, order: DateOrder) -> Option<String> {
@@ -429,7 +549,7 @@ fn numeric_day(text: &str, order: DateOrder) -> Option<String> {
         ([y, m], _) if y.len() == 4 => iso(y, number(m)?, None),
         ([m, y], _) => iso(y, number(m)?, None),
         ([y, m, d], _) if y.len() == 4 => iso(y, number(m)?, Some(d)),
-        ([d, m, y], DateOrder::DayFirst) | ([m, d, y], DateOrder::MonthFirst) => iso(y, number(m)?, Some(d)),
+        ([m, d, y], DateOrder::MonthFirst) | ([d, m, y], _) => iso(y, number(m)?, Some(d)),
         _ => None,
     }
 }
@@ -473,6 +593,14 @@ mod tests {
 
     fn date(text: &str) -> PartialDate {
         PartialDate::parse_strict(text).unwrap()
+    }
+
+    fn typing(order: DateOrder) -> Typing {
+        Typing { order, today: day("2026-03-14") }
+    }
+
+    fn typed(text: &str, order: DateOrder) -> Result<PartialDate, DateError> {
+        PartialDate::parse_typed(text, typing(order))
     }
 
     fn day(text: &str) -> NaiveDate {
@@ -552,7 +680,7 @@ mod tests {
             ("2021-02-28T23:59+05:60", DateError::NoSuchTime),
         ] {
             assert_eq!(PartialDate::parse_strict(text), Err(error), "{text}");
-            assert_eq!(PartialDate::parse_typed(text, DateOrder::DayFirst), Err(error), "{text}");
+            assert_eq!(typed(text, DateOrder::DayFirst), Err(error), "{text}");
         }
     }
 
@@ -582,8 +710,19 @@ mod tests {
             ("2021-06-14 09:30", DayFirst, "2021-06-14T09:30"),
             ("14.6.2021 9:30", DayFirst, "2021-06-14T09:30"),
             ("2021-06-14T09:30:15.5+02:00", DayFirst, "2021-06-14T09:30:15.5+02:00"),
+            ("14.6.2021 9:30 pm", DayFirst, "2021-06-14T21:30"),
+            ("Jun 14, 2021, 12:05 AM", DayFirst, "2021-06-14T00:05"),
+            ("14 Jun 2021 12pm", DayFirst, "2021-06-14T12:00"),
+            ("2021-06-14 9:30 p.m.", DayFirst, "2021-06-14T21:30"),
+            ("today", DayFirst, "2026-03-14"),
+            ("Yesterday", DayFirst, "2026-03-13"),
+            ("today 9:30 pm", DayFirst, "2026-03-14T21:30"),
+            ("yesterday, 7:05", DayFirst, "2026-03-13T07:05"),
+            ("14.6.99", DayFirst, "1999-06-14"),
+            ("6/14/47", MonthFirst, "1947-06-14"),
+            ("14 June 99", DayFirst, "1999-06-14"),
         ] {
-            assert_eq!(PartialDate::parse_typed(text, order).as_ref().map(PartialDate::as_str), Ok(expected), "{text}");
+            assert_eq!(typed(text, order).as_ref().map(PartialDate::as_str), Ok(expected), "{text}");
         }
     }
 
@@ -595,8 +734,16 @@ mod tests {
             ("6/14/2021", DayFirst, DateError::NoSuchDay),
             ("31 Jun 2021", DayFirst, DateError::NoSuchDay),
             ("14 Jun 1021", DayFirst, DateError::TooEarly),
-            ("14 Jun 21", DayFirst, DateError::NotADate),
-            ("14.6.21", DayFirst, DateError::NotADate),
+            ("14 Jun 21", DayFirst, DateError::ShortYear(1921, 2021)),
+            ("14.6.21", DayFirst, DateError::ShortYear(1921, 2021)),
+            ("14.6.46", DayFirst, DateError::ShortYear(1946, 2046)),
+            ("2021-6-99", DayFirst, DateError::NoSuchDay),
+            ("99", DayFirst, DateError::NotADate),
+            ("6/99", DayFirst, DateError::NotADate),
+            ("June 2021 9 pm", DayFirst, DateError::NotADate),
+            ("14.6.2021 13:30 pm", DayFirst, DateError::NoSuchTime),
+            ("14.6.2021 0:30 am", DayFirst, DateError::NoSuchTime),
+            ("tomorrow", DayFirst, DateError::NotADate),
             ("Ju 2021", DayFirst, DateError::NotADate),
             ("Junebug 2021", DayFirst, DateError::NotADate),
             ("14/6-2021", DayFirst, DateError::NotADate),
@@ -605,18 +752,39 @@ mod tests {
             ("١٤.٦.٢٠٢١", DayFirst, DateError::NotADate),
             ("June 2021 09:30", DayFirst, DateError::NotADate),
             ("14.6.2021 25:30", DayFirst, DateError::NoSuchTime),
-            ("yesterday", DayFirst, DateError::NotADate),
             ("", DayFirst, DateError::NotADate),
         ] {
-            assert_eq!(PartialDate::parse_typed(text, order), Err(error), "{text}");
+            assert_eq!(typed(text, order), Err(error), "{text}");
         }
+    }
+
+    #[test]
+    fn two_readings_are_asked_about_where_nobody_said_which() {
+        let unsaid = |text| typed(text, DateOrder::Unsaid);
+        let either = DateError::Ambiguous { day_first: day("2021-04-03"), month_first: day("2021-03-04") };
+        for text in ["3/4/2021", "03-04-2021", "3/4/2021 9:30 pm"] {
+            assert_eq!(unsaid(text), Err(either), "{text}");
+        }
+        for (text, expected) in [
+            ("14/6/2021", "2021-06-14"),
+            ("6/14/2021", "2021-06-14"),
+            ("6/6/2021", "2021-06-06"),
+            ("3.4.2021", "2021-04-03"),
+            ("2021/4/3", "2021-04-03"),
+            ("4/2021", "2021-04"),
+            ("2021", "2021"),
+            ("3 Apr 2021", "2021-04-03"),
+        ] {
+            assert_eq!(unsaid(text), Ok(date(expected)), "{text}");
+        }
+        assert_eq!(unsaid("31/31/2021"), Err(DateError::NoSuchDay));
     }
 
     #[test]
     fn another_language_brings_its_months() {
         let french =
             ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"];
-        let typed = |text| PartialDate::parse_typed_with(text, DateOrder::DayFirst, &french);
+        let typed = |text| PartialDate::parse_typed_with(text, typing(DateOrder::DayFirst), &french);
         assert_eq!(typed("3 FÉVR. 2021"), Ok(date("2021-02-03")));
         assert_eq!(typed("3 juil. 2021"), Ok(date("2021-07-03")));
         assert_eq!(typed("3 jui 2021"), Err(DateError::NotADate));
@@ -713,12 +881,12 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_text_never_panics(text in any::<String>()) {
-            let _ = PartialDate::parse_typed(&text, DateOrder::DayFirst);
+            let _ = typed(&text, DateOrder::DayFirst);
         }
 
         #[test]
         fn whatever_is_accepted_stays(text in "[0-9JunTZ:/. +-]{4,25}") {
-            if let Ok(parsed) = PartialDate::parse_typed(&text, DateOrder::MonthFirst) {
+            if let Ok(parsed) = typed(&text, DateOrder::MonthFirst) {
                 prop_assert_eq!(PartialDate::parse_strict(parsed.as_str()), Ok(parsed.clone()));
                 prop_assert!(parsed.earliest_day() <= parsed.latest_day());
                 prop_assert!(!end_before_start(&parsed, &parsed));
@@ -736,9 +904,9 @@ mod tests {
                 ("%B %-d, %Y", DateOrder::DayFirst),
                 ("%d %b %Y", DateOrder::DayFirst),
             ] {
-                let typed = PartialDate::parse_typed(&day.format(form).to_string(), order);
-                prop_assert_eq!(typed.as_ref().map(PartialDate::as_str), Ok(expected.as_str()));
-                prop_assert_eq!(typed.map(|date| date.earliest_day()), Ok(day));
+                let read = typed(&day.format(form).to_string(), order);
+                prop_assert_eq!(read.as_ref().map(PartialDate::as_str), Ok(expected.as_str()));
+                prop_assert_eq!(read.map(|date| date.earliest_day()), Ok(day));
             }
         }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 
-use crate::dates::{DateOrder, ENGLISH_MONTHS, PartialDate};
+use crate::dates::{DateOrder, ENGLISH_MONTHS, PartialDate, Typing};
 
 const ENGLISH: &str = include_str!("../locales/en.json");
 
@@ -17,27 +17,43 @@ static PSEUDO: LazyLock<Words> = LazyLock::new(|| EN.iter().map(|(key, text)| (k
 /// How a person reads dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum DateStyle {
-    /// `12 Jan 2026`
+    /// `12 Jan 2026`; which number comes first in `3/4/2021` is not said.
     #[default]
+    Locale,
+    /// `12 Jan 2026`, and `3/4/2021` is in April.
     DayFirst,
-    /// `Jan 12, 2026`
+    /// `Jan 12, 2026`, and `3/4/2021` is in March.
     MonthFirst,
     /// `2026-01-12`
     Iso,
 }
 
 impl DateStyle {
-    pub const WORDS: &'static [&'static str] = &["locale", "month_first", "iso"];
+    pub const WORDS: &'static [&'static str] = &["locale", "day_first", "month_first", "iso"];
     pub fn parse(word: &str) -> Self {
         match word {
+            "day_first" => Self::DayFirst,
             "month_first" => Self::MonthFirst,
             "iso" => Self::Iso,
-            _ => Self::DayFirst,
+            _ => Self::Locale,
         }
     }
-    /// How `3/4/2021` is meant by somebody who reads dates this way.
-    pub fn order(self) -> DateOrder {
-        if self == Self::MonthFirst { DateOrder::MonthFirst } else { DateOrder::DayFirst }
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Locale => "locale",
+            Self::DayFirst => "day_first",
+            Self::MonthFirst => "month_first",
+            Self::Iso => "iso",
+        }
+    }
+    /// How somebody who chose this means what they type on this day.
+    pub fn typing(self, today: NaiveDate) -> Typing {
+        let order = match self {
+            Self::DayFirst => DateOrder::DayFirst,
+            Self::MonthFirst => DateOrder::MonthFirst,
+            Self::Locale | Self::Iso => DateOrder::Unsaid,
+        };
+        Typing { order, today }
     }
 }
 
@@ -115,7 +131,7 @@ impl Locale {
             (DateStyle::Iso, ..) | (_, None, _) => day.to_owned(),
             (_, Some(month), None) => format!("{month} {year}"),
             (DateStyle::MonthFirst, Some(month), Some(day)) => format!("{month} {day}, {year}"),
-            (DateStyle::DayFirst, Some(month), Some(day)) => format!("{day} {month} {year}"),
+            (DateStyle::Locale | DateStyle::DayFirst, Some(month), Some(day)) => format!("{day} {month} {year}"),
         };
         match time {
             Some(time) => format!("{shown}, {}", clock_time(time)),

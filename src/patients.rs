@@ -477,6 +477,15 @@ pub fn none_known_kinds(conn: &mut Conn, patient: &PatientId) -> Result<Vec<Stri
     Ok(none_known::table.filter(none_known::patient_id.eq(patient)).select(none_known::kind).load(conn)?)
 }
 
+/// "There are none" no longer holds once there is one; deleting that one again says nothing. Tells whether it had been said.
+pub fn withdraw_none_known(tx: &mut Tx<'_>, actor: &Actor, patient: &PatientId, kind: &str, now: NaiveDateTime) -> Result<bool> {
+    let said = none_known::table.find((patient, kind)).select(none_known::kind).first::<String>(&mut **tx).optional()?;
+    if said.is_some() {
+        set_none_known(tx, actor, patient, kind, false, now)?;
+    }
+    Ok(said.is_some())
+}
+
 /// Says, or takes back, that there are none of a kind.
 pub fn set_none_known(tx: &mut Tx<'_>, actor: &Actor, patient: &PatientId, kind: &str, none: bool, now: NaiveDateTime) -> Result<()> {
     diesel::delete(none_known::table.filter(none_known::patient_id.eq(patient)).filter(none_known::kind.eq(kind))).execute(&mut **tx)?;

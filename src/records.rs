@@ -53,6 +53,7 @@ use crate::{
         Conn, Tx,
         types::{PractitionerId, RecordId},
     },
+    i18n::Locale,
 };
 pub use stored::Head;
 
@@ -68,6 +69,8 @@ pub trait Record: Default + Clone + Send + 'static {
     /// The fields the header's `occurred_on` is a copy of: the first one that is told.
     const OCCURRED: &'static [&'static str];
     const ENDED: Option<&'static str> = None;
+    /// The day of a kind that has no end but is finished at one status: field and word. A quick change to that status asks for it.
+    const FINISHED: Option<(&'static str, &'static str)> = None;
     /// A flag that only one record of the patient may carry (within the same value of the second field).
     const EXCLUSIVE: Option<(&'static str, Option<&'static str>)> = None;
     /// May a person say "none known"?
@@ -234,8 +237,13 @@ impl<R: Record> AnyRecord for Entry<R> {
             _ => Err(FieldError::UnknownField),
         }
     }
+    /// Never empty: what the kind makes of the record, else its first words, else what it is.
     fn title(&self) -> String {
-        R::title(self).chars().take(300).collect()
+        let own = Some(R::title(self)).filter(|title| !title.trim().is_empty());
+        let told = || R::FIELDS.iter().filter(|f| f.spec.is_prose()).find_map(|f| (f.get)(self));
+        let line = |text: String| text.lines().next().map(str::to_owned);
+        let title = own.or_else(|| told().and_then(line)).unwrap_or_else(|| name_of(R::TABLE));
+        title.chars().take(300).collect()
     }
     fn occurred_on(&self) -> Option<String> {
         R::OCCURRED.iter().find_map(|name| self.named(name))
@@ -277,6 +285,7 @@ pub struct Kind {
     pub children: Option<Children>,
     pub occurred: &'static [&'static str],
     pub ended: Option<&'static str>,
+    pub finished: Option<(&'static str, &'static str)>,
     pub exclusive: Option<(&'static str, Option<&'static str>)>,
     pub none_known: bool,
     pub joined_by_code: bool,
@@ -310,6 +319,7 @@ impl Kind {
             children: child,
             occurred: R::OCCURRED,
             ended: R::ENDED,
+            finished: R::FINISHED,
             exclusive: R::EXCLUSIVE,
             none_known: R::NONE_KNOWN,
             joined_by_code: R::JOINED_BY_CODE,
@@ -334,6 +344,13 @@ impl Kind {
     pub fn word(&self) -> &'static str {
         self.table
     }
+}
+
+/// What a record is that says nothing of itself.
+fn name_of(table: &str) -> String {
+    let name = Locale::default().t(&format!("kind.{table}.one"));
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn load_entries<R: Record>(conn: &mut Conn, ids: &[RecordId]) -> QueryResult<HashMap<RecordId, Box<dyn AnyRecord>>> {

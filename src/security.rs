@@ -116,7 +116,10 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
         }
         body.extend_from_slice(&chunk);
     }
-    let page = crate::auth::sign_in::LoginPage::resuming(&path, &String::from_utf8_lossy(&body));
+    let Ok(body) = String::from_utf8(body) else {
+        return Ok(ServiceResponse::new(request.into_parts().0, HttpResponse::from_error(Error::BadRequest("not_text"))));
+    };
+    let page = crate::auth::sign_in::LoginPage::resuming(&path, &body);
     let response = crate::page::render_with(StatusCode::UNAUTHORIZED, &page).unwrap_or_else(HttpResponse::from_error);
     Ok(ServiceResponse::new(request.into_parts().0, response))
 }

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix_session::{SessionMiddleware, config::PersistentSession};
+use actix_session::{SessionMiddleware, config::BrowserSession};
 use actix_web::{
     App as WebApp, HttpServer,
     body::MessageBody,
-    cookie::{Key, SameSite, time},
+    cookie::{Key, SameSite},
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::{Compress, from_fn},
     web,
@@ -17,7 +17,7 @@ use crate::{
     auth::{
         password::{COST, Passwords},
         secret::{self, SecretKey},
-        session::{LONGEST_REMEMBERED, Store},
+        session::{self, Store},
         setup::{self, Setup},
         token,
     },
@@ -32,6 +32,8 @@ use crate::{
 pub enum StartError {
     #[error("the folder {0} cannot be made or written: {1}")]
     Folder(String, std::io::Error),
+    #[error("there is no Kinchart in the folder {0}: is KINCHART_DATA right? `kinchart serve` makes a new one")]
+    NothingThere(String),
     #[error(transparent)]
     Database(#[from] crate::db::MigrateError),
     #[error(transparent)]
@@ -44,7 +46,7 @@ pub enum StartError {
     Io(#[from] std::io::Error),
 }
 
-/// Opens the folders, the database and the key; what `serve` and every other command stand on.
+/// Opens the folders, the database and the key, and makes what is not there yet.
 pub fn open(config: Config) -> Result<App, StartError> {
     for folder in [&config.data, &config.uploads] {
         std::fs::create_dir_all(folder).map_err(|error| StartError::Folder(folder.display().to_string(), error))?;
@@ -72,6 +74,20 @@ pub fn open(config: Config) -> Result<App, StartError> {
     })
 }
 
+/// [`open`] for a command that is of no use without an installation: where there is none, it makes no folder, no database and no key.
+pub fn open_existing(config: Config) -> Result<App, StartError> {
+    let missing = match &config.database {
+        // A database given by its address says itself that it is missing.
+        Database::Sqlite { file, create } => *create && !file.exists(),
+        // The key of a PostgreSQL database stands in the folder, unless it is given.
+        Database::Postgres { .. } => config.secret_key.is_none() && !config.data.join(secret::FILE_NAME).exists(),
+    };
+    if missing {
+        return Err(StartError::NothingThere(config.data.display().to_string()));
+    }
+    open(config)
+}
+
 /// The cookie's own key, so that a made-up cookie never reaches the database.
 fn cookie_key(key: &SecretKey) -> Key {
     Key::from(&key.derive("session-cookie"))
@@ -84,15 +100,14 @@ pub fn web_app(
     impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error, InitError = ()>,
 > {
     let https = app.config.public_url.is_https();
-    // The row in the table decides when a session ends; the cookie only has to live as long as the longest.
-    let lifetime = PersistentSession::default().session_ttl(time::Duration::days(LONGEST_REMEMBERED.num_days()));
     let sessions = SessionMiddleware::builder(Store::new(app.clone()), cookie_key(&app.key))
         .cookie_name(if https { "__Host-kinchart".to_owned() } else { "kinchart".to_owned() })
         .cookie_secure(https)
         .cookie_http_only(true)
         .cookie_same_site(SameSite::Lax)
         .cookie_path("/".to_owned())
-        .session_lifecycle(lifetime)
+        // The row in the table decides when a session ends; `session::last` lets the cookie of a remembered one outlive the browser.
+        .session_lifecycle(BrowserSession::default())
         .build();
     WebApp::new()
         .app_data(web::Data::new(app))
@@ -102,7 +117,9 @@ pub fn web_app(
         .wrap(from_fn(security::keep_form))
         .wrap(from_fn(security::present))
         .wrap(from_fn(security::same_site))
+        .wrap(from_fn(session::mark))
         .wrap(sessions)
+        .wrap(from_fn(session::last))
         .wrap(from_fn(security::headers))
         .wrap(Compress::default())
 }

@@ -1,6 +1,6 @@
 //! The timeline: everything that has a date, of every kind, newest first.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
 use crate::{
@@ -9,11 +9,17 @@ use crate::{
     audit::Action,
     auth::session::Signed,
     body,
-    dates::PartialDate,
+    dates::{PartialDate, Typing},
     db::types::PatientId,
     error::{Error, Result},
-    page::{Ui, note_read, render},
-    records::{self, overview, overview::TimelineQuery, view::Choice},
+    page::{Ui, note_read, render_with},
+    records::{
+        self,
+        field::{Errors, FieldError},
+        overview,
+        overview::TimelineQuery,
+        view::Choice,
+    },
 };
 
 #[derive(Template)]
@@ -29,6 +35,14 @@ struct TimelinePage {
     previous: Option<String>,
     next: Option<String>,
     narrowed: bool,
+    /// What is wrong with a filter: its id and the sentence.
+    wrong: Vec<(String, String)>,
+}
+
+impl TimelinePage {
+    fn error(&self, id: &str) -> Option<&str> {
+        self.wrong.iter().find(|(field, _)| field == id).map(|(_, sentence)| sentence.as_str())
+    }
 }
 
 struct Year {
@@ -52,12 +66,14 @@ pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
     let pairs = body::query(&request);
     let here = request.path().to_owned();
-    let page = app
+    let (status, page) = app
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
-            let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
-            let query = query_of(&pairs, &ui);
-            let (heads, total) = overview::timeline(conn, &access, &query)?;
+            let ui = Ui::new(Some(signed.me.clone()), &here).with_nav(conn, &access)?;
+            let (query, errors) = query_of(&pairs, signed.me.dates.typing(app.clock.today()));
+            // A filter that means nothing shows nothing, and not everything.
+            let (heads, total) = if errors.is_empty() { overview::timeline(conn, &access, &query)? } else { (Vec::new(), 0) };
+            let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
             note_read(app, &access, Action::Listed, Some("timeline"), None);
             let given = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
             let turn = |page: i64| {
@@ -70,33 +86,45 @@ pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String
                 .filter(|k| access.scope().allows_kind(k.name))
                 .map(|k| Choice { value: k.name.to_owned(), label: ui.kind(k), selected: query.kinds.iter().any(|q| q == k.name) })
                 .collect();
-            Ok(TimelinePage {
+            let page = TimelinePage {
                 years: years(&ui, access.id().as_str(), heads),
                 previous: (query.page > 1).then(|| turn(query.page - 1)),
                 next: (query.page * PER_PAGE < total).then(|| turn(query.page + 1)),
-                narrowed: !query.kinds.is_empty() || query.from.is_some() || query.to.is_some(),
+                narrowed: !query.kinds.is_empty() || query.from.is_some() || query.to.is_some() || !errors.is_empty(),
+                wrong: errors.iter().map(|(name, error)| (format!("f-{name}"), ui.error(error))).collect(),
                 from: given("from"),
                 to: given("to"),
                 base: here.clone(),
                 kinds,
                 total,
                 ui,
-            })
+            };
+            Ok((status, page))
         })
         .await?;
-    render(&page)
+    render_with(status, &page)
 }
 
-fn query_of(pairs: &[(String, String)], ui: &Ui) -> TimelineQuery {
+fn query_of(pairs: &[(String, String)], typing: Typing) -> (TimelineQuery, Errors) {
+    let mut errors = Errors::new();
     let given = |name: &str| pairs.iter().find(|(n, v)| n == name && !v.trim().is_empty()).map(|(_, v)| v.trim());
-    let date = |name: &str| given(name).and_then(|text| PartialDate::parse_typed(text, ui.words.dates.order()).ok());
-    TimelineQuery {
-        kinds: pairs.iter().filter(|(n, v)| n == "kind" && !v.is_empty()).map(|(_, v)| v.clone()).collect(),
-        from: date("from").map(|d| d.range_start_text().to_owned()),
-        to: date("to").map(|d| d.range_end_text()),
+    let mut date = |name: &str| {
+        let date = PartialDate::parse_typed(given(name)?, typing);
+        date.map_err(|error| errors.push((name.to_owned(), error.into()))).ok()
+    };
+    let (from, to) = (date("from"), date("to"));
+    let kinds: Vec<String> = pairs.iter().filter(|(n, v)| n == "kind" && !v.is_empty()).map(|(_, v)| v.clone()).collect();
+    if kinds.iter().any(|name| records::kind(name).is_none()) {
+        errors.push(("kind".to_owned(), FieldError::UnknownChoice));
+    }
+    let query = TimelineQuery {
+        kinds,
+        from: from.map(|d| d.range_start_text().to_owned()),
+        to: to.map(|d| d.range_end_text()),
         page: given("page").and_then(|p| p.parse().ok()).filter(|p| (1..=1_000_000).contains(p)).unwrap_or(1),
         per_page: PER_PAGE,
-    }
+    };
+    (query, errors)
 }
 
 fn years(ui: &Ui, patient: &str, heads: Vec<records::Head>) -> Vec<Year> {

@@ -215,3 +215,52 @@ async fn what_is_odd_and_true_can_be_confirmed() {
     let fast = serde_json::json!({"recorded_date": "2026-03-02", "heart_rate": "250"});
     api.post(&format!("/api/v1/patients/{ada}/vitals"), &fast).await.is(201);
 }
+
+#[actix_web::test]
+async fn a_new_record_says_what_its_columns_say_by_default() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let api = owner.api(true);
+    let base = format!("/api/v1/patients/{ada}");
+    let contact = json!({"name": "Ben", "relationship": "brother", "phone_number": "555 0100"});
+    let made = api.post(&format!("{base}/emergency-contacts"), &contact).await.is(201).json();
+    assert_eq!((&made["is_active"], &made["is_primary"]), (&json!(true), &json!(false)));
+    let mut silent = contact.clone();
+    silent["is_active"] = json!(null);
+    let made = api.post(&format!("{base}/emergency-contacts"), &silent).await.is(201).json();
+    assert_eq!(made["is_active"], json!(null), "told, and told empty");
+    let policy =
+        json!({"insurance_type": "dental", "company_name": "Delta", "member_name": "Ada", "member_id": "1", "effective_date": "2025"});
+    let made = api.post(&format!("{base}/insurance"), &policy).await.is(201).json();
+    assert_eq!((&made["status"], &made["is_primary"]), (&json!("active"), &json!(false)));
+    for (result, status) in
+        [(json!({"test_name": "K"}), "ordered"), (json!({"test_name": "K", "completed_date": "2026-03-01"}), "completed")]
+    {
+        assert_eq!(api.post(&format!("{base}/lab-results"), &result).await.is(201).json()["status"], status);
+    }
+    let posted = owner
+        .post(&format!("/patients/{ada}/emergency-contacts"), &[("name", "Cem"), ("relationship", "uncle"), ("phone_number", "555 0101")])
+        .await;
+    let made = api.get(&format!("{base}/emergency-contacts/{}", posted.new_id())).await.json();
+    assert_eq!(made["is_active"], json!(true));
+}
+
+#[actix_web::test]
+async fn a_list_can_be_asked_for_a_tag() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let api = owner.api(true);
+    let list = format!("/api/v1/patients/{ada}/conditions");
+    for (name, tags) in [("Asthma", json!(["lungs", "school"])), ("Eczema", json!(["skin"]))] {
+        api.post(&list, &json!({"diagnosis": name, "status": "active", "tags": tags})).await.is(201);
+    }
+    assert_eq!(api.get(&format!("{list}?tag=Lungs")).await.json()["total"], 1);
+    assert_eq!(api.get(&format!("{list}?tag=lungs&tag=skin")).await.json()["total"], 0);
+    let described = api.get("/api/v1/openapi.json").await.json();
+    let asked = described["paths"]["/api/v1/patients/{patient_id}/conditions"]["get"]["parameters"].to_string();
+    assert!(asked.contains("#/components/parameters/Tag"), "{asked}");
+    api.get(&format!("{list}?tags=lungs")).await.is(422);
+    api.get(&format!("{list}?q=%ff")).await.is(400);
+}

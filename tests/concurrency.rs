@@ -104,7 +104,7 @@ async fn two_primaries_at_once_end_with_one() {
             }
         });
         let (index, _) = kind.field(flag).unwrap();
-        let query = records::query::ListQuery::parse(kind, &[], true).unwrap();
+        let query = records::query::ListQuery::parse(kind, &[], records::field::Mode::Strict).unwrap();
         let rows = t
             .app
             .db

@@ -31,7 +31,7 @@ fn bad_values(spec: &FieldSpec) -> Vec<String> {
             "2024-13-01",
             "2024-00-10",
             "31.04.2024",
-            "yesterday",
+            "tomorrow",
             "2024-01-01T25:00",
             "-2024",
             "20 24",
@@ -416,4 +416,39 @@ async fn an_edit_of_something_else_forces_and_changes_nothing_in_what_a_file_lef
     let form = form.with("components.0.value", "").with("components.0.unit", "").with("components.0.notes", "");
     let form = ["result_type", "status"].iter().fold(form, |form, name| form.with(&format!("components.0.{name}"), ""));
     owner.submit(&form).await.location();
+}
+
+#[actix_web::test]
+async fn a_date_with_two_readings_is_asked_about_until_the_settings_say_which() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let url = format!("/patients/{ada}/conditions");
+    let fields = [("diagnosis", "Asthma"), ("status", "active"), ("onset_date", "3/4/2021")];
+    let asked = owner.post(&url, &fields).await.is(422).says("3 April 2021 or 4 March 2021?").says("2021-04-03");
+    assert_eq!(asked.form(&url).value("onset_date"), Some("3/4/2021"), "what was typed is kept");
+    owner
+        .get(&format!("{url}?onset_date_from=3/4/2021&q=asthma"))
+        .await
+        .is(422)
+        .says("3 April 2021 or 4 March 2021?")
+        .has("value=\"asthma\"");
+    for (style, expected) in [("day_first", "2021-04-03"), ("month_first", "2021-03-04")] {
+        owner.prefers("date_format", style);
+        let id = owner.post(&url, &fields).await.is(303).new_id();
+        owner.get(&format!("{url}/{id}/edit")).await.has(&format!("value=\"{expected}\""));
+    }
+    owner.post(&url, &[("diagnosis", "Cold"), ("status", "active"), ("onset_date", "yesterday, 9:30 pm")]).await.is(303);
+}
+
+#[actix_web::test]
+async fn a_timeline_says_what_is_wrong_with_its_filters() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let url = format!("/patients/{ada}/timeline");
+    let wrong = owner.get(&format!("{url}?from=abc&to=2024")).await.is(422);
+    wrong.has("id=\"f-from-d\"").has("value=\"abc\"").has("value=\"2024\"");
+    owner.get(&format!("{url}?kind=zzz")).await.is(422).has("id=\"f-kind-d\"");
+    owner.get(&format!("{url}?kind=conditions&from=2020&to=")).await.is(200);
 }

@@ -10,6 +10,7 @@
 
 mod access;
 mod api;
+mod commands;
 mod common;
 mod concurrency;
 mod forms;
@@ -19,4 +20,6 @@ mod pages;
 mod patients;
 mod processes;
 mod records;
+mod sessions;
+mod status;
 mod words;

@@ -111,7 +111,7 @@ async fn every_word_of_every_page_comes_from_the_catalogue() {
     // Titles that the program makes of measured values, and people's names in the directory, are data too.
     let mut known: Vec<String> = Vec::new();
     for kind in records::kinds().iter().filter(|k| matches!(k.name, "vitals" | "observations")) {
-        let query = records::query::ListQuery::parse(kind, &[], true).unwrap();
+        let query = records::query::ListQuery::parse(kind, &[], records::field::Mode::Strict).unwrap();
         let rows = t.app.db.read(|conn| {
             Ok(kinchart::access::grant::<kinchart::access::View>(conn, &owner.actor(), &ada, t.now())?.chart(kind)?.list(conn, &query)?.0)
         });

@@ -37,3 +37,27 @@ async fn a_patient_has_a_history_and_an_earlier_version_comes_back() {
     assert_eq!(helper.submit(&restore).await.status, 412, "it was made for version 2");
     owner.post(&format!("{page}/9"), &[]).await.is(404);
 }
+
+#[actix_web::test]
+async fn that_there_are_none_does_not_come_back_by_itself() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let url = format!("/patients/{ada}/allergies");
+    let says = "No known allergies";
+    owner.post(&format!("/patients/{ada}/none-known/allergies"), &[("none", "true")]).await.is(303);
+    owner.get(&url).await.has("name=\"none\" value=\"false\"");
+    let id = owner.record(
+        &ada,
+        kinchart::records::kind("allergies").unwrap(),
+        &crate::common::sample::Sample::least(kinchart::records::kind("allergies").unwrap(), 1),
+    );
+    owner.post(&format!("/patients/{ada}/none-known/allergies"), &[("none", "true")]).await.is(422);
+    owner.post(&format!("{url}/{id}/delete"), &[]).await.is(303);
+    owner.get(&url).await.has("name=\"none\" value=\"true\"");
+    owner.get(&format!("/patients/{ada}")).await.lacks(says);
+    owner.post(&format!("/patients/{ada}/none-known/allergies"), &[("none", "true")]).await.is(303);
+    owner.post(&format!("{url}/{id}/restore"), &[]).await.is(303);
+    owner.post(&format!("{url}/{id}/delete"), &[]).await.is(303);
+    owner.get(&url).await.has("name=\"none\" value=\"true\"");
+}

@@ -45,6 +45,14 @@ fn older(database: &TestDatabase) {
     conn.batch_execute("COMMIT").unwrap();
 }
 
+/// A command that makes an installation where there is none, and ends by itself.
+fn starting(installation: &Installation, name: &str) -> Child {
+    let mut command = installation.command(&["user", "add", name, "--email", &format!("{name}@example.org"), "--password-stdin"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"a long and odd password 417\n").unwrap();
+    child
+}
+
 fn all_well(children: Vec<Child>) {
     for child in children {
         let output = child.wait_with_output().unwrap();
@@ -71,7 +79,7 @@ fn copies(installation: &Installation) -> Vec<std::path::PathBuf> {
 fn several_that_start_at_once_make_one_database() {
     for _ in 0..3 {
         let installation = Installation::new(TestDatabase::empty());
-        all_well((0..4).map(|_| installation.command(&["check"]).spawn().unwrap()).collect());
+        all_well((0..4).map(|n| starting(&installation, &format!("ann{n}"))).collect());
         whole(&installation.database, 0);
         assert!(copies(&installation).is_empty());
     }
@@ -81,7 +89,7 @@ fn several_that_start_at_once_make_one_database() {
 fn several_that_start_at_once_bring_an_older_database_up_to_date_once() {
     let installation = Installation::new(TestDatabase::migrated());
     older(&installation.database);
-    all_well((0..4).map(|_| installation.command(&["check"]).spawn().unwrap()).collect());
+    all_well((0..4).map(|n| starting(&installation, &format!("ann{n}"))).collect());
     whole(&installation.database, 2000);
     the_copy_is_whole(&installation);
 }
@@ -113,10 +121,11 @@ fn ended_in_the_midst_of_a_migration_the_next_start_goes_on() {
             if old {
                 older(&installation.database);
             }
-            let mut child = installation.command(&["check"]).spawn().unwrap();
+            let mut child = starting(&installation, "ann");
             std::thread::sleep(Duration::from_millis(wait));
             child.kill().unwrap();
             child.wait().unwrap();
+            all_well(vec![starting(&installation, "ben")]);
             installation.done(&["check"]);
             whole(&installation.database, if old { 2000 } else { 0 });
             if old {
@@ -129,7 +138,7 @@ fn ended_in_the_midst_of_a_migration_the_next_start_goes_on() {
 #[test]
 fn without_a_copy_nothing_is_changed_unless_told_so() {
     let installation = Installation::new(TestDatabase::migrated());
-    installation.done(&["check"]);
+    all_well(vec![starting(&installation, "ann")]);
     older(&installation.database);
     if on_postgres() {
         let output = installation.command(&["check"]).env("PATH", "/nowhere").output().unwrap();

@@ -148,7 +148,7 @@ async fn what_is_deleted_is_gone_everywhere_and_comes_back_whole() {
         let form = owner.get(&page).await.form(&format!("{page}/delete"));
         let back = owner.submit(&form).await.location();
         for gone in ["", "/edit", "/history", "/links"] {
-            owner.get(&format!("{page}{gone}")).await.is(404);
+            owner.get(&format!("{page}{gone}")).await.is(if gone.is_empty() { 410 } else { 404 });
         }
         let list = owner.get(&back).await.is(200);
         assert!(!rows(&list).contains(&id.to_string()));
@@ -507,4 +507,43 @@ const MOST_QUERIES: u64 = 12;
 /// The session's transaction and the page's are begun and ended; PostgreSQL's connections are asked whether they live, once for each.
 fn around_queries() -> u64 {
     if on_postgres() { 6 } else { 4 }
+}
+
+#[actix_web::test]
+async fn what_lies_in_the_trash_says_so_to_whoever_may_bring_it_back() {
+    let (t, owner, ada) = family().await;
+    let kind = records::kind("conditions").unwrap();
+    let id = owner.record(&ada, kind, &Sample::least(kind, 1));
+    let url = format!("{}/{id}", base(&ada, kind));
+    owner.post(&format!("{url}/delete"), &[]).await.is(303);
+    let page = owner.get(&url).await.is(410).says("It is in the trash");
+    t.stranger("stranger").get(&url).await.is(404).lacks("trash");
+    owner.submit(&page.form(&format!("{url}/restore"))).await.is(303);
+    owner.get(&url).await.is(200);
+}
+
+#[actix_web::test]
+async fn what_is_no_text_is_not_kept() {
+    let (_t, owner, ada) = family().await;
+    let kind = records::kind("conditions").unwrap();
+    let url = base(&ada, kind);
+    owner.post_body(&url, "diagnosis=%ff%fe&status=active".to_owned()).await.is(400);
+    assert_eq!(owner.count(&ada, kind), 0);
+    owner.get(&format!("{url}?q=%ff")).await.is(200);
+}
+
+#[actix_web::test]
+async fn what_has_ended_is_not_current() {
+    let (_t, owner, ada) = family().await;
+    let kind = records::kind("medications").unwrap();
+    for (name, end) in [("Pastillin", "2026-03-13"), ("Yearolol", "2026"), ("Lastyearin", "2025"), ("Aheadan", "2026-05-01")] {
+        let fields = [("medication_name", name), ("status", "active"), ("effective_period_end", end)];
+        let asked = owner.post(&base(&ada, kind), &[&fields[..], &[("_confirmed", "status")]].concat()).await;
+        assert_eq!(asked.status, 303, "{name}");
+    }
+    let home = owner.get(&format!("/patients/{ada}")).await.is(200);
+    let (_, current) = home.body.split_once("<table").unwrap();
+    let (current, _) = current.split_once("</table>").unwrap();
+    let shown = ["Pastillin", "Yearolol", "Lastyearin", "Aheadan"].map(|name| current.contains(name));
+    assert_eq!(shown, [false, true, false, true]);
 }

@@ -12,7 +12,7 @@ use crate::{
     audit::Action,
     auth::token::Bearer,
     body,
-    dates::{DateOrder, PartialDate},
+    dates::PartialDate,
     db::types::PatientId,
     error::{Error, Result},
     page::note_read,
@@ -212,7 +212,7 @@ impl PatientQuery {
             _ => return Err(FieldError::UnknownField),
         };
         let spec = spec(column).filter(|spec| spec.is_date()).ok_or(FieldError::UnknownField)?;
-        let date = PartialDate::parse_typed(value, DateOrder::DayFirst).map_err(|_| FieldError::NotADate)?;
+        let date = PartialDate::parse_strict(value)?;
         let bound = if from { date.range_start_text().to_owned() } else { date.range_end_text() };
         self.ranges.push((spec.name, bound, from));
         Ok(())

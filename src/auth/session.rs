@@ -6,7 +6,15 @@ use actix_session::{
     Session, SessionExt,
     storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError},
 };
-use actix_web::{FromRequest, HttpRequest, cookie::time::Duration as CookieDuration, dev::Payload, web};
+use actix_web::{
+    Error as WebError, FromRequest, HttpMessage, HttpRequest,
+    body::{BoxBody, MessageBody},
+    cookie::time::Duration as CookieDuration,
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderValue},
+    middleware::Next,
+    web,
+};
 use anyhow::anyhow;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Duration, NaiveDateTime};
@@ -59,11 +67,7 @@ mod date_style {
     use serde::{Deserialize, Deserializer, Serializer};
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     pub fn serialize<S: Serializer>(style: &DateStyle, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(match style {
-            DateStyle::DayFirst => "locale",
-            DateStyle::MonthFirst => "month_first",
-            DateStyle::Iso => "iso",
-        })
+        to.serialize_str(style.word())
     }
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateStyle, D::Error> {
         Ok(DateStyle::parse(&String::deserialize(from)?))
@@ -124,6 +128,41 @@ pub fn begin(session: &Session, request: &HttpRequest, user: &UserId, remember: 
     session.insert(ADDRESS, address(request)).map_err(failed)?;
     session.insert(AGENT, agent.chars().take(300).collect::<String>()).map_err(failed)?;
     Ok(())
+}
+
+/// Says of a request that its session is to be remembered.
+struct Remembered;
+
+/// Looks at the session before its layer takes it away: inside that layer.
+pub async fn mark(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
+    let response = next.call(request).await?.map_into_boxed_body();
+    if response.request().get_session().get::<bool>(REMEMBER).ok().flatten() == Some(true) {
+        response.request().extensions_mut().insert(Remembered);
+    }
+    Ok(response)
+}
+
+/// The session's layer writes cookies that end with the browser; that of a remembered session lasts. Outside that layer.
+pub async fn last(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if response.request().extensions().contains::<Remembered>() {
+        let cookies: Vec<HeaderValue> = response.headers().get_all(header::SET_COOKIE).cloned().collect();
+        response.headers_mut().remove(header::SET_COOKIE);
+        for cookie in cookies {
+            response.headers_mut().append(header::SET_COOKIE, lasting(cookie));
+        }
+    }
+    Ok(response)
+}
+
+/// A cookie that is taken away has its time already.
+fn lasting(cookie: HeaderValue) -> HeaderValue {
+    let text = cookie.to_str().unwrap_or_default();
+    if text.contains("Max-Age") {
+        return cookie;
+    }
+    let lasting = format!("{text}; Max-Age={}", LONGEST_REMEMBERED.num_seconds());
+    HeaderValue::from_str(&lasting).unwrap_or(cookie)
 }
 
 /// Ends a person's sessions: all, or all but one, or a single one by its public id.

@@ -179,7 +179,7 @@ fn make(app: &App, wanted: &Wanted) -> Result<Option<UserId>> {
         code => code?,
     };
     let right = code.matches(&wanted.code);
-    let knock = Knock::setup(&app.key, wanted.address.as_deref());
+    let knock = Knock::setup(&app.key, &code.to_string(), wanted.address.as_deref());
     app.db.write(|tx| {
         knock.reserve(tx, now)?;
         if right { knock.take_back(tx, now) } else { Ok(()) }
@@ -243,7 +243,10 @@ mod tests {
         for _ in 0..10 {
             assert!(matches!(make(&app, &wrong), Err(Error::Invalid(_))));
         }
-        assert!(matches!(make(&app, &right), Err(Error::Throttled(_))));
+        assert!(matches!(make(&app, &right), Err(Error::Throttled(1..=901))));
+        let restarted = App { setup: Setup::default(), ..app.clone() };
+        let seen = wanted(&restarted, "");
+        assert!(matches!(make(&restarted, &seen), Err(Error::Invalid(errors)) if errors.iter().all(|(name, _)| name != "code")));
         app.clock.advance(chrono::Duration::minutes(15));
         assert!(make(&app, &right).unwrap().is_some());
     }

@@ -161,8 +161,9 @@ impl Guess {
 pub struct Knock(Limit);
 
 impl Knock {
-    pub fn setup(key: &SecretKey, address: Option<&str>) -> Self {
-        Self(Limit { subject: subject(key, "setup", &[&place(address)]), most: MOST_CODES })
+    /// Guesses at one code: whoever starts the program anew, with a new code, is not held up by what was tried at the old one.
+    pub fn setup(key: &SecretKey, code: &str, address: Option<&str>) -> Self {
+        Self(Limit { subject: subject(key, "setup", &[code, &place(address)]), most: MOST_CODES })
     }
     pub fn sign_up(key: &SecretKey, address: Option<&str>) -> Self {
         Self(Limit { subject: subject(key, "signup", &[&place(address)]), most: MOST_SIGN_UPS })

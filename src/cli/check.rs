@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, say};
 use crate::{config::Config, health};
 
 /// Look whether the database answers and holds together, the key is the right one and files can be stored.
@@ -15,18 +15,24 @@ impl Check {
     pub fn run(self, config: Config) -> Outcome {
         let uploads = config.uploads.clone();
         // Opening brings the tables up to date and compares the key with the database's.
-        let app = super::open(config).inspect_err(|_| println!("The database or the key: not well."))?;
-        println!("The database answers, and the key is its own.");
+        let app = match super::existing(config) {
+            Err(failure) => {
+                say(format_args!("The database or the key: not well."))?;
+                return Err(failure);
+            }
+            Ok(app) => app,
+        };
+        say(format_args!("The database answers, and the key is its own."))?;
         let dangling = app.db.dangling()?;
         if dangling == 0 {
-            println!("All rows point at something that is there.");
+            say(format_args!("All rows point at something that is there."))?;
         } else {
-            println!("{dangling} rows point at something that is not there.");
+            say(format_args!("{dangling} rows point at something that is not there."))?;
         }
         let writable = health::writable(&uploads);
         match &writable {
-            Ok(()) => println!("Files can be stored in {}.", uploads.display()),
-            Err(error) => println!("Files cannot be stored in {}: {error}.", uploads.display()),
+            Ok(()) => say(format_args!("Files can be stored in {}.", uploads.display()))?,
+            Err(error) => say(format_args!("Files cannot be stored in {}: {error}.", uploads.display()))?,
         }
         if dangling == 0 && writable.is_ok() { Ok(()) } else { Err(Failure::Found) }
     }

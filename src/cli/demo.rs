@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, say};
 use crate::{app::App, demo};
 
 /// Fill an empty installation with an invented family of five, and print the two accounts with their passwords, once.
@@ -16,12 +16,12 @@ impl Demo {
         let Some(filled) = demo::fill(app)? else {
             return Err(Failure::Told("There is an account already: the demo is for an empty installation only.".to_owned()));
         };
-        println!("{} people with {} records. Sign in as:", filled.people, filled.records);
+        say(format_args!("{} people with {} records. Sign in as:", filled.people, filled.records))?;
         for (name, password) in &filled.accounts {
-            println!("{name}\t{password}");
+            say(format_args!("{name}\t{password}"))?;
         }
         for (kind, count) in &filled.skipped {
-            println!("Skipped: {count} of the unknown kind {kind}.");
+            say(format_args!("Skipped: {count} of the unknown kind {kind}."))?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Failure, Outcome, account_named};
+use super::{Failure, Outcome, account_named, complain, say};
 use crate::{
     access::Actor,
     app::App,
@@ -56,16 +56,16 @@ impl Import {
         for file in &self.files {
             match one(app, &actor, &target, file) {
                 Ok(report) if self.json => lines.push(as_json(file, &report)),
-                Ok(report) => tell(file, &report),
+                Ok(report) => tell(file, &report)?,
                 Err(reason) => {
                     failed = true;
-                    eprintln!("{}: {reason}", file.display());
+                    complain(format_args!("{}: {reason}", file.display()));
                     lines.push(refused(file, &reason));
                 }
             }
         }
         if self.json {
-            println!("{:#}", Value::Array(lines));
+            say(format_args!("{:#}", Value::Array(lines)))?;
         }
         if failed { Err(Failure::Found) } else { Ok(()) }
     }
@@ -156,11 +156,11 @@ fn refused(file: &Path, reason: &str) -> Value {
     })
 }
 
-fn tell(file: &Path, report: &Report) {
+fn tell(file: &Path, report: &Report) -> Outcome {
     for patient in &report.patients {
         let sum = |counts: &std::collections::BTreeMap<String, usize>| counts.values().sum::<usize>();
         let state = if patient.is_new { "new" } else { "known" };
-        println!(
+        say(format_args!(
             "{}: {} ({state}): {} added, {} updated, {} unchanged, {} kept aside, {} newer values offered",
             file.display(),
             patient.name,
@@ -169,9 +169,10 @@ fn tell(file: &Path, report: &Report) {
             sum(&patient.unchanged),
             sum(&patient.kept),
             patient.offers
-        );
+        ))?;
     }
     for problem in &report.problems {
-        println!("  {}: {}", problem.place, sentence(problem));
+        say(format_args!("  {}: {}", problem.place, sentence(problem)))?;
     }
+    Ok(())
 }

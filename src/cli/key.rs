@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::Outcome;
+use super::{Outcome, say};
 use crate::config::Config;
 
 /// The installation's secret key.
@@ -29,7 +29,6 @@ struct Show {}
 impl Key {
     pub fn run(self, config: Config) -> Outcome {
         let What::Show(_) = self.what;
-        println!("{}", super::open(config)?.key.to_text());
-        Ok(())
+        say(format_args!("{}", super::existing(config)?.key.to_text()))
     }
 }

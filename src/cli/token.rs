@@ -3,7 +3,7 @@
 use chrono::Duration;
 use clap::{Args, Subcommand};
 
-use super::{Failure, Outcome, account_named};
+use super::{Failure, Outcome, account_named, say};
 use crate::{
     app::App,
     audit::Action,
@@ -84,8 +84,7 @@ impl Add {
         };
         let text = TokenText::generate().map_err(|error| Failure::Told(error.to_string()))?;
         app.db.write(|tx| token::create(tx, &new, &text, accounts::by_command(Action::TokenCreated, now)))?;
-        println!("{}", text.as_str());
-        Ok(())
+        say(format_args!("{}", text.as_str()))
     }
 }
 
@@ -94,7 +93,7 @@ fn list(app: &App) -> Outcome {
     for (token, user) in app.db.read(token::list_all)? {
         let may = if token.may_write { "write" } else { "read" };
         let used = token.last_used_at.map_or_else(|| "never".to_owned(), |at| at.format("%Y-%m-%dT%H:%MZ").to_string());
-        println!("{}\t{user}\t{may}\t{}\t{used}\t{}", token.id, token.state(now), token.name);
+        say(format_args!("{}\t{user}\t{may}\t{}\t{used}\t{}", token.id, token.state(now), token.name))?;
     }
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, Outcome, account, account_named};
+use super::{Failure, Outcome, account, account_named, existing, open, say};
 use crate::{
     app::App,
     audit::Action,
     auth::accounts::{self, Details, NewAccount},
+    config::Config,
     error::Error,
 };
 
@@ -73,12 +74,13 @@ struct Disable {
 }
 
 impl User {
-    pub fn run(self, app: &App) -> Outcome {
+    pub fn run(self, config: Config) -> Outcome {
         match self.what {
-            What::Add(add) => add.run(app),
-            What::List(_) => list(app),
-            What::ResetPassword(reset) => reset.run(app),
-            What::Disable(disable) => disable.run(app),
+            // The first account may be made before the first start.
+            What::Add(add) => add.run(&open(config)?),
+            What::List(_) => list(&existing(config)?),
+            What::ResetPassword(reset) => reset.run(&existing(config)?),
+            What::Disable(disable) => disable.run(&existing(config)?),
         }
     }
 }
@@ -114,8 +116,7 @@ impl Add {
         };
         let now = app.clock.now();
         app.db.write(|tx| accounts::create(tx, &new, now))?;
-        println!("The account {} is made.", new.details.username);
-        Ok(())
+        say(format_args!("The account {} is made.", new.details.username))
     }
 }
 
@@ -123,7 +124,7 @@ fn list(app: &App) -> Outcome {
     for account in app.db.read(accounts::all)? {
         let state = if account.disabled_at.is_some() { "disabled" } else { "active" };
         let email = account.email.as_deref().unwrap_or("-");
-        println!("{}\t{email}\t{}\t{state}\t{}", account.username, account.role, account.full_name);
+        say(format_args!("{}\t{email}\t{}\t{state}\t{}", account.username, account.role, account.full_name))?;
     }
     Ok(())
 }
@@ -144,8 +145,7 @@ impl ResetPassword {
         let hash = accounts::hash(app, &password)?;
         let now = app.clock.now();
         app.db.write(|tx| accounts::set_password(tx, &found.id, &hash, None, accounts::by_command(Action::PasswordChanged, now)))?;
-        println!("The password of {} is changed, and all its sessions are ended.", found.username);
-        Ok(())
+        say(format_args!("The password of {} is changed, and all its sessions are ended.", found.username))
     }
 }
 
@@ -161,7 +161,6 @@ impl Disable {
                 accounts::disable(tx, &current.id, accounts::by_command(Action::AccountChanged, now))
             }
         })?;
-        println!("The account {} is disabled.", found.username);
-        Ok(())
+        say(format_args!("The account {} is disabled.", found.username))
     }
 }

@@ -230,7 +230,7 @@ async fn save(
             for_list!(name.as_str(), T => {
                 let version = pairs.iter().find(|(n, _)| n == "_version").and_then(|(_, v)| v.parse::<i32>().ok());
                 let fields: Vec<(String, String)> = pairs.iter().filter(|(n, _)| !n.starts_with('_')).cloned().collect();
-                let (entry, mut errors) = T::read(&fields, Mode::Typed(signed.me.dates.order()));
+                let (entry, mut errors) = T::read(&fields, Mode::Typed(signed.me.dates.typing(app.clock.today())));
                 errors.extend(foreign_practice(tx, &household, &fields)?);
                 let known = match &id {
                     Some(id) => Some(T::get(tx, &household, id)?),

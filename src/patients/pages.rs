@@ -99,7 +99,7 @@ pub async fn create(app: web::Data<App>, signed: Signed, payload: web::Payload, 
     let outcome = app
         .run(move |app| {
             let mut fields = PatientFields::default();
-            let errors = fields.fill(&pairs, Mode::Typed(signed.me.dates.order()));
+            let errors = fields.fill(&pairs, Mode::Typed(signed.me.dates.typing(app.clock.today())));
             let made = app.db.write(|tx| {
                 let new = NewPatient { fields: fields.clone(), source: "person".into(), source_key: None, strict: true };
                 patients::create(tx, &signed.actor, new, app.clock.now(), errors.clone())
@@ -160,7 +160,7 @@ pub async fn change(
             let access = access::grant::<Full>(tx, &signed.actor, &patient, app.clock.now())?;
             let pairs = fields_of(&pairs);
             let mut fields = access.patient.fields.clone();
-            let errors = fields.fill(&pairs, Mode::Typed(signed.me.dates.order()));
+            let errors = fields.fill(&pairs, Mode::Typed(signed.me.dates.typing(app.clock.today())));
             let expected = version.unwrap_or(access.patient.version);
             let (status, errors, stale) = match patients::change(tx, &access, expected, fields, errors) {
                 Ok(_) => return Ok(Outcome::Saved(patient.clone())),

@@ -75,7 +75,7 @@ pub async fn list(app: web::Data<App>, bearer: Bearer, request: HttpRequest) -> 
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &bearer.actor, &patient, app.clock.now())?;
             let chart = access.chart(kind)?;
-            let query = ListQuery::parse(kind, &pairs?, true).map_err(Error::Invalid)?;
+            let query = ListQuery::parse(kind, &pairs?, Mode::Strict).map_err(Error::Invalid)?;
             let (rows, total) = chart.list(conn, &query)?;
             let items = told(conn, &chart, &rows)?;
             note_read(app, &access, Action::Listed, Some(kind.name), None);
@@ -414,8 +414,9 @@ impl Body {
         errors.extend(input::fill(kind, entry.as_mut(), &self.raw, Mode::Strict));
         // The source document's units, whatever the token's owner prefers to read: a program's numbers must not change with a setting.
         input::complete_units(kind, entry.as_mut(), UnitSystem::Imperial);
-        if let Some(before) = before {
-            input::keep_unitless(kind, entry.as_mut(), before, &self.raw);
+        match before {
+            Some(before) => input::keep_unitless(kind, entry.as_mut(), before, &self.raw),
+            None => input::complete_defaults(kind, entry.as_mut(), &self.raw),
         }
         (entry, errors)
     }

@@ -26,6 +26,7 @@ use crate::{
         types::{PatientId, RecordId},
     },
     error::{Error, Result},
+    patients,
     tags::{self, Tag},
 };
 
@@ -231,6 +232,11 @@ impl<L: Level> Chart<'_, L> {
         let mut query = records::table.filter(self.mine()).filter(records::id.eq(id)).into_boxed();
         query = if trashed { query.filter(records::deleted_at.is_not_null()) } else { query.filter(records::deleted_at.is_null()) };
         query.select(Head::as_select()).first(conn).optional()?.ok_or(Error::NotFound)
+    }
+
+    /// The head of a record that lies in the trash.
+    pub fn trashed(&self, conn: &mut Conn, id: &RecordId) -> Result<Head> {
+        self.find_head(conn, id, true)
     }
 
     /// A record with its ties, for its page: one look at them gives both the links and the columns that are links.
@@ -524,7 +530,7 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
         Ok(())
     }
 
-    /// What every write leaves behind: numbers for sorting, the version, the search entry, the audit, and the one primary.
+    /// What every write leaves behind: numbers for sorting, the version, the search entry, the audit, the one primary, no "there are none".
     fn written(&self, tx: &mut Tx<'_>, head: &Head, entry: &dyn AnyRecord, tags: &[String], links: &[Link], action: Action) -> Result<()> {
         stored::write_numbers(tx, self.kind, entry, &head.id)?;
         let version = Version {
@@ -543,6 +549,9 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
         } else {
             let put = if action == Action::Created { search::add } else { search::put };
             put(tx, self.access.id(), &head.id, &searchable(self.kind, head, entry, tags))?;
+            if self.kind.none_known && matches!(action, Action::Created | Action::Restored) {
+                patients::withdraw_none_known(tx, &self.access.actor, self.access.id(), self.kind.name, self.access.now)?;
+            }
             self.keep_exclusive(tx, head, entry)?;
         }
         Event::new(&self.access.actor, action, self.access.now)

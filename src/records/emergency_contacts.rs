@@ -25,9 +25,9 @@ impl Record for EmergencyContact {
         column!(phone_number).required().list().input(Input::Phone),
         column!(secondary_phone).input(Input::Phone),
         column!(email).list().input(Input::Email),
-        column!(is_primary).list(),
+        column!(is_primary).list().default("false"),
         column!(address).more().long(),
-        column!(is_active).more().preset("true"),
+        column!(is_active).more().default("true"),
         head::sensitivity(),
         head::notes(),
     ];

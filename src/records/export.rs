@@ -16,7 +16,7 @@ use futures_util::stream;
 use super::{
     Children, Kind, api,
     chart::{Loaded, headings},
-    field::{FieldSpec, Input},
+    field::{FieldSpec, Input, Mode},
     pages::{MARKS, Place, kind_of, patient_of},
     query::ListQuery,
 };
@@ -53,7 +53,7 @@ pub async fn csv(app: web::Data<App>, signed: Signed, place: web::Path<Place>, r
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &actor, &of, app.clock.now())?;
             let chart = access.chart(kind)?;
-            let query = ListQuery::parse(kind, &pairs, false).map_err(Error::Invalid)?;
+            let query = ListQuery::parse(kind, &pairs, Mode::Typed(signed.me.dates.typing(app.clock.today()))).map_err(Error::Invalid)?;
             let ids = chart.ids(conn, &query)?;
             note_read(app, &access, Action::Downloaded, Some(kind.name), None);
             Ok((ids, file_name(&access.patient.given_name(), table.name(), &access.now.date().to_string())))

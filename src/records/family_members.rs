@@ -56,7 +56,7 @@ impl Record for FamilyMember {
         column!(gender),
         column!(birth_year).list().range(1600, 2200),
         column!(death_year).list().range(1600, 2200),
-        column!(is_deceased),
+        column!(is_deceased).default("false"),
         column!(is_adopted).more(),
         link_column!("father_id", "family-members").more(),
         link_column!("mother_id", "family-members").more(),

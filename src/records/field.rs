@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
 use crate::{
     codes::List,
-    dates::{DateError, DateOrder, PartialDate},
+    dates::{DateError, PartialDate, Typing},
     db::types::{PharmacyId, PracticeId, PractitionerId, RecordId},
     measured::{Measured, MeasuredError},
 };
@@ -13,7 +15,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// A person's form: dates and decimals as people write them.
-    Typed(DateOrder),
+    Typed(Typing),
     /// API and imports: ISO dates, decimal points.
     Strict,
 }
@@ -115,6 +117,9 @@ pub struct FieldSpec {
     pub groups: Option<Groups>,
     /// The measured column that people say in one breath with this one, and the name of both: `118/74`, blood pressure.
     pub pair: Option<(&'static str, &'static str)>,
+    /// What a new record says that leaves the field out, in a form or the API. Never in an import: what its source did not say stays "not
+    /// recorded", and nothing treats an unsaid "active" as inactive.
+    pub default: Option<&'static str>,
 }
 
 /// A field of `T` (an `Entry` of a kind, or a child row).
@@ -149,6 +154,7 @@ impl<T> Field<T> {
             preset: None,
             groups: None,
             pair: None,
+            default: None,
         };
         Self { spec, get, set }
     }
@@ -200,6 +206,14 @@ impl<T> Field<T> {
         self.spec.preset = Some(word);
         self
     }
+    /// Proposed by a new form, and the value of a new record that doesn't say.
+    pub const fn default(mut self, word: &'static str) -> Self {
+        self.spec.default = Some(word);
+        if self.spec.preset.is_none() {
+            self.spec.preset = Some(word);
+        }
+        self
+    }
     pub const fn at(mut self, place: Place) -> Self {
         self.spec.place = place;
         self
@@ -219,10 +233,18 @@ pub enum FieldError {
     NoSuchDay,
     TooEarly,
     TooLate,
+    /// Two readings, and nobody has said which number comes first.
+    AmbiguousDate {
+        day_first: NaiveDate,
+        month_first: NaiveDate,
+    },
+    /// Two digits that may be of either century.
+    ShortYear(i32, i32),
     InTheFuture,
     BeforeBirth,
     EndBeforeStart,
     NotANumber,
+    NotWhole,
     AmbiguousNumber,
     TooManyDigits,
     OutOfRange {
@@ -250,6 +272,8 @@ pub enum FieldError {
     UnitWithoutValue,
     /// A rule of the kind; the text is a key under `error.`.
     Rule(&'static str),
+    /// A rule that one of several must be told. Not said where what was told is refused: that is told already.
+    Missing(&'static str),
     /// Hardly ever so, and yet a real record may say it: asked once, accepted when confirmed. A key under `error.`, with one under `keep.`.
     Question(&'static str),
 }
@@ -265,10 +289,17 @@ impl FieldError {
             Self::NoSuchDay => ("error.no_such_day", vec![]),
             Self::TooEarly => ("error.too_early", vec![]),
             Self::TooLate => ("error.too_late", vec![]),
+            Self::AmbiguousDate { day_first, month_first } => {
+                let iso = [("day_first_iso", day_first.to_string()), ("month_first_iso", month_first.to_string())];
+                let words = [("day_first", in_words(*day_first)), ("month_first", in_words(*month_first))];
+                ("error.ambiguous_date", words.into_iter().chain(iso).collect())
+            }
+            Self::ShortYear(early, late) => ("error.short_year", vec![("early", early.to_string()), ("late", late.to_string())]),
             Self::InTheFuture => ("error.in_the_future", vec![]),
             Self::BeforeBirth => ("error.before_birth", vec![]),
             Self::EndBeforeStart => ("error.end_before_start", vec![]),
             Self::NotANumber => ("error.not_a_number", vec![]),
+            Self::NotWhole => ("error.not_whole", vec![]),
             Self::AmbiguousNumber => ("error.ambiguous_number", vec![]),
             Self::TooManyDigits => ("error.too_many_digits", vec![]),
             Self::OutOfRange { min, max } => ("error.out_of_range", vec![("min", min.clone()), ("max", max.clone())]),
@@ -287,7 +318,7 @@ impl FieldError {
             Self::UnknownField => ("error.unknown_field", vec![]),
             Self::ReadOnly => ("error.read_only", vec![]),
             Self::UnitWithoutValue => ("error.unit_without_value", vec![]),
-            Self::Rule(key) | Self::Question(key) => (key, vec![]),
+            Self::Rule(key) | Self::Missing(key) | Self::Question(key) => (key, vec![]),
         }
     }
     /// Does it ask, instead of refusing?
@@ -299,6 +330,11 @@ impl FieldError {
         let (key, _) = self.message();
         key.rsplit('.').next().unwrap_or(key)
     }
+}
+
+/// `3 April 2021`: as nobody can read it for another day.
+fn in_words(day: NaiveDate) -> String {
+    day.format("%-d %B %Y").to_string()
 }
 
 /// Errors by field name; children as `components.2.value`.
@@ -421,14 +457,22 @@ impl Bind for PartialDate {
         let text = clean(raw, spec)?;
         let date = match mode {
             Mode::Strict => Self::parse_strict(&text),
-            Mode::Typed(order) => Self::parse_typed(&text, order),
+            Mode::Typed(typing) => Self::parse_typed(&text, typing),
         };
-        date.map_err(|error| match error {
-            DateError::NotADate => FieldError::NotADate,
-            DateError::NoSuchDay | DateError::NoSuchTime => FieldError::NoSuchDay,
-            DateError::TooEarly => FieldError::TooEarly,
-            DateError::TooLate => FieldError::TooLate,
-        })
+        date.map_err(FieldError::from)
+    }
+}
+
+impl From<DateError> for FieldError {
+    fn from(error: DateError) -> Self {
+        match error {
+            DateError::NotADate => Self::NotADate,
+            DateError::NoSuchDay | DateError::NoSuchTime => Self::NoSuchDay,
+            DateError::TooEarly => Self::TooEarly,
+            DateError::TooLate => Self::TooLate,
+            DateError::Ambiguous { day_first, month_first } => Self::AmbiguousDate { day_first, month_first },
+            DateError::ShortYear(early, late) => Self::ShortYear(early, late),
+        }
     }
 }
 
@@ -457,7 +501,7 @@ impl Bind for i32 {
         self.to_string()
     }
     fn parse(raw: &str, _: Mode, spec: &FieldSpec) -> Result<Self, FieldError> {
-        let value: i64 = clean(raw, spec)?.parse().map_err(|_| FieldError::NotANumber)?;
+        let value: i64 = clean(raw, spec)?.parse().map_err(|_| FieldError::NotWhole)?;
         let (min, max) = match spec.input {
             Input::Integer { min, max } => (min, max),
             _ => (i32::MIN, i32::MAX),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDate;
 use diesel::{
     dsl::count_star,
     prelude::*,
@@ -23,6 +24,15 @@ use crate::{
 
 /// Statuses that mean "going on".
 const CURRENT: &[&str] = &["active", "chronic", "recurrence", "relapse", "recurring", "unconfirmed", "in_progress"];
+/// Nobody called it over, and its end is not past. A year or a month is past when the day is in another one after it.
+fn going_on(today: NaiveDate) -> Condition {
+    let unended = records::ended_on.is_null();
+    let later = worded::<Bool>(format!("records.ended_on >= substr('{today}', 1, length(records.ended_on))"));
+    // An import may leave a status out; what nobody called over counts as going on.
+    let current = records::status.is_null().or(records::status.eq_any(CURRENT.to_vec()));
+    Box::new(current.assume_not_null().and(unended.or(later)))
+}
+
 /// More than fits on anybody's overview.
 const MOST: i64 = 120;
 
@@ -66,8 +76,7 @@ pub fn current<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, columns: &[
         .filter(visible(access))
         .filter(records::kind.eq_any(wanted))
         .filter(records::deleted_at.is_null())
-        // An import may leave a status out; what nobody called over counts as going on.
-        .filter(records::status.is_null().or(records::status.eq_any(CURRENT.to_vec())))
+        .filter(going_on(access.now.date()))
         .order((records::occurred_on.desc(), records::id.desc()))
         .limit(MOST)
         .select((Head::as_select(), told(0), told(1), told(2)))
@@ -315,9 +324,7 @@ impl Everyone {
 
 /// Two statements for any number of patients.
 pub fn everyone(conn: &mut Conn, accesses: &Accesses) -> Result<Everyone> {
-    if accesses.list.is_empty() {
-        return Ok(Everyone::default());
-    }
+    let Some(today) = accesses.list.first().map(|access| access.now.date()) else { return Ok(Everyone::default()) };
     let seen = || {
         let mut any: Condition = Box::new(worded::<Bool>("1 = 0"));
         for access in &accesses.list {
@@ -328,7 +335,7 @@ pub fn everyone(conn: &mut Conn, accesses: &Accesses) -> Result<Everyone> {
     let rows: Vec<(String, String, i64)> = records::table
         .filter(seen())
         .filter(records::deleted_at.is_null())
-        .filter(records::status.is_null().or(records::status.eq_any(CURRENT.to_vec())))
+        .filter(going_on(today))
         .group_by((records::patient_id, records::kind))
         .select((records::patient_id, records::kind, count_star()))
         .load(conn)?;
@@ -339,7 +346,7 @@ pub fn everyone(conn: &mut Conn, accesses: &Accesses) -> Result<Everyone> {
         .filter(seen())
         .filter(records::kind.eq("allergies"))
         .filter(records::deleted_at.is_null())
-        .filter(records::status.is_null().or(records::status.eq_any(CURRENT.to_vec())))
+        .filter(going_on(today))
         .filter(severe)
         .order(records::title)
         .select((records::patient_id, records::title))

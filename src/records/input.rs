@@ -87,6 +87,19 @@ pub fn fill(kind: &Kind, entry: &mut dyn AnyRecord, raw: &Raw, mode: Mode) -> Er
     errors
 }
 
+/// A new record that leaves a field out gets the field's default; what was told empty stays empty. Where the day is told on which something
+/// was finished, it is finished.
+pub fn complete_defaults(kind: &Kind, entry: &mut dyn AnyRecord, raw: &Raw) {
+    let told = |name: &str| raw.fields.iter().any(|(told, _)| told == name);
+    for (index, spec) in kind.fields.iter().enumerate().filter(|(_, spec)| !told(spec.name)) {
+        let Some(default) = spec.default else { continue };
+        let finished =
+            kind.finished.filter(|(field, _)| spec.name == "status" && kind.field(field).is_some_and(|(i, _)| entry.get(i).is_some()));
+        // The words are the field's own, so this cannot fail.
+        let _ = entry.set(index, finished.map_or(default, |(_, word)| word), Mode::Strict);
+    }
+}
+
 /// A measured value without a unit gets the proposed one; a unit without a value goes.
 pub fn complete_units(kind: &Kind, entry: &mut dyn AnyRecord, system: UnitSystem) {
     for (index, spec) in kind.fields.iter().enumerate() {
@@ -188,7 +201,8 @@ fn settle_kind(
     }
     for (name, error) in found {
         let earlier = earlier_path(kind, rows, &name);
-        if !known.iter().any(|(path, old)| *path == earlier && *old == error) {
+        let follows = matches!(error, FieldError::Missing(_)) && errors.iter().any(|(_, error)| !error.is_question());
+        if !follows && !known.iter().any(|(path, old)| *path == earlier && *old == error) {
             refuse(errors, &name, error);
         }
     }

@@ -53,12 +53,13 @@ impl Record for LabResult {
     const KIND: &'static str = "lab-results";
     const GROUP: Group = Group::Results;
     const OCCURRED: &'static [&'static str] = &["completed_date", "ordered_date"];
+    const FINISHED: Option<(&'static str, &'static str)> = Some(("completed_date", "completed"));
     const FIELDS: &'static [Field<Entry<Self>>] = &[
         column!(test_name).required().list(),
         column!(test_category).list(),
         column!(ordered_date),
         column!(completed_date).list(),
-        head::status::<Self, LabResultStatus>().preset("completed"),
+        head::status::<Self, LabResultStatus>().preset("completed").default("ordered"),
         column!(labs_result).list().long(),
         head::practitioner(),
         column!(facility).more(),
@@ -79,6 +80,10 @@ impl Record for LabResult {
         let done = entry.head.status.as_deref() == Some(LabResultStatus::Completed.as_str());
         if context.strict && done {
             entry.refuse_unfinished(errors);
+        }
+        let ordered = entry.head.status.as_deref() == Some(LabResultStatus::Ordered.as_str());
+        if context.strict && ordered && entry.body.completed_date.is_some() {
+            ask(errors, "status", "error.ordered_yet_completed");
         }
         if let (Some(ordered), Some(completed)) = (&entry.body.ordered_date, &entry.body.completed_date)
             && context.strict
@@ -139,7 +144,7 @@ impl Child for LabComponent {
             self.result_type = Some(result_type(value));
         }
         self.status = match (self.status, self.computed_status()) {
-            (None, computed) => computed,
+            (None, computed) => computed.or_else(|| self.status_by_text()),
             (Some(told), Some(computed)) if context.strict && told.contradicts(computed) => Some(computed),
             (told, _) => told,
         };
@@ -176,6 +181,19 @@ impl ComponentStatus {
 }
 
 impl LabComponent {
+    /// Status from the range as it is printed, where that is the only one and can be read in one way only. Its numbers are not made columns.
+    fn status_by_text(&self) -> Option<ComponentStatus> {
+        if self.ref_range_min.is_some() || self.ref_range_max.is_some() {
+            return None;
+        }
+        let range = Printed::read(self.ref_range_text.as_deref()?, self.unit.as_deref())?;
+        let probe = Self { value: self.value.clone(), ref_range_min: range.low, ref_range_max: range.high, ..Self::default() };
+        let value = Measured::parse_strict(self.value.as_deref()?).ok()?;
+        // `<5` leaves open on which side 5 itself is.
+        let at_bound = [&probe.ref_range_min, &probe.ref_range_max].into_iter().any(|bound| number(bound.as_ref()) == value.number());
+        if range.is_open && at_bound { None } else { probe.computed_status() }
+    }
+
     /// Status from value and range, where both are told. `<5` is low or normal only if that is certain: below a minimum of 5 or
     /// more it is low, within a range that begins below 5 nothing is said; `<=5` may be the minimum itself.
     fn computed_status(&self) -> Option<ComponentStatus> {
@@ -206,9 +224,79 @@ impl LabComponent {
     }
 }
 
+/// A range as laboratories print it: `3.5 - 5.1`, `<5`, `up to 40`, `> 60`.
+struct Printed {
+    low: Option<Measured>,
+    high: Option<Measured>,
+    /// The bound itself may lie on either side.
+    is_open: bool,
+}
+
+impl Printed {
+    fn read(text: &str, unit: Option<&str>) -> Option<Self> {
+        let text = text.trim();
+        let text = unit.and_then(|unit| text.strip_suffix(unit.trim())).unwrap_or(text).trim().to_lowercase();
+        let plain = |text: &str| Measured::parse_strict(text.trim()).ok().filter(|number| number.comparator().is_none());
+        let ends = [("up to", false, false), ("<=", false, false), ("≤", false, false), ("<", false, true)];
+        let begins = [("from", true, false), (">=", true, false), ("≥", true, false), (">", true, true)];
+        if let Some((is_low, is_open, rest)) =
+            ends.iter().chain(&begins).find_map(|(sign, is_low, is_open)| Some((*is_low, *is_open, text.strip_prefix(sign)?)))
+        {
+            let bound = Some(plain(rest)?);
+            let (low, high) = if is_low { (bound, None) } else { (None, bound) };
+            return Some(Self { low, high, is_open });
+        }
+        let (low, high) = ["–", " to ", " - ", "-"].iter().find_map(|sign| {
+            let (low, high) = text.split_once(sign)?;
+            Some((plain(low)?, plain(high)?))
+        })?;
+        (low.number()? <= high.number()?).then_some(Self { low: Some(low), high: Some(high), is_open: false })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::records::testing::{imported, told};
+
+    #[test]
+    fn a_printed_range_decides_where_it_says_one_thing() {
+        for (range, value, expected) in [
+            ("3 - 4", "2.9", Some("low")),
+            ("3-4", "3.5", Some("normal")),
+            ("3.0–4.0 mmol/L", "4.1", Some("high")),
+            ("3 to 4", "4", Some("normal")),
+            ("-2 - 2", "-3", Some("low")),
+            ("<5", "4", Some("normal")),
+            ("<5", "6", Some("high")),
+            ("<5", "5", None),
+            ("≤5", "5", Some("normal")),
+            ("up to 40", "41", Some("high")),
+            ("> 60", "59", Some("low")),
+            ("> 60", ">90", Some("normal")),
+            ("4 - 3", "3", None),
+            ("3,5 - 5,1", "4", None),
+            ("negative", "1", None),
+            ("3 - 4 (men), 2 - 3 (women)", "2.5", None),
+            ("about 5", "4", None),
+            ("3 - 4", "positive", None),
+        ] {
+            let row = [("test_name", "Potassium"), ("unit", "mmol/L"), ("value", value), ("ref_range_text", range)];
+            let result = told("lab-results", &[("test_name", "Panel")], &[&row]);
+            assert_eq!(result.child(0, "status").as_deref(), expected, "{value} in {range}");
+            assert_eq!((result.child(0, "ref_range_min"), result.child(0, "ref_range_text").as_deref()), (None, Some(range)));
+        }
+        let row = [("test_name", "K"), ("value", "9"), ("ref_range_text", "3-4"), ("status", "normal")];
+        let said = told("lab-results", &[("test_name", "Panel")], &[&row]);
+        assert_eq!(said.child(0, "status").as_deref(), Some("normal"), "the laboratory's word stands against our reading of a text");
+    }
+
+    #[test]
+    fn what_is_only_ordered_is_not_completed() {
+        let fields = [("test_name", "Panel"), ("completed_date", "2026-03-01")];
+        let with = |status| told("lab-results", &[&fields[..], &[("status", status)]].concat(), &[]);
+        assert_eq!(with("ordered").wrong(), [("status", "error.ordered_yet_completed")]);
+        assert!(with("completed").errors.is_empty() && with("in_progress").errors.is_empty());
+    }
 
     const POTASSIUM: [(&str, &str); 4] =
         [("test_name", "Potassium"), ("ref_range_min", "3.5"), ("ref_range_max", "5.1"), ("unit", "mmol/L")];

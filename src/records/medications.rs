@@ -5,7 +5,7 @@ use crate::{
     codes::List,
     dates::PartialDate,
     db::types::{PharmacyId, choice},
-    records::field::{Errors, Field, FieldError, refuse},
+    records::field::{Errors, Field, FieldError, ask, refuse},
 };
 
 choice!(MedicationStatus { Active = "active", Stopped = "stopped", OnHold = "on-hold", Completed = "completed", Cancelled = "cancelled" });
@@ -66,6 +66,10 @@ impl Record for Medication {
         if context.strict && over && entry.body.effective_period_end.as_ref().is_some_and(|end| end.is_after_today(context.today)) {
             refuse(errors, "effective_period_end", FieldError::InTheFuture);
         }
+        let active = status == Some(MedicationStatus::Active);
+        if context.strict && active && entry.body.effective_period_end.as_ref().is_some_and(|end| end.latest_day() < context.today) {
+            ask(errors, "status", "error.active_yet_ended");
+        }
     }
     statements!(medications);
 }
@@ -81,5 +85,11 @@ mod tests {
         };
         assert!(until("active").errors.is_empty());
         assert_eq!(until("completed").wrong(), [("effective_period_end", "error.in_the_future")]);
+        let ended = |end, status| {
+            told("medications", &[("medication_name", "Amoxicillin"), ("effective_period_end", end), ("status", status)], &[])
+        };
+        assert_eq!(ended("2026-03-13", "active").wrong(), [("status", "error.active_yet_ended")]);
+        assert!(ended("2026-03-14", "active").errors.is_empty() && ended("2026", "active").errors.is_empty());
+        assert!(ended("2026-03-13", "stopped").errors.is_empty());
     }
 }

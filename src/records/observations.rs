@@ -50,7 +50,7 @@ impl Record for Observation {
 #[cfg(test)]
 mod tests {
     use crate::{
-        dates::DateOrder,
+        i18n::DateStyle,
         records::{field::Mode, testing::told},
     };
 
@@ -59,7 +59,7 @@ mod tests {
         let mut steps = told("observations", &[("observation_name", "Steps"), ("value", "about eight\nthousand")], &[]);
         assert_eq!((steps.wrong(), steps.value("value").as_deref()), (vec![], Some("about eight\nthousand")));
         let (index, _) = steps.kind.field("value").unwrap();
-        let typed = Mode::Typed(DateOrder::DayFirst);
+        let typed = Mode::Typed(DateStyle::Locale.typing(chrono::NaiveDate::default()));
         assert!(steps.entry.set(index, "7,5", typed).is_ok());
         assert_eq!(steps.value("value").as_deref(), Some("7.5"));
         assert!(steps.entry.set(index, "8,000", typed).is_err(), "eight or eight thousand?");

@@ -74,6 +74,8 @@ struct ListPage {
     from: String,
     to: String,
     narrowed: bool,
+    /// What is wrong with the filters, a sentence each.
+    wrong: Vec<String>,
     export: String,
     may_edit: bool,
     none_known: bool,
@@ -81,7 +83,8 @@ struct ListPage {
     /// The row whose status is being changed, and the words it can change to.
     changing: Option<String>,
     statuses: Vec<Choice>,
-    today: String,
+    /// The day that the change may ask for: its label and what is recorded, or today.
+    day: Option<(String, String)>,
     print: bool,
 }
 
@@ -98,13 +101,27 @@ pub async fn list(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
             let view = list_views::recall(conn, &signed.me.id, access.id(), kind, &pairs)?;
             let page = list_page(conn, app, &access, kind, &signed.me, &here, &view.asked)?;
             note_read(app, &access, Action::Listed, Some(kind.name), None);
-            Ok((page::text(&page)?, view.news))
+            let status = if page.wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            // What cannot be asked is not remembered either.
+            Ok(((status, page::text(&page)?), view.news.filter(|_| status.is_success())))
         })
         .await?;
     if let Some(query) = news {
         app.write(move |tx, _| list_views::remember(tx, &user, &of, kind, &query)).await?;
     }
-    Ok(page::html(StatusCode::OK, page))
+    let (status, text) = page;
+    Ok(page::html(status, text))
+}
+
+/// The filter's name as the page calls it: a range has its column's.
+fn filter_label(ui: &Ui, kind: &Kind, name: &str) -> String {
+    let (column, end) = match (name.strip_suffix("_from"), name.strip_suffix("_to")) {
+        (Some(column), _) => (column, Some("list.from")),
+        (_, Some(column)) => (column, Some("list.to")),
+        _ => (name, None),
+    };
+    let label = ui.label(kind.word(), column);
+    end.map_or_else(|| label.clone(), |key| format!("{label} ({})", ui.t(key).to_lowercase()))
 }
 
 /// Names of a list's address that are not part of the list asked for.
@@ -123,17 +140,20 @@ fn list_page(
     let mark = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
     let asked: Vec<(String, String)> = pairs.iter().filter(|(n, _)| !MARKS.contains(&n.as_str())).cloned().collect();
     let print = mark("print").is_some();
-    let mut query = ListQuery::parse(kind, &asked, false).map_err(Error::Invalid)?;
+    let (mut query, errors) = ListQuery::read(kind, &asked, Mode::Typed(me.dates.typing(app.clock.today())));
     if print {
         (query.page, query.per_page) = (1, 5000);
     }
     // Of the whole list, the menu already knows how many there are.
     let counts = overview::counts(conn, access)?;
     let count = counts.iter().find(|(name, _)| name == kind.name).map_or(0, |(_, n)| *n);
-    let (rows, total) = chart.rows(conn, &query, count)?;
+    // A filter that means nothing shows nothing, and not everything.
+    let (rows, total) = if errors.is_empty() { chart.rows(conn, &query, count)? } else { (Vec::new(), 0) };
     let names = Names::for_list(conn, kind, &rows)?;
     let tags = overview::tags_to_choose(conn, access)?;
     let ui = Ui::new(Some(me.clone()), here).with_counts(access, &counts);
+    let changing = mark("change").and_then(|id| RecordId::parse(&id)).filter(|_| access.may(Rank::Edit));
+    let day = changing.as_ref().map(|id| day_to_ask(conn, &chart, &ui, id, app.clock.today())).transpose()?.flatten();
     let none_known = kind.none_known && total == 0 && patients::none_known_kinds(conn, access.id())?.iter().any(|k| k == kind.name);
     let date = kind.occurred.first().copied().unwrap_or("occurred_on");
     let raw = |name: &str| asked.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
@@ -149,14 +169,15 @@ fn list_page(
         last: first + shown,
         from: raw(&format!("{date}_from")),
         to: raw(&format!("{date}_to")),
-        narrowed: query.is_narrowed(),
+        narrowed: query.is_narrowed() || !errors.is_empty(),
+        wrong: errors.iter().map(|(name, error)| format!("{}: {}", filter_label(&ui, kind, name), ui.error(error))).collect(),
         export: link(&format!("{here}/csv"), &asked, "page", ""),
         may_edit: access.may(Rank::Edit),
         none_known,
         undo: mark("undo"),
-        changing: mark("change"),
+        changing: changing.map(|id| id.to_string()),
         statuses: statuses(&ui, kind),
-        today: app.clock.today().to_string(),
+        day,
         base: here.to_owned(),
         ui,
         kind,
@@ -164,6 +185,26 @@ fn list_page(
         query,
         print,
     })
+}
+
+/// The field whose day a quick change of status may ask for.
+fn day_field(kind: &Kind) -> Option<&'static str> {
+    kind.ended.or(kind.finished.map(|(field, _)| field))
+}
+
+/// Its label, and the day that is recorded. Today is proposed only where there is none: a day that was told once is not guessed again.
+fn day_to_ask<L: Level>(
+    conn: &mut Conn,
+    chart: &chart::Chart<'_, L>,
+    ui: &Ui,
+    id: &RecordId,
+    today: chrono::NaiveDate,
+) -> Result<Option<(String, String)>> {
+    let kind = chart.kind();
+    let Some((index, spec)) = day_field(kind).and_then(|name| kind.field(name)) else { return Ok(None) };
+    // A record that is gone has no row to change.
+    let Some(record) = chart.some(conn, std::slice::from_ref(id))?.remove(id) else { return Ok(None) };
+    Ok(Some((ui.label(kind.word(), spec.name), record.entry.get(index).unwrap_or_else(|| today.to_string()))))
 }
 
 fn statuses(ui: &Ui, kind: &Kind) -> Vec<Choice> {
@@ -246,15 +287,49 @@ pub async fn show(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
     let kind = kind_of(&place.kind)?;
     let (patient, id) = (patient_of(&place.patient)?, record_of(&place.record)?);
     let here = request.path().to_owned();
-    let page = app
-        .read(move |conn, app| {
-            let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
-            let tied = access.chart(kind)?.get_tied(conn, &id)?;
-            note_read(app, &access, Action::Read, Some(kind.name), Some((&id, tied.record.head.version)));
-            page::text(&show_page(conn, &access, kind, tied, Ui::new(Some(signed.me), &here))?)
-        })
-        .await?;
-    Ok(page::html(StatusCode::OK, page))
+    app.read(move |conn, app| {
+        let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
+        let chart = access.chart(kind)?;
+        let ui = Ui::new(Some(signed.me), &here);
+        let tied = match chart.get_tied(conn, &id) {
+            Err(Error::NotFound) => return trashed_page(conn, app, &chart, &id, ui),
+            tied => tied?,
+        };
+        note_read(app, &access, Action::Read, Some(kind.name), Some((&id, tied.record.head.version)));
+        Ok((StatusCode::OK, page::text(&show_page(conn, &access, kind, tied, ui)?)?))
+    })
+    .await
+    .map(|(status, text)| page::html(status, text))
+}
+
+#[derive(Template)]
+#[template(path = "records/trashed.html")]
+struct TrashedPage {
+    ui: Ui,
+    kind: &'static Kind,
+    base: String,
+    id: String,
+    title: String,
+    deleted: String,
+}
+
+/// A link to what lies in the trash tells so, and how to bring it back: to whoever may do that. To anybody else there is no such record.
+fn trashed_page(conn: &mut Conn, app: &App, chart: &chart::Chart<'_, View>, id: &RecordId, ui: Ui) -> Result<(StatusCode, String)> {
+    let access = chart.access();
+    if !access.may(Rank::Edit) {
+        return Err(Error::NotFound);
+    }
+    let head = chart.trashed(conn, id)?;
+    note_read(app, access, Action::Read, Some(chart.kind().name), Some((id, head.version)));
+    let page = TrashedPage {
+        deleted: head.deleted_at.map(|at| ui.moment(&at)).unwrap_or_default(),
+        base: format!("/patients/{}/{}", access.id(), chart.kind().name),
+        ui: ui.with_nav(conn, access)?,
+        kind: chart.kind(),
+        id: id.to_string(),
+        title: head.title,
+    };
+    Ok((StatusCode::GONE, page::text(&page)?))
 }
 
 fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind, tied: Tied, ui: Ui) -> Result<ShowPage> {
@@ -703,11 +778,14 @@ fn take_form(
         return Ok(Outcome::Page(StatusCode::OK, Box::new(form_page(tx, access, ui, state)?)));
     }
     let me = ui.me.clone();
-    let mode = Mode::Typed(ui.words.dates.order());
+    let mode = Mode::Typed(ui.words.dates.typing(access.now.date()));
     let mut entry = current.as_ref().map_or_else(|| (kind.blank)(), |c| c.entry.boxed_clone());
     let mut errors = std::mem::take(&mut sent.errors);
     errors.extend(input::fill(kind, entry.as_mut(), &sent.raw, mode));
     input::complete_units(kind, entry.as_mut(), me.map_or_else(Default::default, |me| me.units()));
+    if current.is_none() {
+        input::complete_defaults(kind, entry.as_mut(), &sent.raw);
+    }
     if let Some(current) = &current {
         input::keep_unitless(kind, entry.as_mut(), current.entry.as_ref(), &sent.raw);
     }
@@ -842,7 +920,26 @@ pub async fn restore(
 /// Statuses that mean it is over.
 const ENDING: &[&str] = &["stopped", "completed", "cancelled", "resolved", "expired", "returned"];
 
-/// `POST .../{record}/status`: the quick change from the list. It asks for the day where the new status ends something.
+/// The fields of a quick change. The day stands in the form before anybody chooses: where none is recorded it only counts for a status that
+/// ends something, and one that is recorded stays unless the person wrote or took away something there.
+fn quick_fields(kind: &Kind, current: &Loaded, pairs: &[(String, String)]) -> Vec<(String, String)> {
+    let status = value(pairs, "status").unwrap_or_default();
+    let mut fields = vec![("status".to_owned(), status.to_owned())];
+    let told = value(pairs, "ended_on").map(str::trim);
+    if let (Some((index, spec)), Some(told)) = (day_field(kind).and_then(|name| kind.field(name)), told) {
+        let ends = kind.finished.map_or_else(|| ENDING.contains(&status), |(_, word)| status == word);
+        let changed = match current.entry.get(index) {
+            None => ends && !told.is_empty(),
+            Some(recorded) => told != recorded,
+        };
+        if changed {
+            fields.push((spec.name.to_owned(), told.to_owned()));
+        }
+    }
+    fields
+}
+
+/// `POST .../{record}/status`: the quick change from the list. What it cannot do alone goes on in the record's form.
 pub async fn status(
     app: web::Data<App>,
     signed: Signed,
@@ -854,31 +951,62 @@ pub async fn status(
     let back = value(&pairs, "_back")
         .filter(|b| b.starts_with("/patients/"))
         .map_or_else(|| format!("/patients/{patient}/{}", kind.name), str::to_owned);
-    app.write(move |tx, app| {
-        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
-        let chart = access.chart(kind)?;
-        let current = chart.get(tx, &id)?;
-        let mut entry = current.entry.boxed_clone();
-        let mut fields = vec![("status".to_owned(), value(&pairs, "status").unwrap_or_default().to_owned())];
-        // The day stands in the form before anybody chooses; it only counts for a status that ends something.
-        let ends = value(&pairs, "status").is_some_and(|status| ENDING.contains(&status));
-        if let (true, Some(ended), Some(date)) = (ends, kind.ended, value(&pairs, "ended_on").filter(|d| !d.trim().is_empty())) {
-            fields.push((ended.to_owned(), date.to_owned()));
+    let record = id.clone();
+    let (outcome, access) = app
+        .write(move |tx, app| {
+            let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+            let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/{}/{id}/edit", kind.name));
+            let outcome = take_status(tx, &access, kind, &id, &pairs, ui)?;
+            Ok((outcome, access))
+        })
+        .await?;
+    match outcome {
+        Outcome::Page(status, page) => {
+            let seen = page.version.map(|version| (&record, version));
+            note_read(&app, &access, Action::Read, Some(kind.name), seen);
+            render_with(status, page.as_ref())
         }
-        let mut errors = input::fill(kind, entry.as_mut(), &Raw { fields, children: None }, Mode::Typed(signed.me.dates.order()));
-        let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
-        input::settle(kind, entry.as_mut(), Some(current.entry.as_ref()), &context, &mut errors);
-        // A button of a list has no place for questions.
-        Confirmed::Everything.settle(&mut errors);
-        if !errors.is_empty() {
-            return Err(Error::Invalid(errors));
-        }
-        let version = value(&pairs, "_version").and_then(|v| v.parse().ok()).unwrap_or(current.head.version);
+        Outcome::Saved(_) => Ok(see_other(&back)),
+    }
+}
+
+fn take_status(
+    tx: &mut crate::db::Tx<'_>,
+    access: &PatientAccess<Edit>,
+    kind: &'static Kind,
+    id: &RecordId,
+    pairs: &[(String, String)],
+    ui: Ui,
+) -> Result<Outcome> {
+    let chart = access.chart(kind)?;
+    let current = chart.get(tx, id)?;
+    let mut entry = current.entry.boxed_clone();
+    let fields = quick_fields(kind, &current, pairs);
+    let raw = Raw { fields: fields.clone(), children: None };
+    let mut errors = input::fill(kind, entry.as_mut(), &raw, Mode::Typed(ui.words.dates.typing(access.now.date())));
+    let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
+    input::settle(kind, entry.as_mut(), Some(current.entry.as_ref()), &context, &mut errors);
+    if errors.is_empty() {
+        let version = value(pairs, "_version").and_then(|v| v.parse().ok()).unwrap_or(current.head.version);
         let draft = Draft { entry, tags: None, links: None, source: "person".to_owned() };
-        chart.change(tx, &id, version, &draft).map(drop)
-    })
-    .await?;
-    Ok(see_other(&back))
+        chart.change(tx, id, version, &draft)?;
+        return Ok(Outcome::Saved(id.clone()));
+    }
+    let mut values = view::stored_values(kind, current.entry.as_ref());
+    values.extend(fields);
+    let state = FormState {
+        kind,
+        values,
+        errors,
+        tags: join(&current.tags),
+        own: Some((id, current.head.version)),
+        rows: current.entry.child_count() + 1,
+        conflict: Vec::new(),
+        find: None,
+        saved: false,
+        confirmed: Confirmed::Nothing,
+    };
+    Ok(Outcome::Page(StatusCode::UNPROCESSABLE_ENTITY, Box::new(form_page(tx, access, ui, state)?)))
 }
 
 /// `POST .../{record}/links`: ties another record to this one, or takes a tie away (`_remove`).
@@ -1142,11 +1270,15 @@ pub async fn none_known(
     let back = format!("/patients/{patient}/{}", kind.name);
     app.write(move |tx, app| {
         let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
-        access.chart(kind)?;
+        let chart = access.chart(kind)?;
         if !kind.none_known {
             return Err(Error::NotFound);
         }
         let none = value(&pairs, "none") == Some("true");
+        // Two windows: in one a record was added, in the other somebody says that there is none.
+        if none && !chart.list(tx, &ListQuery { page: 1, per_page: 1, ..ListQuery::default() })?.0.is_empty() {
+            return Err(Error::Invalid(vec![("none".to_owned(), FieldError::Rule("error.there_are_some"))]));
+        }
         patients::set_none_known(tx, &access.actor, access.id(), kind.name, none, access.now)
     })
     .await?;

@@ -9,12 +9,12 @@ use diesel::{
 
 use super::{
     Kind,
-    field::{Errors, FieldError, FieldSpec, Input, Place},
+    field::{Errors, FieldError, FieldSpec, Input, Mode, Place},
     schema::records,
 };
 use crate::{
     access::{Level, PatientAccess},
-    dates::{DateOrder, PartialDate},
+    dates::PartialDate,
     db::MultiBackend,
     text::fold,
 };
@@ -48,9 +48,15 @@ pub const HEADER: &[&str] =
     &["title", "occurred_on", "ended_on", "status", "practitioner_id", "sensitivity", "source", "created_at", "updated_at"];
 
 impl ListQuery {
-    /// Reads the query's pairs. Empty values are "any" (a form sends them all); names no kind knows are an error for programs and
+    /// Reads the query's pairs; a person's dates as they are typed, a program's in ISO. Empty values are "any" (a form sends them all); names no kind knows are an error for programs and
     /// nothing for people, whose old bookmarks should go on working.
-    pub fn parse(kind: &'static Kind, pairs: &[(String, String)], strict: bool) -> Result<Self, Errors> {
+    pub fn parse(kind: &'static Kind, pairs: &[(String, String)], mode: Mode) -> Result<Self, Errors> {
+        let (query, errors) = Self::read(kind, pairs, mode);
+        if errors.is_empty() { Ok(query) } else { Err(errors) }
+    }
+
+    /// The same for a page, which shows what is wrong beside what is right.
+    pub fn read(kind: &'static Kind, pairs: &[(String, String)], mode: Mode) -> (Self, Errors) {
         let mut query = Self { page: 1, per_page: PER_PAGE, ..Self::default() };
         let mut errors = Errors::new();
         for (name, value) in pairs {
@@ -58,16 +64,16 @@ impl ListQuery {
             if value.is_empty() {
                 continue;
             }
-            if let Err(error) = query.take(kind, name, value)
-                && (strict || error != FieldError::UnknownField)
+            if let Err(error) = query.take(kind, name, value, mode)
+                && (mode == Mode::Strict || error != FieldError::UnknownField)
             {
                 errors.push((name.clone(), error));
             }
         }
-        if errors.is_empty() { Ok(query) } else { Err(errors) }
+        (query, errors)
     }
 
-    fn take(&mut self, kind: &'static Kind, name: &str, value: &str) -> Result<(), FieldError> {
+    fn take(&mut self, kind: &'static Kind, name: &str, value: &str, mode: Mode) -> Result<(), FieldError> {
         match name {
             "page" => self.page = number(value, 1, LAST_PAGE)?,
             "per_page" => self.per_page = number(value, 1, MOST_PER_PAGE)?,
@@ -81,12 +87,12 @@ impl ListQuery {
                 let column = known.ok_or(FieldError::UnknownChoice)?;
                 self.sort = Some((column, descending));
             }
-            _ => return self.take_filter(kind, name, value),
+            _ => return self.take_filter(kind, name, value, mode),
         }
         Ok(())
     }
 
-    fn take_filter(&mut self, kind: &'static Kind, name: &str, value: &str) -> Result<(), FieldError> {
+    fn take_filter(&mut self, kind: &'static Kind, name: &str, value: &str, mode: Mode) -> Result<(), FieldError> {
         if let Some(column) = column_name(kind, name) {
             check_filter(kind, column, value)?;
             match self.filters.iter_mut().find(|(c, _)| *c == column) {
@@ -103,7 +109,7 @@ impl ListQuery {
             _ => return Err(FieldError::UnknownField),
         };
         let column = column_name(kind, base).ok_or(FieldError::UnknownField)?;
-        let bound = bound(kind, column, value, from)?;
+        let bound = bound(kind, column, value, from, mode)?;
         if !self.ranges.iter().any(|(c, ..)| *c == column) {
             self.ranges.push((column, None, None));
         }
@@ -155,25 +161,28 @@ fn check_filter(kind: &Kind, column: &str, value: &str) -> Result<(), FieldError
     }
     match kind.field(column).map(|(_, spec)| spec.input) {
         Some(Input::Choice { words, .. }) if !words.contains(&value) => Err(FieldError::UnknownChoice),
-        Some(Input::Integer { .. }) if value.parse::<i32>().is_err() => Err(FieldError::NotANumber),
+        Some(Input::Integer { .. }) if value.parse::<i32>().is_err() => Err(FieldError::NotWhole),
         Some(Input::Flag) if !matches!(value, "true" | "false") => Err(FieldError::NotYesOrNo),
         _ => Ok(()),
     }
 }
 
 /// A bound as the text or number the column is compared with.
-fn bound(kind: &Kind, column: &str, value: &str, from: bool) -> Result<String, FieldError> {
+fn bound(kind: &Kind, column: &str, value: &str, from: bool, mode: Mode) -> Result<String, FieldError> {
     if !has_range(kind, column) {
         return Err(FieldError::UnknownField);
     }
     let spec = kind.field(column).map(|(_, spec)| spec);
     match spec.map(|s| s.input) {
-        Some(Input::Integer { .. }) => value.parse::<i32>().map(|n| n.to_string()).map_err(|_| FieldError::NotANumber),
+        Some(Input::Integer { .. }) => value.parse::<i32>().map(|n| n.to_string()).map_err(|_| FieldError::NotWhole),
         Some(Input::Measured(_)) => {
             value.parse::<f64>().ok().filter(|n| n.is_finite()).map(|n| n.to_string()).ok_or(FieldError::NotANumber)
         }
         _ => {
-            let date = PartialDate::parse_typed(value, DateOrder::DayFirst).map_err(|_| FieldError::NotADate)?;
+            let date = match mode {
+                Mode::Strict => PartialDate::parse_strict(value),
+                Mode::Typed(typing) => PartialDate::parse_typed(value, typing),
+            }?;
             if MOMENTS.contains(&column) {
                 return Ok(if from { date.earliest_day() } else { date.latest_day() }.to_string());
             }

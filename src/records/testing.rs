@@ -131,6 +131,25 @@ fn an_empty_record_of_any_kind_is_refused_from_people_and_taken_from_imports() {
 }
 
 #[test]
+fn whatever_is_told_alone_has_a_title() {
+    for kind in kinds() {
+        assert!(!imported(kind.name, &[], &[]).entry.title().is_empty(), "{}", kind.name);
+        for field in &kind.fields {
+            let text = match field.input {
+                Input::Choice { words, .. } => words[0],
+                Input::Date => "2020-01",
+                Input::Flag => "true",
+                Input::Integer { .. } | Input::Measured(_) => "<90",
+                Input::Email => "a@b",
+                Input::Details(_) => "{}",
+                _ => "12 words",
+            };
+            assert!(!imported(kind.name, &[(field.name, text)], &[]).entry.title().trim().is_empty(), "{}: {}", kind.name, field.name);
+        }
+    }
+}
+
+#[test]
 fn every_choice_word_is_taken_and_given_back() {
     for kind in kinds() {
         for field in &kind.fields {

@@ -56,6 +56,11 @@ impl Record for Treatment {
     }
 
     fn settle(entry: &mut Entry<Self>, context: &Context<'_>, errors: &mut Errors) {
+        let status = entry.head.status.as_deref().and_then(TreatmentStatus::parse);
+        let active = matches!(status, Some(TreatmentStatus::Active | TreatmentStatus::InProgress));
+        if context.strict && active && entry.body.end_date.as_ref().is_some_and(|end| end.latest_day() < context.today) {
+            ask(errors, "status", "error.active_yet_ended");
+        }
         let completed = entry.head.status.as_deref() == Some(TreatmentStatus::Completed.as_str());
         match &entry.body.end_date {
             _ if !context.strict || !completed => {}
@@ -78,6 +83,7 @@ mod tests {
         assert_eq!(with(&[("status", "completed")]).wrong(), [("end_date", "error.completed_needs_end")]);
         assert_eq!(with(&[("status", "completed"), ("end_date", "2026-05")]).wrong(), [("end_date", "error.in_the_future")]);
         assert!(with(&[("status", "active"), ("end_date", "2026-05")]).errors.is_empty());
+        assert_eq!(with(&[("status", "in_progress"), ("end_date", "2026-02")]).wrong(), [("status", "error.active_yet_ended")]);
         assert_eq!(with(&[("status", "completed"), ("end_date", "2025")]).wrong(), [("end_date", "error.end_before_start")]);
     }
 }

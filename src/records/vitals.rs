@@ -5,7 +5,7 @@ use crate::{
     dates::PartialDate,
     db::types::choice,
     measured::{self, Measured},
-    records::field::{Errors, Field, Input, Measure, Unit, refuse},
+    records::field::{Errors, Field, FieldError, Input, Measure, Unit, refuse},
     units,
 };
 
@@ -88,8 +88,9 @@ impl Record for Vitals {
     fn title(entry: &Entry<Self>) -> String {
         let body = &entry.body;
         let mut parts = Vec::new();
-        if let (Some(systolic), Some(diastolic)) = (&body.systolic_bp, &body.diastolic_bp) {
-            parts.push(format!("{}/{} mmHg", short(systolic), short(diastolic)));
+        if body.systolic_bp.is_some() || body.diastolic_bp.is_some() {
+            let told = |value: &Option<Measured>| value.as_ref().map_or_else(|| "–".to_owned(), short);
+            parts.push(format!("{}/{} mmHg", told(&body.systolic_bp), told(&body.diastolic_bp)));
         }
         let with_unit = [
             (&body.weight, body.weight_unit.map(|u| u.as_str())),
@@ -113,7 +114,7 @@ impl Record for Vitals {
     fn settle(entry: &mut Entry<Self>, context: &Context<'_>, errors: &mut Errors) {
         let body = &mut entry.body;
         if context.strict && !body.measures_something() {
-            refuse(errors, "systolic_bp", "error.nothing_measured");
+            refuse(errors, "systolic_bp", FieldError::Missing("error.nothing_measured"));
         }
         if let (Some(systolic), Some(diastolic)) = (number(body.systolic_bp.as_ref()), number(body.diastolic_bp.as_ref()))
             && context.strict
@@ -206,6 +207,10 @@ mod tests {
     fn something_was_measured() {
         let date = [("recorded_date", "2026-03-01")];
         assert_eq!(told("vitals", &date, &[]).wrong(), [("systolic_bp", "error.nothing_measured")]);
+        let refused = told("vitals", &[&date[..], &[("heart_rate", "1e400")]].concat(), &[]);
+        assert_eq!(refused.wrong(), [("heart_rate", "error.not_a_number")], "what follows from it is not said as well");
+        let one = |name| told("vitals", &[&date[..], &[(name, "<90")]].concat(), &[]).entry.title();
+        assert_eq!((one("systolic_bp"), one("diastolic_bp")), ("<90/– mmHg".to_owned(), "–/<90 mmHg".to_owned()));
         let pain = told("vitals", &[&date[..], &[("pain_scale", "3")]].concat(), &[]);
         assert_eq!((pain.wrong(), pain.entry.title().as_str()), (vec![], "3 of 10 pain"));
     }

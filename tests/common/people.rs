@@ -295,7 +295,7 @@ impl Person {
     /// How many living records of the kind this person sees.
     pub fn count(&self, patient: &PatientId, kind: &'static Kind) -> i64 {
         let now = self.t.now();
-        let query = records::query::ListQuery::parse(kind, &[], true).unwrap();
+        let query = records::query::ListQuery::parse(kind, &[], records::field::Mode::Strict).unwrap();
         self.db().read(|conn| Ok(access::grant::<View>(conn, &self.actor(), patient, now)?.chart(kind)?.list(conn, &query)?.1)).unwrap()
     }
 

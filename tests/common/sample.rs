@@ -194,6 +194,11 @@ fn choice(spec: &FieldSpec, words: &[&'static str], variant: usize, kind: &Kind)
     if spec.name == "status" && kind.ended.is_some() && !over.is_empty() {
         return over[variant % over.len()].to_owned();
     }
+    // With a day of completion, one that is not only ordered.
+    if spec.name == "status" && kind.finished.is_some() {
+        let others: Vec<&str> = words.iter().copied().filter(|word| *word != "ordered").collect();
+        return others[variant % others.len()].to_owned();
+    }
     // Units: the ones the plausible bounds are in.
     for metric in ["kg", "cm", "C", "mmol/L"] {
         if words.contains(&metric) && spec.name.ends_with("unit") {

@@ -17,6 +17,7 @@ use crate::{
         types::{HouseholdId, RecordId},
     },
     error::Result,
+    patients,
     records::{
         self, AnyRecord, Context, Kind,
         chart::{self, Link, Loaded},
@@ -82,7 +83,9 @@ pub fn merge<'a>(
     }
     let homes: HashMap<String, Home> =
         plan.iter().filter(|planned| !planned.is_trashed()).map(|planned| (planned.draft.source_key.clone(), planned.home())).collect();
+    let said = patients::none_known_kinds(tx, access.id())?;
     Merging { work, access, household, homes: &homes, titles: HashMap::new(), report }.all(tx, &plan)?;
+    tell_of_contradicted(work, tx, access, person, &said)?;
     forget_leftovers(tx, access, &plan)?;
     Ok(homeless)
 }
@@ -117,6 +120,22 @@ fn tell_of_withdrawn(work: &mut Work<'_>, person: &PersonDraft, origins: &HashMa
             work.problem(&leftover.source_key, "withdrawn_since", Some(origin.title.clone()));
         }
     }
+}
+
+/// A person had said "there are none", and the file tells of one: the statement is withdrawn with the record, and the person is told.
+fn tell_of_contradicted(
+    work: &mut Work<'_>,
+    tx: &mut Tx<'_>,
+    access: &PatientAccess<Edit>,
+    person: &PersonDraft,
+    said: &[String],
+) -> Result<()> {
+    let still = patients::none_known_kinds(tx, access.id())?;
+    for kind in said.iter().filter(|kind| !still.contains(kind)).filter_map(|name| records::kind(name)) {
+        let shown = crate::i18n::Locale::default().t(&format!("kind.{}", kind.word()));
+        work.problem(&person.source_key, "none_known_withdrawn", Some(shown));
+    }
+    Ok(())
 }
 
 /// What an older program could only keep is a record now.

@@ -483,6 +483,20 @@ fn nothing_is_known_where_the_source_says_so_and_the_chart_agrees() {
 }
 
 #[test]
+fn a_record_withdraws_that_nothing_is_known_and_the_report_says_so() {
+    for world in worlds() {
+        let mut file = hostile();
+        let records = std::mem::take(&mut file.records);
+        let id = world.import(&file).patients[0].patient.clone().unwrap();
+        assert_eq!(world.none_known(&id), ["medications"]);
+        file.records = records;
+        let report = world.import(&file);
+        assert!(world.none_known(&id).is_empty());
+        assert!(report.problems.iter().any(|problem| problem.key == "import.problem.none_known_withdrawn"));
+    }
+}
+
+#[test]
 fn a_file_of_no_format_is_refused() {
     use super::super::{draft::ReadError, read};
     assert_eq!(read(b"").unwrap_err(), ReadError::Empty);
