@@ -1,0 +1,2 @@
+DROP TABLE import_staged;
+DROP TABLE import_stages;
