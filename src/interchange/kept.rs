@@ -128,7 +128,7 @@ pub async fn offers(app: web::Data<App>, signed: Signed, patient: web::Path<Stri
                 })
             };
             let lines = waiting.into_iter().filter_map(line).collect();
-            Ok(OffersPage { lines, ui })
+            Ok(OffersPage { ui, lines })
         })
         .await?;
     render(&page)

@@ -123,6 +123,9 @@ pub struct Batch<'a> {
     homes: HashMap<String, Home>,
 }
 
+/// What a part of a batch came to: records by the source's key, and those with ties.
+pub type Written = (Vec<(String, Staged)>, Vec<Untied>);
+
 /// A record of a batch whose ties wait for their other ends.
 pub type Untied = (usize, chart::Draft);
 
@@ -147,7 +150,7 @@ impl<'a> Batch<'a> {
         tx: &mut Tx<'_>,
         access: &PatientAccess<Edit>,
         (stage, places): (&str, std::ops::Range<usize>),
-    ) -> Result<(Vec<(String, Staged)>, Vec<Untied>)> {
+    ) -> Result<Written> {
         let household = access.household().clone();
         let (mut written, mut untied) = (Vec::new(), Vec::new());
         let mut report = PatientReport::default();

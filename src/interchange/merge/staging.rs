@@ -170,7 +170,7 @@ impl Stage {
         Ok(people)
     }
 
-    fn person<'a>(&mut self, db: &Db, work: &mut Work<'a>, person: &Person<'_>) -> Result<()> {
+    fn person(&mut self, db: &Db, work: &mut Work<'_>, person: &Person<'_>) -> Result<()> {
         let (actor, now) = (work.actor, work.now);
         let batch = db.rehearse(|tx| {
             let access = person.access(tx, actor, now)?;
