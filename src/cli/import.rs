@@ -28,10 +28,8 @@ use crate::{
 ///
 /// Without --patient a person is found again by the key or an identifier (system and value) that an earlier file told. Who only has the name
 /// and the birth date of a patient who is here is imported by neither: say --patient ID or --new-patient.
-#[command(
-    after_help = "Examples:\n  kinchart import ann.json ben.json --as ann --json\n  kinchart import ann.json --as ann --new-patient\n\n\
-    Exit codes: 0 all files imported, 1 a file was not (the others were), 2 misused."
-)]
+#[command(after_help = "Exit codes: 0 all files imported, 1 a file was not (the others were), 2 misused.\n\nExample:\n  \
+    kinchart import ann.json ben.json --as ann --json\n  kinchart import ann.json --as ann --new-patient")]
 pub struct Import {
     /// The files.
     #[arg(required = true, value_name = "FILE")]
