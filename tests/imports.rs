@@ -238,3 +238,28 @@ async fn what_is_too_long_is_told_truly_and_stays_whole() {
     let record = report.patients[0].lines.iter().find_map(|line| line.record.clone()).unwrap();
     owner.get(&format!("/patients/{patient}/conditions/{record}")).await.is(200).says("diagnosis: cough").says("cough end");
 }
+
+#[actix_web::test]
+async fn two_systems_that_number_alike_are_kept_apart() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let from = |system: &str, illness: &str| {
+        let number = json!([{"system": "http://example.org/number", "value": "574687583"}]);
+        let person = json!({"resourceType": "Patient", "id": system, "identifier": number, "birthDate": "1980-02-03",
+            "name": [{"family": "Reyes", "given": ["Ana"]}]});
+        let of = json!({"reference": format!("Patient/{system}")});
+        let condition = json!({"resourceType": "Condition", "id": "1", "subject": of, "code": {"text": illness}});
+        let claim = json!({"resourceType": "Claim", "id": "1", "patient": of});
+        [person, condition, claim]
+    };
+    let first = import(&t, &owner, &from("clinic", "Asthma"), &mut |_, _| {}).unwrap();
+    let second = import(&t, &owner, &from("hospital", "Migraine"), &mut |_, _| {}).unwrap();
+    let patient = first.patients[0].patient.clone().unwrap();
+    assert_eq!(second.patients[0].patient.as_ref(), Some(&patient));
+    assert_eq!(second.patients[0].added.get("Condition"), Some(&1));
+    owner.get(&format!("/patients/{patient}/conditions")).await.is(200).has("Asthma").has("Migraine");
+    for file in [from("clinic", "Asthma"), from("hospital", "Migraine")] {
+        let again = import(&t, &owner, &file, &mut |_, _| {}).unwrap();
+        assert!(again.patients[0].added.is_empty() && again.patients[0].updated.is_empty());
+    }
+}

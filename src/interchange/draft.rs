@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub type Fields = BTreeMap<&'static str, String>;
 
 /// Everything one file told.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Told {
     /// The reader's name, which every record carries as its source: `fhir`.
     pub format: &'static str,

@@ -23,6 +23,7 @@ mod people;
 mod records;
 mod report;
 mod staging;
+mod systems;
 #[cfg(test)]
 mod tests;
 mod three_way;
@@ -67,6 +68,7 @@ pub enum Target {
 /// What [`import`] would do, without doing it: the same code, which leaves out what changes something. Nobody who writes waits for it. New
 /// patients and records have no id here.
 pub fn preview(db: &Db, actor: &Actor, told: &Told, target: &Target, now: NaiveDateTime) -> Result<Report> {
+    let told = &*systems::own_keys(db, actor, told, target, now)?;
     let mut report = db.rehearse(|tx| {
         let mut idle = |_, _| {};
         let pairs = people::pair(tx, actor, told, target, now)?;

@@ -13,7 +13,7 @@ use super::{
     directory::Directory,
     people,
     records::{Batch, Staged},
-    storable,
+    storable, systems,
 };
 use crate::{
     access::{self, Actor, Edit, PatientAccess},
@@ -69,6 +69,7 @@ pub fn import(
     now: NaiveDateTime,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
+    let told = &*systems::own_keys(db, actor, told, target, now)?;
     if told.records.len() < LARGE {
         return db.write(|tx| apply(tx, actor, told, target, now, progress));
     }

@@ -1,2 +1,0 @@
-DROP TABLE import_staged;
-DROP TABLE import_stages;
