@@ -18,7 +18,7 @@ use crate::{
         types::{HouseholdId, PatientId, TokenId, UserId, choice},
     },
     error::{Error, Result},
-    patients::Patient,
+    patients::{Patient, PatientFields},
     records::{Kind, chart::Chart},
 };
 
@@ -216,6 +216,35 @@ pub fn grant<L: Level>(conn: &mut Conn, actor: &Actor, patient: &PatientId, now:
         scope: found.scope,
         level: PhantomData,
     })
+}
+
+/// The access to a patient whom an import is making: nobody sees them yet, and whoever makes them will own them.
+pub fn in_the_making(conn: &mut Conn, actor: &Actor, patient: &PatientId, now: NaiveDateTime) -> Result<PatientAccess<Edit>> {
+    let patient = crate::patients::unseen(conn, actor, patient)?;
+    if actor.highest() < Rank::Edit {
+        return Err(Error::Forbidden);
+    }
+    Ok(owned(patient, actor, now))
+}
+
+/// The access to a patient who would be made, with an id that no other patient has: for telling what an import would do.
+pub fn imagined(actor: &Actor, household: &HouseholdId, fields: PatientFields, now: NaiveDateTime) -> PatientAccess<Edit> {
+    let patient = Patient {
+        id: PatientId::new(),
+        household_id: household.clone(),
+        owner_user_id: actor.user.clone(),
+        source: String::new(),
+        source_key: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        fields,
+    };
+    owned(patient, actor, now)
+}
+
+fn owned(patient: Patient, actor: &Actor, now: NaiveDateTime) -> PatientAccess<Edit> {
+    PatientAccess { patient, actor: actor.clone(), rank: Rank::Own, owner: true, now, scope: Scope::default(), level: PhantomData }
 }
 
 /// Everything this person may look at, for pages over several patients.

@@ -106,19 +106,26 @@ impl Db {
     /// Runs `work` in one transaction that sees and leaves a consistent state: all of it happens, or nothing.
     /// It may run several times when another writer was faster, so it must not act outside the database.
     pub fn write<T>(&self, work: impl FnMut(&mut Tx<'_>) -> Result<T>) -> Result<T> {
-        self.transact(work, true)
+        self.transact(work)
     }
 
-    /// Runs `work` as [`Db::write`] would and takes all of it back: what it returns tells what would happen.
-    pub fn rehearse<T>(&self, work: impl FnMut(&mut Tx<'_>) -> Result<T>) -> Result<T> {
-        self.transact(work, false)
+    /// Runs `work` on one snapshot where it can read as for a write, and change nothing: a statement that tried would fail.
+    /// Nobody who writes waits for it, however long it takes.
+    pub fn rehearse<T>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        let mut conn = self.pool.get()?;
+        begin(&mut conn, Mode::Read)?;
+        refuse_changes(&mut conn, true)?;
+        let result = work(&mut Tx(&mut conn));
+        let ended = finish(&mut conn, false);
+        refuse_changes(&mut conn, false)?;
+        ended.and(result)
     }
 
-    fn transact<T>(&self, mut work: impl FnMut(&mut Tx<'_>) -> Result<T>, commit: bool) -> Result<T> {
+    fn transact<T>(&self, mut work: impl FnMut(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         let mut conn = self.pool.get()?;
         for attempt in 1..=TRIES {
             let mode = if attempt > TRIES_BESIDE_OTHERS { Mode::WriteAlone } else { Mode::Write };
-            let result = attempt_write(&mut conn, &mut work, mode, commit);
+            let result = attempt_write(&mut conn, &mut work, mode);
             match result {
                 Err(Error::Database(error)) if lost_a_race(&error) => {
                     std::thread::sleep(Duration::from_millis(u64::from(attempt * attempt) * 3));
@@ -130,15 +137,23 @@ impl Db {
     }
 }
 
-fn attempt_write<T>(conn: &mut Conn, work: &mut impl FnMut(&mut Tx<'_>) -> Result<T>, mode: Mode, commit: bool) -> Result<T> {
+fn attempt_write<T>(conn: &mut Conn, work: &mut impl FnMut(&mut Tx<'_>) -> Result<T>, mode: Mode) -> Result<T> {
     begin(conn, mode)?;
     let result = work(&mut Tx(conn));
-    let ended = finish(conn, commit && result.is_ok());
+    let ended = finish(conn, result.is_ok());
     if let (Mode::WriteAlone, Conn::Pg(c)) = (mode, conn) {
         // Fails only with the connection, which takes the lock with it.
         let _ = c.batch_execute(&format!("SELECT pg_advisory_unlock({WRITERS})"));
     }
     ended.and(result)
+}
+
+/// `PostgreSQL` knows read-only transactions; `SQLite` is told by a setting of the connection.
+fn refuse_changes(conn: &mut Conn, refuse: bool) -> Result<()> {
+    if let Conn::Sqlite(c) = conn {
+        c.batch_execute(if refuse { "PRAGMA query_only=ON" } else { "PRAGMA query_only=OFF" })?;
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy)]

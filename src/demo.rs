@@ -273,7 +273,7 @@ impl<'a> Work<'a> {
         let mut ties = Vec::new();
         for (record, kind, id) in known {
             let draft = self.draft(access, record, kind, &homes)?;
-            access.chart(kind)?.adopt(tx, &id, &draft)?;
+            access.chart(kind)?.adopt(tx, &id, &draft, None)?;
             ties.push((kind, id, draft));
         }
         for (kind, id, draft) in &ties {

@@ -138,9 +138,21 @@ fn run(app: &App, job: &Job) -> Result<()> {
             while app.db.write(|tx| crate::patients::purge(tx, now - TRASH, now))? > 0 {}
             Ok(())
         }
-        "purge_imports" => app.db.write(|tx| crate::interchange::pages::purge(tx, now)).map(drop),
+        "purge_imports" => {
+            crate::interchange::merge::sweep(&app.db, now)?;
+            app.db.write(|tx| crate::interchange::pages::purge(tx, now)).map(drop)
+        }
         "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?))).map(drop),
         other => Err(Error::Internal(format!("no such task: {other}"))),
+    }
+}
+
+/// What found the database busy is tried again, and nothing is wrong.
+fn tell(what: &str, error: &Error) {
+    if matches!(error, Error::Busy) {
+        log::warn!("{what}: the database is busy; this is tried again");
+    } else {
+        log::error!("{what}: {error}");
     }
 }
 
@@ -150,7 +162,7 @@ pub fn run_due(app: &App) -> Result<usize> {
     while let Some(job) = take(app)? {
         let outcome = run(app, &job);
         if let Err(error) = &outcome {
-            log::error!("job {}: {error}", job.task);
+            tell(&format!("job {}", job.task), error);
         }
         finish(app, &job, &outcome)?;
         done += 1;
@@ -177,7 +189,7 @@ pub fn start(app: App) -> Background {
     let (stop, stopped) = channel::<()>();
     let thread = std::thread::spawn(move || {
         if let Err(error) = ensure_standing(&app) {
-            log::error!("jobs: {error}");
+            tell("jobs", &error);
         }
         let mut ticks: u64 = 0;
         while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
@@ -186,7 +198,7 @@ pub fn start(app: App) -> Background {
             let due = if ticks.is_multiple_of(15) { run_due(&app).map(drop) } else { Ok(()) };
             ticks = ticks.wrapping_add(1);
             if let Err(error) = flushed.and(due) {
-                log::error!("background: {error}");
+                tell("background", &error);
             }
         }
     });

@@ -4,26 +4,29 @@ pub mod history;
 pub mod home;
 pub mod pages;
 
+use std::collections::HashSet;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::{
-    access::{Actor, AtLeast, Full, Level, Own, PatientAccess},
+    access::{Actor, AtLeast, Edit, Full, Level, Own, PatientAccess},
     audit::{Action, Event},
     dates::PartialDate,
     db::{
         Conn, MultiBackend, Tx,
-        schema::{none_known, patient_owners, patient_versions, patients, users},
+        schema::{none_known, patient_identifiers, patient_owners, patient_versions, patients, users},
         types::{HouseholdId, PatientId, PractitionerId, UserId, choice},
     },
     directory::{self, Listed, Practitioner},
     error::{Error, Result},
     records::{
         child_column as column,
-        field::{Errors, Field, FieldError, Input, Mode},
-        people,
+        field::{Errors, Field, FieldError, Input, Mode, ask},
+        people, staged,
     },
+    text,
 };
 
 choice!(Gender { Female = "female", Male = "male", Other = "other", Unknown = "unknown" });
@@ -79,6 +82,13 @@ impl PatientFields {
         column!(is_externally_accessible).more(),
         column!(notes).more().long(),
     ];
+
+    /// Are first name, last name and birth date all told, and the same?
+    pub fn is_namesake(&self, other: &Self) -> bool {
+        let same = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if text::words(a) == text::words(b));
+        let born = matches!((&self.birth_date, &other.birth_date), (Some(a), Some(b)) if a.as_str() == b.as_str());
+        born && same(&self.first_name, &other.first_name) && same(&self.last_name, &other.last_name)
+    }
 
     /// Reads values by name; unknown and repeated names are errors.
     pub fn fill(&mut self, pairs: &[(String, String)], mode: Mode) -> Errors {
@@ -175,7 +185,14 @@ pub fn may_create(conn: &mut Conn, actor: &Actor) -> Result<HouseholdId> {
 }
 
 /// Makes a patient owned by the actor, in their household.
-pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewPatient, now: NaiveDateTime, mut errors: Errors) -> Result<PatientId> {
+pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewPatient, now: NaiveDateTime, errors: Errors) -> Result<PatientId> {
+    let id = conceive(tx, actor, new, now, errors)?;
+    reveal(tx, actor, &id, now)?;
+    Ok(id)
+}
+
+/// Makes a patient whom nobody owns or sees yet, for an import that is still being written.
+pub fn conceive(tx: &mut Tx<'_>, actor: &Actor, new: NewPatient, now: NaiveDateTime, mut errors: Errors) -> Result<PatientId> {
     let household = may_create(tx, actor)?;
     let mut fields = new.fields;
     fields.settle(now.date(), new.strict, None, &mut errors);
@@ -197,14 +214,39 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewPatient, now: NaiveDateTim
             patients::created_at.eq(now),
             patients::updated_by.eq(actor.user.as_str()),
             patients::updated_at.eq(now),
+            patients::deleted_at.eq(staged::unseen()),
             &fields,
         ))
         .execute(&mut **tx)?;
-    diesel::insert_into(patient_owners::table)
-        .values((patient_owners::patient_id.eq(&id), patient_owners::user_id.eq(&actor.user), patient_owners::created_at.eq(now)))
-        .execute(&mut **tx)?;
     remember(tx, actor, &id, 1, &fields, &new.source, Action::Created, now)?;
     Ok(id)
+}
+
+/// From now on the patient is there, and the actor's.
+pub fn reveal(tx: &mut Tx<'_>, actor: &Actor, id: &PatientId, now: NaiveDateTime) -> Result<()> {
+    let unseen = patients::table.find(id).filter(patients::owner_user_id.eq(&actor.user)).filter(patients::deleted_at.eq(staged::unseen()));
+    if diesel::update(unseen).set(patients::deleted_at.eq(None::<NaiveDateTime>)).execute(&mut **tx)? == 0 {
+        return Err(Error::NotFound);
+    }
+    diesel::insert_into(patient_owners::table)
+        .values((patient_owners::patient_id.eq(id), patient_owners::user_id.eq(&actor.user), patient_owners::created_at.eq(now)))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// A patient of this actor whom nobody sees yet.
+pub fn unseen(conn: &mut Conn, actor: &Actor, id: &PatientId) -> Result<Patient> {
+    let found = patients::table.find(id).filter(patients::owner_user_id.eq(&actor.user)).filter(patients::deleted_at.eq(staged::unseen()));
+    found.select(Patient::as_select()).first(conn).optional()?.ok_or(Error::NotFound)
+}
+
+/// Removes a patient whom nobody has seen: the import that made them came to nothing.
+pub fn take_back(tx: &mut Tx<'_>, id: &PatientId, now: NaiveDateTime) -> Result<()> {
+    let unseen = patients::table.find(id).filter(patients::deleted_at.eq(staged::unseen()));
+    if diesel::delete(unseen).execute(&mut **tx)? > 0 {
+        Event::by_the_program(Action::Purged, now).patient(id).write(tx)?;
+    }
+    Ok(())
 }
 
 /// Another person who owns the patient too.
@@ -351,6 +393,34 @@ pub fn complete<L: AtLeast<Full>>(
         .execute(&mut **tx)?;
     remember(tx, &access.actor, access.id(), version, &fields, source, Action::Changed, access.now)?;
     Ok(filled)
+}
+
+/// Patients whom one of these identifiers names. Whose they are is not looked at: callers know whom the person may see.
+pub fn by_identifiers(conn: &mut Conn, identifiers: &[String]) -> Result<Vec<PatientId>> {
+    let named = patient_identifiers::table.filter(patient_identifiers::identifier.eq_any(identifiers.to_vec()));
+    Ok(named.select(patient_identifiers::patient_id).load(conn)?)
+}
+
+/// What other systems call the patient, by which the next file finds them.
+pub fn remember_identifiers<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, identifiers: &[String]) -> Result<()> {
+    let mine = patient_identifiers::table.filter(patient_identifiers::patient_id.eq(access.id()));
+    let known: Vec<String> = mine.select(patient_identifiers::identifier).load(&mut **tx)?;
+    let mut seen = HashSet::new();
+    for identifier in identifiers.iter().filter(|one| !known.contains(one) && seen.insert(*one)) {
+        diesel::insert_into(patient_identifiers::table)
+            .values((patient_identifiers::patient_id.eq(access.id()), patient_identifiers::identifier.eq(identifier)))
+            .execute(&mut **tx)?;
+    }
+    Ok(())
+}
+
+/// Asks about a new patient who has the name and the birth date of one whom this person looks after already.
+pub fn ask_if_known(conn: &mut Conn, actor: &Actor, fields: &PatientFields, now: NaiveDateTime, errors: &mut Errors) -> Result<()> {
+    let all = crate::access::all(conn, actor, now)?.list;
+    if all.iter().any(|access| access.patient.fields.is_namesake(fields)) {
+        ask(errors, "birth_date", "error.same_person");
+    }
+    Ok(())
 }
 
 /// The patients this person owns who came from a source under one of these keys.

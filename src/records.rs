@@ -13,8 +13,10 @@ pub mod people;
 pub mod query;
 pub mod rows;
 mod schema;
+pub mod staged;
 mod stored;
 pub mod tagged;
+pub(crate) use stored::base_number;
 #[cfg(test)]
 mod testing;
 pub mod version;

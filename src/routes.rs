@@ -54,6 +54,7 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/import", post().to(import::receive_file))
         .route("/import/{import}", get().to(import::show))
         .route("/import/{import}", post().to(import::apply))
+        .route("/import/{import}/who", post().to(import::who))
         // Practitioners, practices, pharmacies.
         .route("/directory/{list}", get().to(directory::list))
         .route("/directory/{list}", post().to(directory::create))
@@ -77,6 +78,7 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/timeline", get().to(timeline::show))
         .route("/patients/{patient}/trash", get().to(patients::trash))
         .route("/patients/{patient}/original", get().to(kept::of_patient))
+        .route("/patients/{patient}/offers", get().to(kept::offers))
         .route("/patients/{patient}/kept", get().to(kept::list))
         .route("/patients/{patient}/kept/original", get().to(kept::original))
         // Records of every kind.

@@ -90,7 +90,9 @@ fn trusts(app: &App, address: IpAddr) -> bool {
     app.config.trusted_proxies.iter().any(|network| network.contains(address))
 }
 
-/// The largest form that is kept over a sign-in.
+/// Seconds after which whoever found the program busy may try again.
+const BUSY: i64 = 3;
+/// The largest form that is kept over a sign-in, or while the program is busy.
 const MOST_KEPT: usize = 256 * 1024;
 
 /// A form sent after the session ran out is not lost: the person signs in, and it is sent again.
@@ -103,9 +105,11 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
         .is_some_and(|v| v.starts_with("application/x-www-form-urlencoded"));
     // A page that holds passwords is not kept: they would stand in the next one.
     let public = matches!(path.as_str(), "/login" | "/setup" | "/signup" | "/logout" | "/settings/password") || path.starts_with("/api/");
-    let signed_in = public || session::me(&request.get_session()).is_some();
-    if request.method() != Method::POST || !is_form || signed_in {
+    if request.method() != Method::POST || !is_form || public {
         return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    if session::me(&request.get_session()).is_some() {
+        return send_again(request, next, &path).await;
     }
     let mut payload = request.take_payload();
     let mut body = Vec::new();
@@ -122,6 +126,46 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
     let page = crate::auth::sign_in::LoginPage::resuming(&path, &body);
     let response = crate::page::render_with(StatusCode::UNAUTHORIZED, &page).unwrap_or_else(HttpResponse::from_error);
     Ok(ServiceResponse::new(request.into_parts().0, response))
+}
+
+/// A form that came while the program was busy comes back with everything that was typed, to be sent again.
+async fn send_again(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    path: &str,
+) -> Result<ServiceResponse<BoxBody>, WebError> {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if length.is_none_or(|length| length > MOST_KEPT) {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    let mut payload = request.take_payload();
+    let mut body = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        body.extend_from_slice(&chunk?);
+    }
+    let body = body.freeze();
+    request.set_payload(actix_web::dev::Payload::from(body.clone()));
+    let response = next.call(request).await?.map_into_boxed_body();
+    let is_busy = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<Error>())
+        .is_some_and(|e| e.status() == StatusCode::SERVICE_UNAVAILABLE);
+    let Some(pairs) = serde_urlencoded::from_bytes(&body).ok().filter(|_| is_busy) else { return Ok(response) };
+    let (request, _) = response.into_parts();
+    let page = BusyPage { ui: Ui::new(session::me(&request.get_session()), path), path: path.to_owned(), pairs };
+    let mut answer = crate::page::render_with(StatusCode::SERVICE_UNAVAILABLE, &page).unwrap_or_else(HttpResponse::from_error);
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(BUSY));
+    Ok(ServiceResponse::new(request, answer))
+}
+
+/// What could not be stored just now, to be sent again.
+#[derive(Template)]
+#[template(path = "busy.html")]
+struct BusyPage {
+    ui: Ui,
+    path: String,
+    pairs: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -191,6 +235,7 @@ impl Failure {
         };
         let wait = match error {
             Error::Throttled(seconds) => Some(*seconds),
+            Error::Busy | Error::Pool(_) => Some(BUSY),
             _ => None,
         };
         let current = match error {

@@ -14,6 +14,7 @@ mod commands;
 mod common;
 mod concurrency;
 mod forms;
+mod imports;
 mod log;
 mod migrations;
 mod pages;

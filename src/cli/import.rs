@@ -1,7 +1,7 @@
 //! `kinchart import`: files of other programs into somebody's records.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{IsTerminal, Write},
     path::{Path, PathBuf},
 };
@@ -18,13 +18,18 @@ use crate::{
     i18n::Locale,
     interchange::{
         self,
-        merge::{self, PatientReport, Problem, Report, Target},
+        draft::Told,
+        merge::{self, Likeness, PatientReport, Problem, Report, Target},
     },
 };
 
 /// Import FHIR bundles. Each file is imported whole or not at all; one that was imported before changes nothing.
 #[derive(Args)]
-#[command(after_help = "Example:\n  kinchart import ann.json ben.json --as ann --json")]
+///
+/// Without --patient a person is found again by the key or an identifier (system and value) that an earlier file told. Who only has the name
+/// and the birth date of a patient who is here is imported by neither: say --patient ID or --new-patient.
+#[command(after_help = "Exit codes: 0 all files imported, 1 a file was not (the others were), 2 misused.\n\nExample:\n  \
+    kinchart import ann.json ben.json --as ann --json\n  kinchart import ann.json --as ann --new-patient")]
 pub struct Import {
     /// The files.
     #[arg(required = true, value_name = "FILE")]
@@ -33,8 +38,11 @@ pub struct Import {
     #[arg(long = "as", value_name = "NAME")]
     by: String,
     /// The patient the records are for; without it, the one each file names.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "new_patient")]
     patient: Option<String>,
+    /// Whoever is not known from an earlier import is a new patient, also with the name and birth date (or a number) of one who is here.
+    #[arg(long)]
+    new_patient: bool,
     /// Print the report as JSON: an array with an object for each file.
     #[arg(long)]
     json: bool,
@@ -54,7 +62,7 @@ impl Import {
         let mut lines = Vec::new();
         let mut failed = false;
         for file in &self.files {
-            match one(app, &actor, &target, file) {
+            match one(app, &actor, &target, self.new_patient, file) {
                 Ok(report) if self.json => lines.push(as_json(file, &report)),
                 Ok(report) => tell(file, &report)?,
                 Err(reason) => {
@@ -71,12 +79,28 @@ impl Import {
     }
 }
 
-fn one(app: &App, actor: &Actor, target: &Target, file: &Path) -> Result<Report, String> {
+fn one(app: &App, actor: &Actor, target: &Target, new_patient: bool, file: &Path) -> Result<Report, String> {
     let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
     let told = interchange::read(&bytes).map_err(|error| error.to_string())?;
     let now = app.clock.now();
-    let report = app.db.write(|tx| merge::apply(tx, actor, &told, target, now, &mut |done, total| progress(file, done, total)));
+    let target = if *target == Target::Matching { &settled(app, actor, &told, new_patient)? } else { target };
+    let report = merge::import(&app.db, actor, &told, target, now, &mut |done, total| progress(file, done, total));
     report.map_err(|error| reason(&error))
+}
+
+/// Who is who, where the file alone cannot say: a number names a patient, a name and a birth date do not.
+fn settled(app: &App, actor: &Actor, told: &Told, new_patient: bool) -> Result<Target, String> {
+    let alike = app.db.read(|conn| merge::alike(conn, actor, told, app.clock.now())).map_err(|error| reason(&error))?;
+    if new_patient {
+        return Ok(Target::Each(alike.into_iter().map(|one| (one.key, None)).collect()));
+    }
+    match alike.iter().find(|one| one.by == Likeness::Name) {
+        None => Ok(Target::Matching),
+        Some(one) => {
+            let id = one.patient.id.as_str();
+            Err(Locale::default().with("import.cli.same_name", &[("key", &one.key), ("name", &one.patient.name()), ("id", id)]))
+        }
+    }
 }
 
 /// How far a long import is, on one line of a terminal that is rewritten; a log or a pipe gets nothing of it.
@@ -103,9 +127,7 @@ fn problem(problem: &Problem) -> Value {
 }
 
 fn sentence(problem: &Problem) -> String {
-    let words = Locale::default();
-    let reason = problem.reason.as_deref().map(|key| words.t(key)).unwrap_or_default();
-    words.with(&problem.key, &[("value", problem.detail.as_deref().unwrap_or_default()), ("reason", &reason)])
+    problem.sentence(&Locale::default())
 }
 
 /// One object for each file. Counts are of all its patients; `patients` tells them apart where there are several.
@@ -156,6 +178,25 @@ fn refused(file: &Path, reason: &str) -> Value {
     })
 }
 
+/// What became of each type.
+fn table(patient: &PatientReport) -> Outcome {
+    let all = [&patient.added, &patient.updated, &patient.unchanged, &patient.kept];
+    let types: BTreeSet<&str> = all.iter().flat_map(|counts| counts.keys()).map(String::as_str).collect();
+    let width = types.iter().map(|name| name.chars().count()).max().unwrap_or_default().max(4);
+    say(format_args!("  {:width$}  {:>9}  {:>9}  {:>9}  {:>9}", "type", "added", "updated", "unchanged", "kept"))?;
+    for name in types {
+        let n = |counts: &BTreeMap<String, usize>| counts.get(name).copied().unwrap_or_default();
+        say(format_args!(
+            "  {name:width$}  {:>9}  {:>9}  {:>9}  {:>9}",
+            n(&patient.added),
+            n(&patient.updated),
+            n(&patient.unchanged),
+            n(&patient.kept)
+        ))?;
+    }
+    Ok(())
+}
+
 fn tell(file: &Path, report: &Report) -> Outcome {
     for patient in &report.patients {
         let sum = |counts: &std::collections::BTreeMap<String, usize>| counts.values().sum::<usize>();
@@ -170,6 +211,7 @@ fn tell(file: &Path, report: &Report) -> Outcome {
             sum(&patient.kept),
             patient.offers
         ))?;
+        table(patient)?;
     }
     for problem in &report.problems {
         say(format_args!("  {}: {}", problem.place, sentence(problem)))?;

@@ -296,6 +296,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    patient_identifiers (patient_id, identifier) {
+        patient_id -> Text,
+        identifier -> Text,
+    }
+}
+
+diesel::table! {
     patient_originals (patient_id, source_key) {
         patient_id -> Text,
         source_key -> Text,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub type Fields = BTreeMap<&'static str, String>;
 
 /// Everything one file told.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Told {
     /// The reader's name, which every record carries as its source: `fhir`.
     pub format: &'static str,
@@ -44,6 +44,8 @@ pub struct PersonDraft {
     pub source_key: String,
     /// Columns of `patients`, `practices`, `practitioners` or `pharmacies`.
     pub fields: Fields,
+    /// What systems call a patient, as `system|value`; others have none here.
+    pub identifiers: Vec<String>,
     /// `source_key` of a practitioner's practice or of a patient's physician.
     pub belongs_to: Option<String>,
     /// The resource itself, or an array of all that went in (a practitioner's roles).
@@ -111,6 +113,8 @@ pub enum LeftoverReason {
     NotUnderstood,
     /// About nobody in this file.
     NoPatient,
+    /// A measurement that cannot be (a negative pulse): no value of a chart, and not to be lost either.
+    Impossible,
 }
 
 impl LeftoverReason {
@@ -120,6 +124,7 @@ impl LeftoverReason {
             Self::Withdrawn => "withdrawn",
             Self::NotUnderstood => "not_understood",
             Self::NoPatient => "no_patient",
+            Self::Impossible => "impossible",
         }
     }
 }
@@ -134,6 +139,14 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProblemKind {
     DanglingReference(String),
+    /// A tie to a record of somebody else in the same file.
+    OthersRecord(String),
+    /// A tie to an entry of the file that became no record.
+    TieWithoutRecord(String),
+    /// Whom it is about is not in the file.
+    UnknownSubject(String),
+    /// A value that no living body can have.
+    Impossible(String),
     DuplicateId,
     BadDate(String),
     UnknownUnit(String),
@@ -150,7 +163,7 @@ pub enum ReadError {
     Empty,
     #[error("the file is of no known format; FHIR R4 bundles (JSON) can be read")]
     UnknownFormat,
-    #[error("the file is larger than {limit} bytes")]
+    #[error("the file is larger than {} MB", limit / 1024 / 1024)]
     TooLarge { limit: usize },
     #[error("the file is not JSON: {0}")]
     NotJson(String),

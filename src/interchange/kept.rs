@@ -93,6 +93,47 @@ pub async fn original(app: web::Data<App>, signed: Signed, patient: web::Path<St
     Ok(json(text))
 }
 
+#[derive(Template)]
+#[template(path = "import/offers.html")]
+struct OffersPage {
+    ui: Ui,
+    lines: Vec<OfferLine>,
+}
+
+struct OfferLine {
+    href: String,
+    title: String,
+    kind: String,
+    fields: String,
+}
+
+/// `GET /patients/{patient}/offers`: the records for which a file told newer values than a person's own.
+pub async fn offers(app: web::Data<App>, signed: Signed, patient: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
+    let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
+    let here = request.path().to_owned();
+    let page = app
+        .read(move |conn, app| {
+            let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
+            let waiting = origins::waiting(conn, &access)?;
+            note_read(app, &access, Action::Listed, Some("offers"), None);
+            let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
+            let line = |waiting: origins::Waiting| {
+                let kind = records::kind(&waiting.kind)?;
+                let fields: Vec<String> = waiting.fields.iter().map(|field| ui.label(kind.word(), field)).collect();
+                Some(OfferLine {
+                    href: format!("/patients/{}/{}/{}", access.id(), kind.name, waiting.record),
+                    title: waiting.title,
+                    kind: ui.kind_one(kind),
+                    fields: fields.join(", "),
+                })
+            };
+            let lines = waiting.into_iter().filter_map(line).collect();
+            Ok(OffersPage { ui, lines })
+        })
+        .await?;
+    render(&page)
+}
+
 /// `GET /patients/{patient}/original?key=`: what a file said of the person themselves.
 pub async fn of_patient(app: web::Data<App>, signed: Signed, patient: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;

@@ -1,4 +1,4 @@
-//! Brings what a file told into charts: all of it in one transaction, or nothing.
+//! Brings what a file told into charts: all of it at once, or nothing (how a large file does that without holding up others is `staging`'s).
 //!
 //! What holds for every format:
 //!
@@ -22,11 +22,13 @@ mod offers;
 mod people;
 mod records;
 mod report;
+mod staging;
+mod systems;
 #[cfg(test)]
 mod tests;
 mod three_way;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::NaiveDateTime;
 use sha2::{Digest, Sha256};
@@ -36,31 +38,44 @@ use super::{
     originals::{self, Original},
 };
 use crate::{
-    access::{self, Actor, Edit, PatientAccess},
+    access::{Actor, Edit, PatientAccess},
     audit::{Action, Event},
     db::{
         Db, Tx,
-        types::{HouseholdId, PatientId},
+        types::{HouseholdId, PatientId, RecordId},
     },
     error::{Error, Result},
     records::field::FieldError,
 };
 use directory::Directory;
 pub use offers::{accept, dismiss};
-pub use report::{Change, Fate, Line, PatientReport, Problem, Report};
+pub use people::{Alike, Likeness, alike};
+pub use report::{AlikeReport, Change, Fate, Line, PatientReport, Problem, Report};
+use staging::Stage;
+pub use staging::{import, sweep};
 
 /// Whose chart the file is meant for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// By the source's key among the patients this person owns, else a new patient.
+    /// By the source's key among the patients this person owns, else by an identifier that an earlier file told, else a new patient.
     Matching,
+    /// By the source's key of each person: this patient, or a new one. Who is not named is matched.
+    Each(BTreeMap<String, Option<PatientId>>),
     /// This one. A file about several people must know this one by the key of an earlier import; the others are matched.
     Patient(PatientId),
 }
 
-/// What [`apply`] would do, without doing it: the same code, taken back at the end. New patients and records have no id here.
+/// What [`import`] would do, without doing it: the same code, which leaves out what changes something. Nobody who writes waits for it. New
+/// patients and records have no id here.
 pub fn preview(db: &Db, actor: &Actor, told: &Told, target: &Target, now: NaiveDateTime) -> Result<Report> {
-    let mut report = db.rehearse(|tx| apply(tx, actor, told, target, now, &mut |_, _| {}))?;
+    let told = &*systems::own_keys(db, actor, told, target, now)?;
+    let mut report = db.rehearse(|tx| {
+        let mut idle = |_, _| {};
+        let pairs = people::pair(tx, actor, told, target, now)?;
+        let mut work = Work::new(tx, actor, told, now, &mut idle)?;
+        work.is_rehearsal = true;
+        work.all(tx, &pairs)
+    })?;
     for patient in &mut report.patients {
         if patient.is_new {
             patient.patient = None;
@@ -83,23 +98,15 @@ pub fn apply(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report> {
     let pairs = people::pair(tx, actor, told, target, now)?;
-    let household = people::own_household(tx, actor)?;
-    let mut work = Work::new(actor, household, told, now, progress);
-    let mut report = Report::default();
-    for (index, pair) in pairs.iter().enumerate() {
-        report.patients.push(work.patient(tx, pair, index == 0)?);
-    }
-    report.problems = told.problems.iter().map(Problem::from).chain(work.problems).collect();
-    let miscounted = report.miscounted(told);
-    debug_assert!(miscounted.is_empty(), "resources without exactly one fate: {miscounted:?}");
-    for (kind, told, counted) in miscounted {
-        log::error!("import: {told} resources of type {kind} told, {counted} counted");
-    }
-    Ok(report)
+    Work::new(tx, actor, told, now, progress)?.all(tx, &pairs)
 }
 
 /// One import while it runs.
 struct Work<'a> {
+    /// Nothing may be written: the report is all that is wanted.
+    is_rehearsal: bool,
+    /// What was written before, unseen, of a large file.
+    stage: Option<&'a Stage>,
     actor: &'a Actor,
     told: &'a Told,
     now: NaiveDateTime,
@@ -113,6 +120,12 @@ struct Work<'a> {
     records: HashMap<Option<&'a str>, Vec<&'a Draft>>,
     leftovers: HashMap<Option<&'a str>, Vec<&'a Leftover>>,
     directories: HashMap<HouseholdId, Directory>,
+    /// Households whose entries stand in the report already.
+    counted: HashSet<HouseholdId>,
+    /// Which record of the file has the one "primary" of a patient, a kind and a type.
+    claimed: HashMap<(PatientId, &'static str, Option<String>), RecordId>,
+    /// Keys of originals that were not kept yet.
+    fresh: HashSet<String>,
     problems: Vec<Problem>,
     progress: &'a mut dyn FnMut(usize, usize),
     done: usize,
@@ -121,12 +134,13 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(
+        tx: &mut Tx<'_>,
         actor: &'a Actor,
-        household: HouseholdId,
         told: &'a Told,
         now: NaiveDateTime,
         progress: &'a mut dyn FnMut(usize, usize),
-    ) -> Self {
+    ) -> Result<Self> {
+        let household = people::own_household(tx, actor)?;
         let patients: HashSet<&str> = told.patients.iter().map(|person| person.source_key.as_str()).collect();
         let mut records: HashMap<_, Vec<_>> = HashMap::new();
         for draft in &told.records {
@@ -136,7 +150,9 @@ impl<'a> Work<'a> {
         for leftover in &told.leftovers {
             leftovers.entry(leftover.patient.as_deref().filter(|key| patients.contains(key))).or_default().push(leftover);
         }
-        Self {
+        Ok(Self {
+            is_rehearsal: false,
+            stage: None,
             records,
             leftovers,
             actor,
@@ -146,11 +162,29 @@ impl<'a> Work<'a> {
             household,
             entries: told.entries.iter().map(|(kind, key)| (kind.as_str(), key.as_str())).collect(),
             directories: HashMap::new(),
+            counted: HashSet::new(),
+            claimed: HashMap::new(),
+            fresh: HashSet::new(),
             problems: Vec::new(),
             progress,
             done: 0,
             total: told.records.len() + told.leftovers.len(),
+        })
+    }
+
+    fn all(mut self, tx: &mut Tx<'_>, pairs: &[people::Pair<'a>]) -> Result<Report> {
+        let told = self.told;
+        let mut report = Report::default();
+        for (index, pair) in pairs.iter().enumerate() {
+            report.patients.push(self.patient(tx, pair, index == 0)?);
         }
+        report.problems = told.problems.iter().map(Problem::from).chain(self.problems).collect();
+        let miscounted = report.miscounted(told);
+        debug_assert!(miscounted.is_empty(), "resources without exactly one fate: {miscounted:?}");
+        for (kind, told, counted) in miscounted {
+            log::error!("import: {told} resources of type {kind} told, {counted} counted");
+        }
+        Ok(report)
     }
 
     fn step(&mut self) {
@@ -159,17 +193,11 @@ impl<'a> Work<'a> {
     }
 
     fn problem(&mut self, place: &str, key: &str, detail: Option<String>) {
-        self.problems.push(Problem { place: place.to_owned(), key: format!("import.problem.{key}"), detail, reason: None });
+        self.problems.push(Problem::new(place, key, detail));
     }
 
     fn refused(&mut self, place: &str, field: &str, error: &FieldError) {
-        let reason = Some(error.message().0.to_owned());
-        self.problems.push(Problem {
-            place: place.to_owned(),
-            key: "import.problem.refused_value".to_owned(),
-            detail: Some(field.to_owned()),
-            reason,
-        });
+        self.problems.push(Problem::of_field(place, refusal(error), field, error));
     }
 
     /// Everything of the file that is about one person. What is about nobody goes to the first.
@@ -178,23 +206,28 @@ impl<'a> Work<'a> {
         let household = pair.patient.as_ref().map_or_else(|| self.household.clone(), |patient| patient.household_id.clone());
         let mut report = PatientReport::default();
         self.directory(tx, &household, &mut report)?;
-        let id = people::settle(self, tx, pair, &household, &mut report)?;
-        let access = access::grant::<Edit>(tx, self.actor, &id, self.now)?;
+        let access = people::settle(self, tx, pair, &household, &mut report)?;
         if !access.scope().is_whole() {
             return Err(Error::Forbidden);
         }
-        report.patient = Some(id);
+        report.patient = Some(access.id().clone());
         report.name = access.patient.name();
         self.keep_originals(tx, &access, pair.draft, is_first, &mut report)?;
         let homeless = records::merge(self, tx, &access, pair.draft, &household, &mut report)?;
         leftovers::keep(self, tx, &access, pair.draft, &homeless, is_first, &mut report)?;
         self.none_known(tx, &access, &pair.draft.source_key)?;
         if is_first {
+            // A statement that there is nothing and a table of contents are kept as they came; what has no original of its own goes with
+            // the person.
+            let own: HashSet<&str> = self.told.asides.iter().map(|(_, key, _)| key.as_str()).collect();
             for (kind, key) in &self.told.handled {
-                self.count(&mut report, kind, key, Fate::Unchanged);
+                let is_new = if own.contains(key.as_str()) { self.fresh.contains(&storable(key)) } else { report.is_new };
+                self.count(&mut report, kind, key, if is_new { Fate::Added } else { Fate::Unchanged });
             }
         }
-        Event::new(self.actor, Action::Imported, self.now).patient(access.id()).write(tx)?;
+        if !self.is_rehearsal {
+            Event::new(self.actor, Action::Imported, self.now).patient(access.id()).write(tx)?;
+        }
         Ok(report)
     }
 
@@ -212,7 +245,14 @@ impl<'a> Work<'a> {
         for (resource_type, key, original) in std::iter::once(own).chain(asides).filter(|(.., original)| !original.is_null()) {
             let (key, resource_type) = (storable(key), storable(resource_type));
             let original = self.original(&key, &resource_type, original);
-            report.originals += usize::from(originals::keep_of_patient(tx, access, &original)?);
+            let is_news = originals::is_news(tx, access, &original)?;
+            if is_news && !self.is_rehearsal {
+                originals::keep_of_patient(tx, access, &original)?;
+            }
+            report.originals += usize::from(is_news);
+            if is_news {
+                self.fresh.insert(key.clone());
+            }
         }
         Ok(())
     }
@@ -224,11 +264,14 @@ impl<'a> Work<'a> {
 
     /// The file's practitioners, practices and pharmacies in this household; counted with the first household that meets them.
     fn directory(&mut self, tx: &mut Tx<'_>, household: &HouseholdId, report: &mut PatientReport) -> Result<()> {
-        if self.directories.contains_key(household) {
+        let is_first = self.counted.is_empty();
+        if !self.counted.insert(household.clone()) {
             return Ok(());
         }
-        let is_first = self.directories.is_empty();
-        let directory = Directory::resolve(self, tx, household)?;
+        let directory = match self.directories.remove(household) {
+            Some(written_before) => written_before,
+            None => Directory::resolve(self, tx, household)?,
+        };
         report.originals += directory.originals;
         if is_first {
             for (kind, key, fate) in &directory.fates {
@@ -268,6 +311,9 @@ impl<'a> Work<'a> {
 
     /// "There are none", said by the source, is noted where the chart agrees.
     fn none_known(&self, tx: &mut Tx<'_>, access: &PatientAccess<Edit>, patient: &str) -> Result<()> {
+        if self.is_rehearsal {
+            return Ok(());
+        }
         let said = self.told.none_known.iter().filter(|(key, _)| key == patient);
         let kinds = said.filter_map(|(_, name)| crate::records::kind(name)).filter(|kind| kind.none_known);
         for kind in kinds {
@@ -279,6 +325,11 @@ impl<'a> Work<'a> {
         }
         Ok(())
     }
+}
+
+/// The word for what became of a refused value: one that is only too long stands there as far as it fits.
+fn refusal(error: &FieldError) -> &'static str {
+    if matches!(error, FieldError::TooLong { .. }) { "shortened" } else { "refused_value" }
 }
 
 /// SHA-256 as hexadecimal digits.

@@ -37,13 +37,16 @@ pub struct Place<'a> {
 /// Source key and resource type of one that is kept.
 pub type Line = (String, String);
 
-/// Keeps what is told of a patient, in place of an older telling under its key. Says whether it was news.
-pub fn keep_of_patient<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, original: &Original<'_>) -> Result<bool> {
+/// Is this telling of a patient another one than what is kept?
+pub fn is_news<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, original: &Original<'_>) -> Result<bool> {
     let known = patient_originals::table.find((access.id(), original.source_key));
-    let before: Option<String> = known.select(patient_originals::fingerprint).first(&mut **tx).optional()?;
-    if before.as_ref() == Some(&original.fingerprint) {
-        return Ok(false);
-    }
+    let before: Option<String> = known.select(patient_originals::fingerprint).first(conn).optional()?;
+    Ok(before.as_ref() != Some(&original.fingerprint))
+}
+
+/// Keeps what is told of a patient, in place of an older telling under its key.
+pub fn keep_of_patient<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, original: &Original<'_>) -> Result<()> {
+    let known = patient_originals::table.find((access.id(), original.source_key));
     diesel::delete(known).execute(&mut **tx)?;
     diesel::insert_into(patient_originals::table)
         .values((
@@ -55,7 +58,7 @@ pub fn keep_of_patient<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess
             patient_originals::imported_at.eq(original.at),
         ))
         .execute(&mut **tx)?;
-    Ok(true)
+    Ok(())
 }
 
 /// What is kept of a patient. A person's original may tell of what a share leaves out, so that it is there for who sees everything.

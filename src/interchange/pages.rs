@@ -1,7 +1,7 @@
 //! Importing in the browser: upload, a preview of everything that would happen, then the import with its progress, then what became of it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -13,8 +13,8 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
 use super::{
-    draft::ReadError,
-    merge::{self, Change, Fate, Line, PatientReport, Report, Target},
+    draft::{ReadError, Told},
+    merge::{self, AlikeReport, Change, Fate, Likeness, Line, PatientReport, Report, Target},
 };
 use crate::{
     access::{self, Actor, Edit, PatientAccess, Rank},
@@ -28,6 +28,7 @@ use crate::{
         types::{ImportId, PatientId, UserId},
     },
     error::{Error, Result},
+    i18n::Locale,
     page::{Ui, note_read, render, render_with, see_other},
     records,
 };
@@ -65,6 +66,7 @@ impl Progress {
 struct UploadPage {
     ui: Ui,
     patients: Vec<(String, String, bool)>,
+    /// What is wrong with the file.
     problem: Option<String>,
     earlier: Vec<(String, String, String)>,
 }
@@ -101,6 +103,8 @@ struct Upload {
     name: String,
     bytes: Vec<u8>,
     patient: String,
+    /// The file is larger than is taken; the rest of it was let go.
+    is_too_large: bool,
 }
 
 async fn receive(mut parts: Multipart) -> Result<Upload> {
@@ -116,10 +120,11 @@ async fn receive(mut parts: Multipart) -> Result<Upload> {
         let mut bytes = Vec::new();
         while let Some(chunk) = part.next().await {
             let chunk = chunk.map_err(|_| Error::BadRequest("broken_form"))?;
-            if bytes.len() + chunk.len() > MOST {
-                return Err(Error::TooLarge);
+            // Read to its end, so that the browser gets to the answer, and the fields after it are known.
+            upload.is_too_large |= bytes.len() + chunk.len() > MOST;
+            if !upload.is_too_large {
+                bytes.extend_from_slice(&chunk);
             }
-            bytes.extend_from_slice(&chunk);
         }
         match field.as_str() {
             "file" => upload.bytes = bytes,
@@ -132,14 +137,12 @@ async fn receive(mut parts: Multipart) -> Result<Upload> {
 
 /// `POST /import`: reads the file and shows what it would do; nothing is changed.
 pub async fn receive_file(app: web::Data<App>, signed: Signed, parts: Multipart) -> Result<HttpResponse> {
-    let upload = match receive(parts).await {
-        Err(Error::TooLarge) => Upload { bytes: vec![b' '; MOST + 1], ..Upload::default() },
-        other => other?,
-    };
+    let upload = receive(parts).await?;
+    let status = if upload.is_too_large { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::UNPROCESSABLE_ENTITY };
     let outcome = app.run(move |app| read_and_preview(app, &signed, &upload)).await?;
     match outcome {
         Ok(id) => Ok(see_other(&format!("/import/{id}"))),
-        Err(page) => render_with(StatusCode::UNPROCESSABLE_ENTITY, page.as_ref()),
+        Err(page) => render_with(status, page.as_ref()),
     }
 }
 
@@ -148,7 +151,8 @@ fn read_and_preview(app: &App, signed: &Signed, upload: &Upload) -> Result<std::
         let problem = Ui::new(Some(signed.me.clone()), "").words.with(key, values);
         app.db.read(|conn| upload_page(conn, app, signed, &upload.patient, Some(problem))).map(|page| Err(Box::new(page)))
     };
-    let told = match super::read(&upload.bytes) {
+    let read = if upload.is_too_large { Err(ReadError::TooLarge { limit: MOST }) } else { super::read(&upload.bytes) };
+    let told = match read {
         Ok(told) => told,
         Err(error) => {
             let (key, value) = read_error(&error);
@@ -160,7 +164,7 @@ fn read_and_preview(app: &App, signed: &Signed, upload: &Upload) -> Result<std::
         app.db.read(|conn| access::grant::<Edit>(conn, &signed.actor, patient, app.clock.now()).map(drop))?;
     }
     let now = app.clock.now();
-    let report = match merge::preview(&app.db, &signed.actor, &told, &target, now) {
+    let report = match previewed(app, &signed.actor, &told, target.clone(), &Answers::new()) {
         Ok(report) => report,
         Err(Error::Forbidden) => return refuse("import.error.forbidden", &[]),
         Err(Error::BadRequest("import_several_patients")) => return refuse("import.error.several_patients", &[]),
@@ -191,6 +195,77 @@ fn read_and_preview(app: &App, signed: &Signed, upload: &Upload) -> Result<std::
         Ok(())
     })?;
     Ok(Ok(id))
+}
+
+/// Who of the file a person said to be somebody here, or nobody yet: by the source's key.
+type Answers = BTreeMap<String, Option<PatientId>>;
+
+/// What the file would do. Who is probably here already is taken for that patient; whether they are is asked beside it.
+fn previewed(app: &App, actor: &Actor, told: &Told, target: Target, answers: &Answers) -> Result<Report> {
+    let now = app.clock.now();
+    if target != Target::Matching {
+        return merge::preview(&app.db, actor, told, &target, now);
+    }
+    let alike = app.db.read(|conn| merge::alike(conn, actor, told, now))?;
+    let mut choices: Answers = alike.iter().map(|one| (one.key.clone(), Some(one.patient.id.clone()))).collect();
+    choices.extend(answers.clone());
+    let mut report = merge::preview(&app.db, actor, told, &Target::Each(choices), now)?;
+    for patient in &mut report.patients {
+        patient.alike = alike.iter().find(|one| one.key == patient.source_key).map(|one| AlikeReport {
+            patient: one.patient.id.clone(),
+            name: one.patient.name(),
+            birth_date: one.patient.fields.birth_date.as_ref().map(|date| date.as_str().to_owned()),
+            by: one.by,
+            is_answered: answers.contains_key(&one.key),
+        });
+    }
+    Ok(report)
+}
+
+/// What the preview showed of those who are probably here already.
+fn shown(report: &Report) -> Answers {
+    let asked = report.patients.iter().filter_map(|patient| Some((patient, patient.alike.as_ref()?)));
+    asked.map(|(patient, alike)| (patient.source_key.clone(), (!patient.is_new).then(|| alike.patient.clone()))).collect()
+}
+
+fn stored_report(import: &Import) -> Report {
+    import.report.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// `POST /import/{import}/who`: whether somebody of the file is the patient who is here; shows the preview that follows.
+pub async fn who(
+    app: web::Data<App>,
+    signed: Signed,
+    id: web::Path<String>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    let id = ImportId::parse(&id).ok_or(Error::NotFound)?;
+    let (user, wanted) = (signed.me.id.clone(), id.clone());
+    let import = app.read(move |conn, _| find(conn, &user, &wanted)).await?;
+    let pairs = body::form(&request, payload).await?;
+    let given = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
+    let (key, is_same) = (given("key"), given("who") == "same");
+    let back = format!("/import/{id}");
+    let Some(content) = import.content.clone().filter(|_| import.state == "preview") else { return Ok(see_other(&back)) };
+    app.run(move |app| {
+        let before = stored_report(&import);
+        let known = shown(&before);
+        let mut answers: Answers = known;
+        answers.retain(|key, _| before.patients.iter().any(|p| p.source_key == *key && p.alike.as_ref().is_some_and(|a| a.is_answered)));
+        let asked = before.patients.iter().find(|p| p.source_key == key).and_then(|p| p.alike.as_ref()).ok_or(Error::NotFound)?;
+        answers.insert(key, is_same.then(|| asked.patient.clone()));
+        let told = super::read(content.as_bytes()).map_err(|_| Error::Internal("a file that could be read cannot be read".into()))?;
+        let report = previewed(app, &signed.actor, &told, Target::Matching, &answers)?;
+        let text = serde_json::to_string(&report).map_err(|e| Error::Internal(e.to_string()))?;
+        app.db.write(|tx| {
+            let this = imports::table.find(&id).filter(imports::user_id.eq(&signed.me.id)).filter(imports::state.eq("preview"));
+            diesel::update(this).set((imports::report.eq(&text), imports::updated_at.eq(app.clock.now()))).execute(&mut **tx)?;
+            Ok(())
+        })
+    })
+    .await?;
+    Ok(see_other(&back))
 }
 
 fn target_of(text: &str) -> Option<Target> {
@@ -226,12 +301,15 @@ struct ReportPage {
     patients: Vec<PatientView>,
     problems: Vec<String>,
     changes_something: bool,
+    /// Somebody has to say first who it is.
+    is_in_doubt: bool,
 }
 
 struct PatientView {
     name: String,
     is_new: bool,
     href: Option<String>,
+    alike: Option<AlikeView>,
     counts: Vec<CountRow>,
     offers: i64,
     originals: i64,
@@ -241,8 +319,21 @@ struct PatientView {
     more_added: i64,
 }
 
+/// Somebody here who is probably the same person.
+struct AlikeView {
+    key: String,
+    about: String,
+    /// Why they are thought to be: a word under `import.alike`.
+    why: &'static str,
+    href: String,
+    is_same: bool,
+    is_new: bool,
+}
+
 struct CountRow {
     what: String,
+    /// The source's own name of the type.
+    code: String,
     added: usize,
     updated: usize,
     unchanged: usize,
@@ -285,16 +376,14 @@ pub async fn show(app: web::Data<App>, signed: Signed, id: web::Path<String>, re
             let seen = |p: &PatientReport| {
                 p.patient.as_ref().is_none_or(|id| accesses.of(id).is_some_and(|a: &PatientAccess<_>| a.scope().is_whole()))
             };
-            let report: Report = import.report.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            let report = stored_report(&import);
             for access in report.patients.iter().filter_map(|p| accesses.of(p.patient.as_ref()?)).filter(|a| a.scope().is_whole()) {
                 note_read(app, access, Action::Read, Some("import"), None);
             }
             let patients: Vec<PatientView> = report.patients.iter().filter(|p| seen(p)).map(|p| patient_view(&ui, p)).collect();
             Ok(ReportPage {
-                changes_something: report
-                    .patients
-                    .iter()
-                    .any(|p| !p.added.is_empty() || !p.updated.is_empty() || !p.kept.is_empty() || p.offers > 0 || p.originals > 0),
+                changes_something: report.patients.iter().any(PatientReport::changes_something),
+                is_in_doubt: report.patients.iter().any(PatientReport::is_in_doubt),
                 problems: report.problems.iter().map(|p| problem(&ui, p)).collect(),
                 running: import.state == "running",
                 progress: app.imports.get(&id),
@@ -310,10 +399,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, id: web::Path<String>, re
 }
 
 fn problem(ui: &Ui, problem: &merge::Problem) -> String {
-    let reason = problem.reason.as_deref().map(|key| ui.t(key)).unwrap_or_default();
-    let detail = problem.detail.clone().unwrap_or_default();
-    let sentence = ui.words.with(&problem.key, &[("value", &detail), ("reason", &reason)]);
-    format!("{}: {sentence}", problem.place)
+    format!("{}: {}", problem.place, problem.sentence(&ui.words))
 }
 
 fn patient_view(ui: &Ui, report: &PatientReport) -> PatientView {
@@ -329,7 +415,8 @@ fn patient_view(ui: &Ui, report: &PatientReport) -> PatientView {
             updated: n(&report.updated, key),
             unchanged: n(&report.unchanged, key),
             kept: n(&report.kept, key),
-            what: key.clone(),
+            what: type_words(&ui.words, key),
+            code: key.clone(),
         })
         .collect();
     let patient = report.patient.as_ref().map(ToString::to_string);
@@ -340,6 +427,7 @@ fn patient_view(ui: &Ui, report: &PatientReport) -> PatientView {
     PatientView {
         name: report.name.clone(),
         is_new: report.is_new,
+        alike: report.alike.as_ref().map(|alike| alike_view(ui, report, alike)),
         counts,
         offers: i64::try_from(report.offers).unwrap_or_default(),
         originals: i64::try_from(report.originals).unwrap_or_default(),
@@ -351,10 +439,35 @@ fn patient_view(ui: &Ui, report: &PatientReport) -> PatientView {
     }
 }
 
+fn alike_view(ui: &Ui, report: &PatientReport, alike: &AlikeReport) -> AlikeView {
+    let born = alike.birth_date.as_deref().map(|date| ui.t1("person.born", "date", ui.date(date)));
+    let is_chosen = alike.by == Likeness::Identifier || alike.is_answered;
+    AlikeView {
+        key: report.source_key.clone(),
+        about: std::iter::once(alike.name.clone()).chain(born).collect::<Vec<_>>().join(", "),
+        why: if alike.by == Likeness::Identifier { "identifier" } else { "name" },
+        href: format!("/patients/{}", alike.patient),
+        is_same: is_chosen && !report.is_new,
+        is_new: is_chosen && report.is_new,
+    }
+}
+
+/// A type of the source in words, if there are any: `Allergies` for `AllergyIntolerance`.
+pub fn type_words(words: &Locale, resource_type: &str) -> String {
+    let mut key = String::from("import.type.");
+    for c in resource_type.chars() {
+        if c.is_ascii_uppercase() && !key.ends_with(['.', '_']) {
+            key.push('_');
+        }
+        key.push(if c == '.' { '_' } else { c.to_ascii_lowercase() });
+    }
+    words.find(&key).unwrap_or_else(|| resource_type.to_owned())
+}
+
 fn line_view(ui: &Ui, patient: Option<&str>, line: &Line) -> LineView {
     let kind = records::kind(&line.kind);
     let word = kind.map_or("patients", records::Kind::word);
-    let mut about = vec![kind.map_or_else(|| line.resource_type.clone(), |k| ui.kind_one(k))];
+    let mut about = vec![kind.map_or_else(|| type_words(&ui.words, &line.resource_type), |k| ui.kind_one(k))];
     about.extend(line.date.as_deref().map(|d| ui.day(d)));
     about.extend(line.reason.as_deref().map(|r| ui.t(&format!("import.reason.{r}"))));
     let change = |change: &Change| {
@@ -362,7 +475,7 @@ fn line_view(ui: &Ui, patient: Option<&str>, line: &Line) -> LineView {
         (ui.label(word, &change.field), change.before.clone().unwrap_or_default(), change.after.clone().unwrap_or_default())
     };
     LineView {
-        title: line.title.clone(),
+        title: if line.title.is_empty() { line.source_key.clone() } else { line.title.clone() },
         about: about.join(" · "),
         href: patient.zip(line.record.as_ref()).map(|(p, id)| format!("/patients/{p}/{}/{id}", line.kind)),
         changes: line.changes.iter().map(change).collect(),
@@ -377,7 +490,9 @@ pub async fn apply(app: web::Data<App>, signed: Signed, id: web::Path<String>) -
     let (user, import) = (signed.me.id.clone(), id.clone());
     let begun = app
         .write(move |tx, app| {
-            find(tx, &user, &import)?;
+            if stored_report(&find(tx, &user, &import)?).patients.iter().any(PatientReport::is_in_doubt) {
+                return Ok(false);
+            }
             // Only one of two clicks finds it waiting.
             let begun = diesel::update(imports::table.find(&import).filter(imports::state.eq("preview")))
                 .set((imports::state.eq("running"), imports::updated_at.eq(app.clock.now())))
@@ -404,11 +519,12 @@ pub async fn apply(app: web::Data<App>, signed: Signed, id: web::Path<String>) -
 
 fn run(app: &App, actor: &Actor, id: &ImportId) -> Result<Report> {
     let import = app.db.read(|conn| find(conn, &actor.user, id))?;
+    let choices = shown(&stored_report(&import));
     let content = import.content.ok_or_else(|| Error::Internal("an import without its file".into()))?;
     let told = super::read(content.as_bytes()).map_err(|_| Error::Internal("a file that could be read cannot be read".into()))?;
-    let target = import.patient_id.map_or(Target::Matching, Target::Patient);
+    let target = import.patient_id.map_or(Target::Each(choices), Target::Patient);
     let now = app.clock.now();
-    app.db.write(|tx| merge::apply(tx, actor, &told, &target, now, &mut |done, total| app.imports.set(id, done, total)))
+    merge::import(&app.db, actor, &told, &target, now, &mut |done, total| app.imports.set(id, done, total))
 }
 
 /// Forgets files that were looked at and never imported, and reports that have grown old; a job's work. Both hold medical text.

@@ -139,6 +139,8 @@ struct HomePage {
     adding: Vec<(String, String)>,
     version: i32,
     is_empty: bool,
+    /// Newer values of imports that nobody has taken or dismissed.
+    offers: i64,
 }
 
 /// Why a part is empty: said on purpose, or nothing was ever written.
@@ -220,6 +222,7 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
     let lately = overview::lately(conn, access, 8)?;
     let said = patients::none_known_kinds(conn, access.id())?;
     let physician = physician(conn, access)?;
+    let offers = records::origins::waiting_count(conn, access)?;
     let ui = ui.with_nav(conn, access)?;
     let of = |kind: &'static str| current.iter().filter(move |c| c.kind.name == kind);
     let severe = |c: &&Current| matches!(c.get("severity").as_str(), "severe" | "life-threatening");
@@ -234,6 +237,7 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
         no_medications: none("medications"),
         no_conditions: none("conditions"),
         is_empty: lately.is_empty(),
+        offers,
         ahead: ahead
             .into_iter()
             .map(|a| AheadLine {

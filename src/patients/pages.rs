@@ -17,7 +17,7 @@ use crate::{
     patients,
     records::{
         self,
-        field::{Errors, Mode},
+        field::{Confirmed, Errors, Mode},
         overview, people,
         view::{self, FormSection, Names, Typed},
     },
@@ -95,14 +95,19 @@ pub async fn create(app: web::Data<App>, signed: Signed, payload: web::Payload, 
     if !signed.me.may_add_patients() {
         return Err(Error::Forbidden);
     }
-    let pairs = fields_of(&body::form(&request, payload).await?);
+    let sent = body::form(&request, payload).await?;
+    let confirmed = Confirmed::Fields(sent.iter().filter(|(name, _)| name == "_confirmed").map(|(_, field)| field.clone()).collect());
+    let pairs = fields_of(&sent);
     let outcome = app
         .run(move |app| {
             let mut fields = PatientFields::default();
             let errors = fields.fill(&pairs, Mode::Typed(signed.me.dates.typing(app.clock.today())));
             let made = app.db.write(|tx| {
+                let mut errors = errors.clone();
+                patients::ask_if_known(tx, &signed.actor, &fields, app.clock.now(), &mut errors)?;
+                confirmed.settle(&mut errors);
                 let new = NewPatient { fields: fields.clone(), source: "person".into(), source_key: None, strict: true };
-                patients::create(tx, &signed.actor, new, app.clock.now(), errors.clone())
+                patients::create(tx, &signed.actor, new, app.clock.now(), errors)
             });
             match made {
                 Ok(id) => Ok(Outcome::Saved(id)),

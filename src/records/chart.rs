@@ -14,6 +14,7 @@ use super::{
     query::{Condition, ListQuery, narrowed, order, visible},
     rows::{self, Row},
     schema::{record_codes, record_links, record_versions, records},
+    staged,
     stored::{self, Head},
     version::{Snapshot, Version},
 };
@@ -230,7 +231,7 @@ impl<L: Level> Chart<'_, L> {
 
     fn find_head(&self, conn: &mut Conn, id: &RecordId, trashed: bool) -> Result<Head> {
         let mut query = records::table.filter(self.mine()).filter(records::id.eq(id)).into_boxed();
-        query = if trashed { query.filter(records::deleted_at.is_not_null()) } else { query.filter(records::deleted_at.is_null()) };
+        query = if trashed { query.filter(records::deleted_at.lt(staged::unseen())) } else { query.filter(records::deleted_at.is_null()) };
         query.select(Head::as_select()).first(conn).optional()?.ok_or(Error::NotFound)
     }
 
@@ -373,14 +374,14 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
 
     /// Stores a new record under an id made before.
     pub fn add_as(&self, tx: &mut Tx<'_>, id: RecordId, draft: &Draft) -> Result<RecordId> {
-        self.adopt(tx, &id, draft)?;
+        self.adopt(tx, &id, draft, None)?;
         self.tie(tx, &id, draft)?;
         Ok(id)
     }
 
     /// Stores a new record under an id made before, all but its ties: the other ends of an import's ties may not be stored yet. Version 1
-    /// tells of them already, so that [`Chart::tie`] makes no second one.
-    pub fn adopt(&self, tx: &mut Tx<'_>, id: &RecordId, draft: &Draft) -> Result<()> {
+    /// tells of them already, so that [`Chart::tie`] makes no second one. A record of a stage is seen when the stage is revealed.
+    pub fn adopt(&self, tx: &mut Tx<'_>, id: &RecordId, draft: &Draft, stage: Option<&str>) -> Result<()> {
         let who = Some(self.access.actor.user.to_string());
         let mut head = Head {
             id: id.clone(),
@@ -399,10 +400,13 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
             created_at: self.access.now,
             updated_by: who,
             updated_at: self.access.now,
-            deleted_at: None,
+            deleted_at: stage.map(|_| staged::unseen()),
         };
         head.take(draft.entry.as_ref());
         diesel::insert_into(records::table).values(&head).execute(&mut **tx)?;
+        if let Some(stage) = stage {
+            staged::note(tx, stage, staged::Sort::Record, id.as_str())?;
+        }
         draft.entry.insert(tx, id)?;
         draft.entry.insert_children(tx, id)?;
         let tags = draft.tags.as_deref().unwrap_or_default();
@@ -544,7 +548,7 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
             snapshot: Snapshot::of(self.kind, entry, tags, links).to_text(),
         };
         diesel::insert_into(record_versions::table).values(&version).execute(&mut **tx)?;
-        if head.deleted_at.is_some() {
+        if head.deleted_at.is_some_and(|at| at < staged::unseen()) {
             search::remove(tx, &head.id)?;
         } else {
             let put = if action == Action::Created { search::add } else { search::put };

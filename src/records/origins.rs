@@ -11,6 +11,7 @@ use diesel::prelude::*;
 use super::{
     query::visible,
     schema::{import_offers, imported_leftovers, record_origins, records},
+    staged,
 };
 use crate::{
     access::{AtLeast, Edit, Level, PatientAccess},
@@ -54,6 +55,7 @@ pub fn all<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<HashM
     let rows: Vec<Row> = record_origins::table
         .inner_join(records::table.on(records::id.eq(record_origins::record_id)))
         .filter(records::patient_id.eq(access.id()))
+        .filter(records::deleted_at.is_null().or(records::deleted_at.lt(staged::unseen())))
         .select((
             record_origins::source_key,
             record_origins::fingerprint,
@@ -143,6 +145,42 @@ pub fn offers<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, record: &Rec
         .order(import_offers::field)
         .select(Offer::as_select())
         .load(conn)?)
+}
+
+/// A record that has offers.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    pub record: RecordId,
+    pub kind: String,
+    pub title: String,
+    pub fields: Vec<String>,
+}
+
+/// How many offers wait for somebody's decision.
+pub fn waiting_count<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<i64> {
+    let count = waiting(conn, access)?.iter().map(|waiting| waiting.fields.len()).sum::<usize>();
+    Ok(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// The records with offers.
+pub fn waiting<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<Waiting>> {
+    let heads: Vec<(RecordId, String, String)> = records::table
+        .filter(visible(access))
+        .filter(records::deleted_at.is_null())
+        .filter(records::id.eq_any(import_offers::table.select(import_offers::record_id)))
+        .order((records::kind, records::title, records::id))
+        .limit(500)
+        .select((records::id, records::kind, records::title))
+        .load(conn)?;
+    if heads.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<RecordId> = heads.iter().map(|(id, ..)| id.clone()).collect();
+    let mut offers = offers_of(conn, access, &ids)?;
+    let fields = |id: &RecordId, offers: &mut HashMap<RecordId, Vec<Offer>>| {
+        offers.remove(id).unwrap_or_default().into_iter().map(|offer| offer.field).collect()
+    };
+    Ok(heads.into_iter().map(|(record, kind, title)| Waiting { fields: fields(&record, &mut offers), record, kind, title }).collect())
 }
 
 /// The offers of several records.

@@ -10,6 +10,7 @@ use super::{
     field::FieldSpec,
     query::{Condition, visible},
     schema::records,
+    staged,
     stored::Head,
 };
 use crate::{
@@ -105,18 +106,18 @@ pub fn lately<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, most: i64) -
 
 /// What lies in the trash, latest first.
 pub fn trashed<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<Head>> {
-    Ok(records::table
-        .filter(visible(access))
-        .filter(records::deleted_at.is_not_null())
-        .order(records::deleted_at.desc())
-        .limit(500)
-        .select(Head::as_select())
-        .load(conn)?)
+    Ok(records::table.filter(staged::trashed(access)).order(records::deleted_at.desc()).limit(500).select(Head::as_select()).load(conn)?)
 }
 
 /// One living record's header, whatever its kind.
 pub fn head<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, id: &RecordId) -> Result<Option<Head>> {
-    Ok(records::table.filter(visible(access)).filter(records::id.eq(id)).select(Head::as_select()).first(conn).optional()?)
+    Ok(records::table
+        .filter(visible(access))
+        .filter(records::id.eq(id))
+        .filter(records::deleted_at.is_null().or(records::deleted_at.lt(staged::unseen())))
+        .select(Head::as_select())
+        .first(conn)
+        .optional()?)
 }
 
 /// Records in which every word of the query begins a word, over everything the person may see; best first.

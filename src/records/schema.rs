@@ -98,6 +98,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    import_stages (id) {
+        id -> Text,
+        touched_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    import_staged (stage_id, sort, id) {
+        stage_id -> Text,
+        sort -> Text,
+        id -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     records,
     record_versions,
@@ -106,5 +121,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     record_codes,
     record_origins,
     import_offers,
-    imported_leftovers
+    imported_leftovers,
+    import_staged
 );

@@ -1,3 +1,6 @@
+DROP TABLE patient_identifiers;
+DROP TABLE import_staged;
+DROP TABLE import_stages;
 DROP TABLE jobs;
 DROP TABLE audit_events;
 DROP TABLE directory_originals;

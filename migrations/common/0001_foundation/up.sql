@@ -455,3 +455,24 @@ CREATE TABLE jobs (
     created_at TIMESTAMP NOT NULL
 );
 CREATE INDEX jobs_due ON jobs (run_at);
+
+-- A large file is written in several short transactions, and nothing of it shows before the last one. What a stage has written so far,
+-- so that it can be shown all at once, or taken back all at once.
+CREATE TABLE import_stages (
+    id TEXT PRIMARY KEY NOT NULL,
+    touched_at TIMESTAMP NOT NULL
+);
+CREATE TABLE import_staged (
+    stage_id TEXT NOT NULL REFERENCES import_stages (id) ON DELETE CASCADE,
+    sort TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (stage_id, sort, id)
+);
+
+-- What other systems call a patient (`system|value`): by it the next file finds them, whatever its own keys are.
+CREATE TABLE patient_identifiers (
+    patient_id TEXT NOT NULL REFERENCES patients (id) ON DELETE CASCADE,
+    identifier TEXT NOT NULL,
+    PRIMARY KEY (patient_id, identifier)
+);
+CREATE INDEX patient_identifiers_identifier ON patient_identifiers (identifier);

@@ -44,6 +44,8 @@ pub struct Book<'a> {
     /// How many entries claimed a key.
     versions: HashMap<String, usize>,
     deleted: HashSet<String>,
+    /// A history: what stands first is the newest.
+    newest_first: bool,
 }
 
 /// Where a reference leads.
@@ -59,7 +61,8 @@ pub enum Found<'a> {
 
 impl<'a> Book<'a> {
     pub fn open(bundle: &'a Value) -> Self {
-        let mut book = Book::default();
+        let newest_first = bundle.get("type").and_then(Value::as_str) == Some("history");
+        let mut book = Book { newest_first, ..Book::default() };
         book.add_all(bundle);
         // A page of a search: whoever imports it should know that there is more.
         if json::list(bundle, "link").iter().any(|link| json::text(link, "relation").as_deref() == Some("next")) {
@@ -135,6 +138,8 @@ impl<'a> Book<'a> {
         *version += 1;
         let numbered = format!("{plain}~{version}");
         let index = self.entries.len();
+        let last_word = self.last_word();
+        let newest_first = self.newest_first;
         let Some(kept) = self.entries.get_mut(first) else { return plain };
         if kept.resource == entry.resource {
             // Answers of servers repeat what several entries refer to; nobody needs to hear of it.
@@ -142,8 +147,11 @@ impl<'a> Book<'a> {
             entry.key = numbered;
             return plain;
         }
-        self.problems.push(Problem { place: entry.place.clone(), what: ProblemKind::DuplicateId });
-        if newer(entry.resource, kept.resource) {
+        let known = newer(entry.resource, kept.resource);
+        let what = if known.is_some() { ProblemKind::DuplicateId } else { ProblemKind::Other(last_word) };
+        self.problems.push(Problem { place: entry.place.clone(), what });
+        // Where neither says which is newer, the file's order decides: a history runs from the newest to the oldest, others the other way.
+        if known.unwrap_or(!newest_first) {
             // The newest version keeps the plain key; the others are numbered.
             entry.fate = kept.fate;
             kept.fate = Fate::Older;
@@ -155,6 +163,10 @@ impl<'a> Book<'a> {
             entry.key = numbered;
         }
         plain
+    }
+
+    fn last_word(&self) -> &'static str {
+        if self.newest_first { "duplicate_id_first" } else { "duplicate_id_last" }
     }
 
     fn index_identifiers(&mut self, entry: &Entry<'a>, key: &str) {
@@ -227,15 +239,16 @@ fn collect(mut bundle: Value, all: &mut Vec<Value>) {
     }
 }
 
-fn newer(candidate: &Value, kept: &Value) -> bool {
+/// Is the candidate the newer one? `None` where nothing tells.
+fn newer(candidate: &Value, kept: &Value) -> Option<bool> {
     let updated = |resource: &Value| {
         let text = json::text_at(resource, &["meta", "lastUpdated"])?;
         chrono::DateTime::parse_from_rfc3339(&text).ok()
     };
     let version = |resource: &Value| json::text_at(resource, &["meta", "versionId"])?.parse::<u64>().ok();
     match (updated(candidate), updated(kept)) {
-        (Some(a), Some(b)) if a != b => a > b,
-        _ => matches!((version(candidate), version(kept)), (Some(a), Some(b)) if a > b),
+        (Some(a), Some(b)) if a != b => Some(a > b),
+        _ => version(candidate).zip(version(kept)).filter(|(a, b)| a != b).map(|(a, b)| a > b),
     }
 }
 

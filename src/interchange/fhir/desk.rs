@@ -27,6 +27,7 @@ pub struct Desk<'a> {
     placed: HashSet<usize>,
     place: String,
     missing: HashSet<String>,
+    strangers: HashSet<String>,
     /// Practitioner and role, so that the role's original is kept with its practitioner's.
     pub roles: Vec<(String, String)>,
     /// Practitioners who are only named, or contained in a record.
@@ -51,6 +52,7 @@ impl<'a> Desk<'a> {
             placed: HashSet::new(),
             place: String::new(),
             missing: HashSet::new(),
+            strangers: HashSet::new(),
             roles: Vec::new(),
             named: HashSet::new(),
         }
@@ -105,7 +107,10 @@ impl<'a> Desk<'a> {
         match self.book.find(entry.resource, reference) {
             Found::Entry(at) => self.book.entry(at).filter(|e| e.kind == "Patient").map(|e| e.key.clone()),
             Found::Missing(target) => {
-                self.dangling(target);
+                // Once for a stranger, however much of the file is about them.
+                if self.strangers.insert(target.clone()) {
+                    self.problem(ProblemKind::UnknownSubject(target));
+                }
                 None
             }
             Found::Contained(_) | Found::Unnamed => None,
@@ -350,7 +355,13 @@ impl<'a> Desk<'a> {
             return None;
         }
         if self.named.insert(key.to_owned()) {
-            self.told.practitioners.push(PersonDraft { source_key: key.to_owned(), fields, belongs_to: None, original });
+            self.told.practitioners.push(PersonDraft {
+                source_key: key.to_owned(),
+                fields,
+                identifiers: Vec::new(),
+                belongs_to: None,
+                original,
+            });
         }
         Some(key.to_owned())
     }
@@ -422,8 +433,9 @@ fn settle_links(draft: &mut Draft, homes: &HashMap<String, (String, String)>, lo
             link.to.clone_from(home);
             link.to != own && seen.insert((link.relation, link.to.clone()))
         }
-        _ => {
-            let what = ProblemKind::DanglingReference(link.to.clone());
+        home => {
+            // Ties are made to entries of the file only, so the target is here: as somebody else's, or kept aside.
+            let what = if home.is_some() { ProblemKind::OthersRecord } else { ProblemKind::TieWithoutRecord }(link.to.clone());
             lost.push(Problem { place: own.clone(), what });
             false
         }

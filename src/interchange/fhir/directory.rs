@@ -55,7 +55,7 @@ fn practitioners(desk: &mut Desk<'_>) {
             }
         }
         desk.mark_placed(index);
-        let person = PersonDraft { source_key: entry.key.clone(), fields, belongs_to, original: Value::Null };
+        let person = PersonDraft { source_key: entry.key.clone(), fields, identifiers: Vec::new(), belongs_to, original: Value::Null };
         desk.told.practitioners.push(person);
     }
 }
@@ -141,7 +141,7 @@ fn organization(desk: &mut Desk<'_>, index: usize, entry: &Entry<'_>) {
         put(&mut fields, "address", address.and_then(people::address_line));
     }
     desk.mark_placed(index);
-    let person = PersonDraft { source_key: entry.key.clone(), fields, belongs_to: None, original: Value::Null };
+    let person = PersonDraft { source_key: entry.key.clone(), fields, identifiers: Vec::new(), belongs_to: None, original: Value::Null };
     if pharmacy {
         desk.told.pharmacies.push(person);
     } else {

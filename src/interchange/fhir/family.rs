@@ -15,7 +15,7 @@ pub fn read<'a>(desk: &mut Desk<'a>, entry: &'a Entry<'a>) -> Reading {
     let relative = entry.resource;
     let mut sheet = Sheet::new("family-members");
     let relationship = relationship(relative);
-    let told = codes::name(relative.get("relationship"));
+    let told = spoken(relative.get("relationship"));
     sheet.put("name", json::text(relative, "name").or_else(|| told.clone()));
     sheet.put("relationship", told.is_some().then_some(relationship.word));
     sheet.put("side", relationship.side);
@@ -29,6 +29,67 @@ pub fn read<'a>(desk: &mut Desk<'a>, entry: &'a Entry<'a>) -> Reading {
     sheet.children = Some(rows);
     sheet.annotations(relative);
     super::named(sheet, "name")
+}
+
+/// The relationship as people say it; a code that came without words has those of HL7's list.
+fn spoken(relationship: Option<&Value>) -> Option<String> {
+    let name = codes::name(relationship)?;
+    if codes::code(relationship).as_ref() != Some(&name) {
+        return Some(name);
+    }
+    let words = by_code(&name).map(|(word, _)| word.replace('_', " ")).or_else(|| role_word(&name).map(str::to_owned));
+    Some(words.unwrap_or(name))
+}
+
+/// The members of `RoleCode`'s families that are no choice of the column.
+fn role_word(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "FAMMEMB" => "family member",
+        "PRN" | "NPRN" => "parent",
+        "ADOPTF" => "adoptive father",
+        "ADOPTM" => "adoptive mother",
+        "FTHFOST" => "foster father",
+        "MTHFOST" => "foster mother",
+        "STPPRN" => "stepparent",
+        "STPFTH" => "stepfather",
+        "STPMTH" => "stepmother",
+        "FTHINLAW" => "father-in-law",
+        "MTHINLAW" => "mother-in-law",
+        "SIB" | "NSIB" => "sibling",
+        "HSIB" => "half sibling",
+        "STPSIB" => "step sibling",
+        "STPBRO" => "stepbrother",
+        "STPSIS" => "stepsister",
+        "TWIN" | "FTWIN" | "ITWIN" => "twin",
+        "CHILD" | "NCHILD" => "child",
+        "CHLDADOPT" => "adopted child",
+        "SONADOPT" => "adopted son",
+        "DAUADOPT" => "adopted daughter",
+        "STPCHLD" => "stepchild",
+        "STPSON" => "stepson",
+        "STPDAU" => "stepdaughter",
+        "GRPRN" => "grandparent",
+        "MGRPRN" => "maternal grandparent",
+        "PGRPRN" => "paternal grandparent",
+        "GRFTH" => "grandfather",
+        "GRMTH" => "grandmother",
+        "GGRPRN" => "great grandparent",
+        "GGRFTH" => "great grandfather",
+        "GGRMTH" => "great grandmother",
+        "MGGRFTH" => "maternal great grandfather",
+        "MGGRMTH" => "maternal great grandmother",
+        "PGGRFTH" => "paternal great grandfather",
+        "PGGRMTH" => "paternal great grandmother",
+        "GRNDCHILD" => "grandchild",
+        "NIENEPH" => "niece or nephew",
+        "PCOUSN" => "paternal cousin",
+        "SPS" => "spouse",
+        "HUSB" => "husband",
+        "WIFE" => "wife",
+        "DOMPART" => "domestic partner",
+        "SIGOTHR" => "significant other",
+        _ => return None,
+    })
 }
 
 /// Years of birth and death, from dates that are sure; ages go into the notes.

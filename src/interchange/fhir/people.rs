@@ -19,10 +19,23 @@ pub fn patients(desk: &mut Desk<'_>) {
             let fields = patient_fields(desk, entry.resource);
             let physician = desk.practitioner(entry.resource, [entry.resource.get("generalPractitioner")]);
             desk.mark_placed(index);
-            desk.told.patients.push(PersonDraft { source_key: entry.key.clone(), fields, belongs_to: physician, original: Value::Null });
+            desk.told.patients.push(PersonDraft {
+                source_key: entry.key.clone(),
+                fields,
+                identifiers: identifiers(entry.resource),
+                belongs_to: physician,
+                original: Value::Null,
+            });
             contacts(desk, entry);
         }
     }
+}
+
+/// Numbers that are somebody's within their system. Former and temporary ones may be another's by now.
+fn identifiers(patient: &Value) -> Vec<String> {
+    let all = json::list(patient, "identifier").iter().filter(|one| !matches!(json::text(one, "use").as_deref(), Some("old" | "temp")));
+    let told = all.filter_map(|one| Some(format!("{}|{}", json::text(one, "system")?, json::text(one, "value")?)));
+    told.filter(|text| text.chars().count() <= 500).collect()
 }
 
 fn patient_fields(desk: &mut Desk<'_>, patient: &Value) -> Fields {

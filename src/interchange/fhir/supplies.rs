@@ -120,6 +120,7 @@ pub fn coverage<'a>(desk: &mut Desk<'a>, entry: &'a Entry<'a>) -> Reading {
     sheet.put("status", json::text(coverage, "status").as_deref().and_then(coverage_status));
     holder(desk, &mut sheet, coverage);
     sheet.put("coverage_details", details(coverage));
+    other_classes(&mut sheet, coverage);
     let known = ["company_name", "member_id", "plan_name"].iter().any(|column| sheet.has(column));
     if known { Reading::Record(Box::new(sheet)) } else { Reading::Kept(LeftoverReason::NotUnderstood) }
 }
@@ -169,7 +170,24 @@ fn details(coverage: &Value) -> Option<String> {
         let unit = json::text(money, "currency").or_else(|| json::text(money, "unit"));
         Some((column, json::joined([json::digits(money, "value"), unit], " ")))
     });
-    object(costs)
+    let card = [("bin", "rxbin"), ("pcn", "rxpcn"), ("rx_group", "rxgroup")];
+    object(costs.chain(card.into_iter().map(|(column, sort)| (column, class(coverage, sort, "value")))))
+}
+
+/// What a card says that has no column: the number at the pharmacy, and finer divisions of plan and group.
+fn other_classes(sheet: &mut Sheet, coverage: &Value) {
+    let rx_id = class(coverage, "rxid", "value");
+    if !sheet.has("member_id") {
+        sheet.put("member_id", rx_id.clone());
+    }
+    sheet.labelled("pharmacy member id", rx_id.filter(|id| sheet.fields.get("member_id") != Some(id)));
+    let plan = class(coverage, "plan", "value");
+    sheet.labelled("plan number", plan.filter(|number| sheet.fields.get("plan_name") != Some(number)));
+    for (label, sort) in
+        [("subgroup", "subgroup"), ("subplan", "subplan"), ("class", "class"), ("subclass", "subclass"), ("sequence", "sequence")]
+    {
+        sheet.labelled(label, json::joined([class(coverage, sort, "value"), class(coverage, sort, "name")], " "));
+    }
 }
 
 fn object(members: impl IntoIterator<Item = (&'static str, Option<String>)>) -> Option<String> {
@@ -180,7 +198,7 @@ fn object(members: impl IntoIterator<Item = (&'static str, Option<String>)>) -> 
 
 fn class(coverage: &Value, sort: &str, member: &str) -> Option<String> {
     let classes = json::list(coverage, "class");
-    let class = classes.iter().find(|class| codes::code(class.get("type")).as_deref() == Some(sort))?;
+    let class = classes.iter().find(|class| codes::code(class.get("type")).is_some_and(|code| code.eq_ignore_ascii_case(sort)))?;
     json::text(class, member)
 }
 

@@ -6,6 +6,7 @@ mod records;
 mod refusals;
 mod results;
 mod samples;
+mod truth;
 
 use serde_json::{Value, json};
 

@@ -86,8 +86,9 @@ fn compound(holder: &Value) -> Option<Answer> {
 fn range_answer(range: &Value) -> Option<Answer> {
     let low = range.get("low").and_then(quantity_answer);
     let high = range.get("high").and_then(quantity_answer);
-    let unit = low.as_ref().or(high.as_ref()).and_then(|end| end.unit.clone());
-    let unit_code = low.as_ref().or(high.as_ref()).and_then(|end| end.unit_code.clone());
+    // Some writers tell the unit at one end only.
+    let either = |of: fn(&Answer) -> Option<String>| low.as_ref().and_then(of).or_else(|| high.as_ref().and_then(of));
+    let (unit, unit_code) = (either(|end| end.unit.clone()), either(|end| end.unit_code.clone()));
     let text = match (low, high) {
         (Some(low), Some(high)) => format!("{} - {}", low.text, high.text),
         (Some(low), None) => format!(">={}", low.text),
@@ -132,5 +133,21 @@ pub fn absent_reason(holder: &Value) -> Option<String> {
 /// An onset or an abatement that is not a date: an age, a range, a text.
 pub fn vague_time(resource: &Value, stem: &str) -> Option<String> {
     let member = |suffix: &str| resource.get(format!("{stem}{suffix}"));
-    quantity_words(member("Age")).or_else(|| range_words(member("Range"))).or_else(|| member("String").and_then(json::line))
+    let age = member("Age").and_then(quantity_answer).or_else(|| member("Range").and_then(range_answer));
+    age.map(in_words).or_else(|| member("String").and_then(json::line))
+}
+
+/// `70 years`: UCUM's letters for units of time say nothing to people.
+fn in_words(mut age: Answer) -> String {
+    let word = match age.unit.as_deref() {
+        Some("a") => "year",
+        Some("mo") => "month",
+        Some("wk") => "week",
+        Some("d") => "day",
+        Some("h") => "hour",
+        Some("min") => "minute",
+        _ => return age.with_unit(),
+    };
+    age.unit = Some(if age.text == "1" { word.to_owned() } else { format!("{word}s") });
+    age.with_unit()
 }

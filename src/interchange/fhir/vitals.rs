@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::super::draft::ProblemKind;
+use super::super::draft::{LeftoverReason, ProblemKind};
 use super::book::Entry;
 use super::codes;
 use super::desk::Desk;
@@ -12,6 +12,7 @@ use super::json;
 use super::observation;
 use super::sheet::Sheet;
 use super::values;
+use crate::records::{self, base_number, field::Input};
 
 /// A column of `vitals` and the units that it may hold, each with the spelling of the column. A column without a unit column has one unit.
 struct Slot {
@@ -127,6 +128,8 @@ struct Cells {
 enum Unfit {
     NoColumn,
     Unit(String),
+    /// Outside of what the column holds for possible.
+    Impossible(String),
 }
 
 pub fn read<'a>(desk: &mut Desk<'a>, index: usize, entry: &'a Entry<'a>, patient: &str) {
@@ -135,6 +138,10 @@ pub fn read<'a>(desk: &mut Desk<'a>, index: usize, entry: &'a Entry<'a>, patient
         Err(Unfit::Unit(unit)) => {
             desk.problem(ProblemKind::UnknownUnit(unit));
             observation::plain(desk, index, entry, patient);
+        }
+        Err(Unfit::Impossible(value)) => {
+            desk.problem(ProblemKind::Impossible(value));
+            desk.leftover(index, LeftoverReason::Impossible);
         }
         Err(Unfit::NoColumn) if !json::list(entry.resource, "hasMember").is_empty() && values::of(entry.resource).is_none() => {
             desk.vitals.headings.push((index, patient.to_owned()));
@@ -166,7 +173,7 @@ fn fill(cells: &mut Vec<(&'static str, String)>, slot: &Slot, holder: &Value) ->
     if cells.iter().any(|(column, _)| *column == slot.column) {
         return Err(Unfit::NoColumn);
     }
-    let spellings = [value.unit_code, value.unit];
+    let spellings = [value.unit_code.clone(), value.unit.clone()];
     let known = spellings.iter().flatten().find_map(|unit| slot.units.iter().find(|(spelling, _)| spelling.eq_ignore_ascii_case(unit)));
     let unit = match known {
         Some((_, name)) => *name,
@@ -174,11 +181,23 @@ fn fill(cells: &mut Vec<(&'static str, String)>, slot: &Slot, holder: &Value) ->
         None if slot.unit_column.is_none() && spellings.iter().all(Option::is_none) => "",
         None => return Err(Unfit::Unit(spellings.into_iter().rev().flatten().next().unwrap_or_default())),
     };
+    if is_impossible(slot, &value.text, unit) {
+        return Err(Unfit::Impossible(value.with_unit()));
+    }
     cells.push((slot.column, value.text));
     if let Some(column) = slot.unit_column {
         cells.push((column, unit.to_owned()));
     }
     Ok(())
+}
+
+/// By the bounds of the form: what a person may not write there is no value of a chart, whoever says so.
+fn is_impossible(slot: &Slot, text: &str, unit: &str) -> bool {
+    let spec = records::kind("vitals").and_then(|kind| kind.field(slot.column)).map(|(_, spec)| spec);
+    let Some(Input::Measured(measure)) = spec.map(|spec| spec.input) else { return false };
+    let unit = (!unit.is_empty()).then_some(unit);
+    let (low, high) = measure.possible;
+    base_number(text, unit).is_some_and(|number| number < low || number > high)
 }
 
 fn add<'a>(desk: &mut Desk<'a>, index: usize, entry: &'a Entry<'a>, patient: &str, cells: Cells) {

@@ -11,15 +11,18 @@ use super::super::{
 };
 use super::{Work, report::Fate, storable};
 use crate::{
-    db::{Tx, types::HouseholdId},
+    db::{
+        Tx,
+        types::{HouseholdId, RecordId},
+    },
     directory::{Entry, Listed, Pharmacy, Practice, Practitioner},
     error::Result,
-    records::field::Mode,
+    records::field::{FieldError, Mode},
     text,
 };
 
 /// Where the file's keys lead in one household.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Directory {
     pub practitioners: HashMap<String, String>,
     pub pharmacies: HashMap<String, String>,
@@ -29,6 +32,8 @@ pub struct Directory {
     pub originals: usize,
     /// Resource type, key and what became of it.
     pub fates: Vec<(&'static str, String, Fate)>,
+    /// List and id of the entries that were made.
+    pub made: Vec<(&'static str, String)>,
 }
 
 /// What tells two entries of one name apart: different values are different entries.
@@ -81,6 +86,9 @@ impl Directory {
                 continue;
             }
             let (id, fate) = file(work, tx, household, &mut known, draft, &told)?;
+            if fate == Fate::Added {
+                self.made.push((T::NAME, id.clone()));
+            }
             self.originals += usize::from(keep::<T>(work, tx, household, &id, draft, &kept)?);
             self.fates.push((T::RESOURCE_TYPE, draft.source_key.clone(), fate));
             ids.insert(draft.source_key.clone(), id);
@@ -140,7 +148,9 @@ fn read<T: Listed>(work: &mut Work<'_>, draft: &PersonDraft, practice: Option<&S
     let (mut entry, errors) = T::read(&pairs, Mode::Strict);
     for (name, error) in errors {
         let Some(text) = pairs.iter().find(|(other, _)| *other == name).map(|(_, text)| text.clone()) else { continue };
-        set(&mut entry, &name, "");
+        // The beginning of a name is better than an entry without one.
+        let begin = if let FieldError::TooLong { max, .. } = &error { text.chars().take(*max).collect() } else { String::new() };
+        set(&mut entry, &name, &begin);
         let notes = value(&entry, "notes");
         let line = format!("{}: {text}", name.replace('_', " "));
         set(&mut entry, "notes", &notes.map_or(line.clone(), |notes| format!("{notes}\n{line}")));
@@ -170,7 +180,7 @@ fn file<T: Distinct>(
     }
     // The key may belong to another one of the same number in another system; then this one goes without.
     let source = by_key.is_none().then_some((work.source.as_str(), key.as_str()));
-    let id = told.insert(tx, household, source, work.now)?;
+    let id = if work.is_rehearsal { RecordId::new().to_string() } else { told.insert(tx, household, source, work.now)? };
     known.add(Entry { id: id.clone(), version: 1, own: true, fields: told.clone() });
     Ok((id, Fate::Added))
 }
@@ -191,6 +201,9 @@ fn keep<T: Distinct>(
     let original = work.original(&key, T::RESOURCE_TYPE, &draft.original);
     if kept.get(&(entry.to_owned(), key.clone())) == Some(&original.fingerprint) {
         return Ok(false);
+    }
+    if work.is_rehearsal {
+        return Ok(true);
     }
     originals::keep_of_entry(tx, Place { household, list: T::NAME, entry }, &original)?;
     Ok(true)
@@ -227,7 +240,9 @@ fn complete<T: Listed>(work: &Work<'_>, tx: &mut Tx<'_>, household: &HouseholdId
     if !is_filled {
         return Ok(Fate::Unchanged);
     }
-    fields.update(tx, household, &entry.id, entry.version, work.now)?;
+    if !work.is_rehearsal {
+        fields.update(tx, household, &entry.id, entry.version, work.now)?;
+    }
     entry.version = entry.version.saturating_add(1);
     entry.fields = fields;
     Ok(Fate::Updated)

@@ -43,25 +43,20 @@ pub fn read(kind: &'static Kind, draft: &Draft, ends: &Ends<'_>, context: &Conte
     let mut remarks = Vec::new();
     for (path, error) in input::fill(kind, entry.as_mut(), &raw, Mode::Strict) {
         let Some(remark) = rescue(kind, entry.as_mut(), draft, &path, &error) else { continue };
-        problems.push(problem(draft, "refused_value", &path, &error));
+        // Notes that are too long are told of below, with whatever else has no room there.
+        if path != "notes" {
+            let word = if is_shortened(kind, &path, &error) { "shortened" } else { "refused_value" };
+            problems.push(Problem::of_field(&draft.source_key, word, &path, &error));
+        }
         remarks.push(remark);
     }
     if !remarks.is_empty() && !add_remarks(kind, entry.as_mut(), &remarks) {
-        problems.push(Problem { place: draft.source_key.clone(), key: "import.problem.notes_cut".to_owned(), detail: None, reason: None });
+        problems.push(Problem::new(&draft.source_key, "notes_cut", None));
     }
     let mut errors = Errors::new();
     input::settle(kind, entry.as_mut(), None, context, &mut errors);
-    problems.extend(errors.iter().map(|(path, error)| problem(draft, "odd_value", path, error)));
+    problems.extend(errors.iter().map(|(path, error)| Problem::of_field(&draft.source_key, "odd_value", path, error)));
     Reading { entry, links, problems }
-}
-
-fn problem(draft: &Draft, word: &str, path: &str, error: &FieldError) -> Problem {
-    Problem {
-        place: draft.source_key.clone(),
-        key: format!("import.problem.{word}"),
-        detail: Some(path.to_owned()),
-        reason: Some(error.message().0.to_owned()),
-    }
 }
 
 fn pairs(fields: &Fields) -> Vec<(String, String)> {
@@ -132,6 +127,14 @@ fn rescue(kind: &Kind, entry: &mut dyn AnyRecord, draft: &Draft, path: &str, err
         }
         _ => None,
     }
+}
+
+/// Does the beginning of the value stand in its field?
+fn is_shortened(kind: &Kind, path: &str, error: &FieldError) -> bool {
+    let columns = kind.children.as_ref().map_or(&[][..], |children| &children.fields);
+    let spec = kind.field(path).map(|(_, spec)| spec);
+    let spec = spec.or_else(|| columns.iter().find(|spec| path.ends_with(&format!(".{}", spec.name))).copied());
+    matches!(error, FieldError::TooLong { .. }) && spec.is_some_and(|spec| matches!(spec.input, Input::Line))
 }
 
 /// Another form of a refused text, and whether it says all of it.

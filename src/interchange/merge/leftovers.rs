@@ -64,7 +64,9 @@ fn store(work: &mut Work<'_>, tx: &mut Tx<'_>, access: &PatientAccess<Edit>, all
         let fingerprint = digest(&[&original]);
         let news = (kept.reason.word().to_owned(), fingerprint);
         let before = known.insert(key.clone(), news.clone());
-        if before.as_ref() != Some(&news) {
+        let is_news = before.as_ref() != Some(&news);
+        report.newly_kept += usize::from(is_news);
+        if is_news && !work.is_rehearsal {
             let leftover = origins::Leftover {
                 source_key: key.clone(),
                 resource_type: storable(kept.resource_type),

@@ -6,7 +6,7 @@ use super::super::draft::{Draft, LeftoverReason, PersonDraft};
 use super::{
     Work, digest,
     entry::{self, Ends, Home, Reading},
-    report::{Change, Fate, Line, PatientReport},
+    report::{Change, Fate, Line, PatientReport, Problem},
     storable,
     three_way::{self, Verdict},
 };
@@ -68,6 +68,7 @@ pub fn merge<'a>(
     let mut origins = origins::all(tx, access)?;
     tell_of_withdrawn(work, person, &origins);
     let mut homeless = Vec::new();
+    let mut written_before = Vec::new();
     let mut plan = Vec::new();
     let mut keys = HashSet::new();
     for draft in work.records_of(Some(&person.source_key)) {
@@ -78,16 +79,101 @@ pub fn merge<'a>(
                 work.count_draft(report, draft, Fate::Unchanged);
                 work.step();
             }
+            Some(_) if work.stage.is_some_and(|stage| stage.records.contains_key(&draft.source_key)) => written_before.push(draft),
             Some(kind) => plan.push(planned(draft, kind, &mut origins)),
         }
     }
-    let homes: HashMap<String, Home> =
-        plan.iter().filter(|planned| !planned.is_trashed()).map(|planned| (planned.draft.source_key.clone(), planned.home())).collect();
+    let mut homes = homes(&plan);
+    homes.extend(
+        written_before.iter().filter_map(|draft| Some((draft.source_key.clone(), work.stage?.records.get(&draft.source_key)?.home(draft)))),
+    );
     let said = patients::none_known_kinds(tx, access.id())?;
-    Merging { work, access, household, homes: &homes, titles: HashMap::new(), report }.all(tx, &plan)?;
+    let mut merging = Merging::new(work, access, household, &homes, report);
+    merging.show(&written_before);
+    merging.all(tx, &plan)?;
     tell_of_contradicted(work, tx, access, person, &said)?;
-    forget_leftovers(tx, access, &plan)?;
+    if !work.is_rehearsal {
+        forget_leftovers(tx, access, plan.iter().map(|planned| planned.draft).chain(written_before))?;
+    }
     Ok(homeless)
+}
+
+/// Where the keys of a plan lead.
+fn homes(plan: &[Planned<'_>]) -> HashMap<String, Home> {
+    let alive = plan.iter().filter(|planned| !planned.is_trashed());
+    alive.map(|planned| (planned.draft.source_key.clone(), planned.home())).collect()
+}
+
+/// A record that a stage has written: what the report will say of it.
+pub struct Staged {
+    id: RecordId,
+    line: Line,
+    problems: Vec<Problem>,
+}
+
+impl Staged {
+    fn home(&self, draft: &Draft) -> Home {
+        Home { id: self.id.clone(), kind: draft.kind.to_owned() }
+    }
+}
+
+/// The new records of one person, to be written unseen.
+pub struct Batch<'a> {
+    plan: Vec<Planned<'a>>,
+    homes: HashMap<String, Home>,
+}
+
+/// What a part of a batch came to: records by the source's key, and those with ties.
+pub type Written = (Vec<(String, Staged)>, Vec<Untied>);
+
+/// A record of a batch whose ties wait for their other ends.
+pub type Untied = (usize, chart::Draft);
+
+impl<'a> Batch<'a> {
+    pub fn new(work: &Work<'a>, tx: &mut Tx<'_>, access: &PatientAccess<Edit>, person: &str) -> Result<Self> {
+        let mut origins = origins::all(tx, access)?;
+        let mut keys = HashSet::new();
+        let drafts = work.records_of(Some(person)).into_iter().filter(|draft| keys.insert(draft.source_key.as_str()));
+        let all: Vec<Planned<'a>> = drafts.filter_map(|draft| Some(planned(draft, records::kind(draft.kind)?, &mut origins))).collect();
+        let homes = homes(&all);
+        Ok(Self { plan: all.into_iter().filter(|planned| planned.origin.is_none()).collect(), homes })
+    }
+
+    pub fn len(&self) -> usize {
+        self.plan.len()
+    }
+
+    /// Writes some of them.
+    pub fn write(
+        &self,
+        work: &mut Work<'a>,
+        tx: &mut Tx<'_>,
+        access: &PatientAccess<Edit>,
+        (stage, places): (&str, std::ops::Range<usize>),
+    ) -> Result<Written> {
+        let household = access.household().clone();
+        let (mut written, mut untied) = (Vec::new(), Vec::new());
+        let mut report = PatientReport::default();
+        for place in places {
+            let Some(planned) = self.plan.get(place) else { break };
+            work.problems.clear();
+            let mut merging = Merging::new(work, access, &household, &self.homes, &mut report);
+            merging.stage = Some(stage);
+            untied.extend(merging.add(tx, planned)?.map(|(_, draft)| (place, draft)));
+            let problems = std::mem::take(&mut work.problems);
+            let told = report.lines.pop().map(|line| Staged { id: planned.id.clone(), line, problems });
+            written.extend(told.map(|told| (planned.draft.source_key.clone(), told)));
+        }
+        Ok((written, untied))
+    }
+
+    pub fn tie(&self, tx: &mut Tx<'_>, access: &PatientAccess<Edit>, untied: &[Untied]) -> Result<()> {
+        for (place, draft) in untied {
+            let Some(planned) = self.plan.get(*place) else { continue };
+            access.chart(planned.kind)?.tie(tx, &planned.id, draft)?;
+        }
+        Ok(())
+    }
 }
 
 fn planned<'a>(draft: &'a Draft, kind: &'static Kind, origins: &mut HashMap<String, Origin>) -> Planned<'a> {
@@ -139,11 +225,13 @@ fn tell_of_contradicted(
 }
 
 /// What an older program could only keep is a record now.
-fn forget_leftovers(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, plan: &[Planned<'_>]) -> Result<()> {
+fn forget_leftovers<'d>(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, drafts: impl Iterator<Item = &'d Draft>) -> Result<()> {
     let known = origins::known_leftovers(tx, access)?;
-    let keys = plan
-        .iter()
-        .flat_map(|planned| std::iter::once(planned.key.clone()).chain(planned.draft.parts.iter().map(|(_, key)| storable(key))));
+    if known.is_empty() {
+        return Ok(());
+    }
+    let keys =
+        drafts.flat_map(|draft| std::iter::once(storable(&draft.source_key)).chain(draft.parts.iter().map(|(_, key)| storable(key))));
     for key in keys.filter(|key| known.contains_key(key)) {
         origins::discard(tx, access, &key)?;
     }
@@ -159,16 +247,40 @@ struct Merging<'m, 'a> {
     /// Of the records told so far, by id.
     titles: HashMap<String, String>,
     report: &'m mut PatientReport,
+    /// New records are written unseen, for this stage.
+    stage: Option<&'m str>,
 }
 
-impl Merging<'_, '_> {
+impl<'m, 'a> Merging<'m, 'a> {
+    fn new(
+        work: &'m mut Work<'a>,
+        access: &'m PatientAccess<Edit>,
+        household: &'m HouseholdId,
+        homes: &'m HashMap<String, Home>,
+        report: &'m mut PatientReport,
+    ) -> Self {
+        Self { work, access, household, homes, titles: HashMap::new(), report, stage: None }
+    }
+
+    /// Tells of what a stage has written.
+    fn show(&mut self, written: &[&Draft]) {
+        let Some(stage) = self.work.stage else { return };
+        for draft in written {
+            let Some(told) = stage.records.get(&draft.source_key) else { continue };
+            self.work.count_draft(self.report, draft, Fate::Added);
+            self.work.problems.extend(told.problems.iter().cloned());
+            self.titles.insert(told.id.to_string(), told.line.title.clone());
+            self.report.lines.push(told.line.clone());
+        }
+    }
+
     fn all(&mut self, tx: &mut Tx<'_>, plan: &[Planned<'_>]) -> Result<()> {
         let mut untied = Vec::new();
         for planned in plan.iter().filter(|planned| planned.origin.is_none()) {
             untied.extend(self.add(tx, planned)?);
         }
         // Ties come when both ends are there.
-        for (planned, draft) in &untied {
+        for (planned, draft) in untied.iter().filter(|_| !self.work.is_rehearsal) {
             self.access.chart(planned.kind)?.tie(tx, &planned.id, draft)?;
         }
         for planned in plan.iter().filter(|planned| planned.is_same()) {
@@ -196,10 +308,19 @@ impl Merging<'_, '_> {
     /// Which contact or policy is the primary one is a person's choice: a file never takes that from another record.
     fn yield_flag(&mut self, tx: &mut Tx<'_>, planned: &Planned<'_>, entry: &mut dyn AnyRecord) -> Result<()> {
         let Some((index, spec)) = planned.kind.exclusive.and_then(|(flag, _)| planned.kind.field(flag)) else { return Ok(()) };
-        if !self.access.chart(planned.kind)?.rivals(tx, &planned.id, entry)?.is_empty() {
+        if entry.get(index).as_deref() != Some("true") {
+            return Ok(());
+        }
+        let within = planned.kind.exclusive.and_then(|(_, within)| planned.kind.field(within?)).and_then(|(at, _)| entry.get(at));
+        let claim = (self.access.id().clone(), planned.kind.name, within);
+        // The first of a file that claims it has it, also while nothing is written.
+        let is_taken = self.work.claimed.get(&claim).is_some_and(|by| *by != planned.id);
+        if is_taken || !self.access.chart(planned.kind)?.rivals(tx, &planned.id, entry)?.is_empty() {
             // Emptying a field cannot be refused.
             let _ = entry.set(index, "", Mode::Strict);
             self.work.problem(&planned.key, "another_is_primary", Some(spec.name.to_owned()));
+        } else {
+            self.work.claimed.insert(claim, planned.id.clone());
         }
         Ok(())
     }
@@ -209,9 +330,11 @@ impl Merging<'_, '_> {
         let Reading { entry, links, .. } = self.read(tx, planned)?;
         let told = Snapshot::of(planned.kind, entry.as_ref(), &[], &links);
         let draft = chart::Draft { entry, tags: None, links: Some(links), source: self.work.source.clone() };
-        self.access.chart(planned.kind)?.adopt(tx, &planned.id, &draft)?;
-        origins::add(tx, self.access, &planned.id, &self.telling(planned, &told))?;
-        chart::add_codes(tx, &planned.id, &planned.draft.codes)?;
+        if !self.work.is_rehearsal {
+            self.access.chart(planned.kind)?.adopt(tx, &planned.id, &draft, self.stage)?;
+            origins::add(tx, self.access, &planned.id, &self.telling(planned, &told))?;
+            chart::add_codes(tx, &planned.id, &planned.draft.codes)?;
+        }
         self.tell(planned, Fate::Added, draft.entry.title(), draft.entry.occurred_on(), Vec::new(), Vec::new());
         let is_tied = !draft.entry.head().links.is_empty() || draft.links.as_ref().is_some_and(|links| !links.is_empty());
         Ok(is_tied.then_some((planned, draft)))
@@ -270,12 +393,15 @@ impl Merging<'_, '_> {
         let after = Snapshot::of(planned.kind, entry.as_ref(), &[], verdict.links.as_deref().unwrap_or(&ties));
         let changes = self.changes(planned.kind, &before, &after);
         let draft = chart::Draft { entry, tags: None, links: verdict.links.clone(), source: self.work.source.clone() };
-        if !changes.is_empty() {
+        let writes = !self.work.is_rehearsal;
+        if writes && !changes.is_empty() {
             chart.change(tx, &planned.id, version, &draft)?;
         }
         let offered = self.offer(tx, planned, &before, &verdict, offers)?;
-        origins::renew(tx, self.access, &planned.id, &self.telling(planned, &verdict.told))?;
-        chart::write_codes(tx, &planned.id, &planned.draft.codes)?;
+        if writes {
+            origins::renew(tx, self.access, &planned.id, &self.telling(planned, &verdict.told))?;
+            chart::write_codes(tx, &planned.id, &planned.draft.codes)?;
+        }
         let fate = if changes.is_empty() { Fate::Unchanged } else { Fate::Updated };
         self.tell(planned, fate, draft.entry.title(), draft.entry.occurred_on(), changes, offered);
         Ok(())
@@ -290,7 +416,8 @@ impl Merging<'_, '_> {
         verdict: &Verdict,
         known: &[Offer],
     ) -> Result<Vec<Change>> {
-        for old in known.iter().filter(|old| !verdict.offer.iter().any(|(field, _)| *field == old.field)) {
+        let writes = !self.work.is_rehearsal;
+        for old in known.iter().filter(|old| writes && !verdict.offer.iter().any(|(field, _)| *field == old.field)) {
             origins::withdraw(tx, self.access, &planned.id, &old.field)?;
         }
         let mut news = Vec::new();
@@ -298,7 +425,9 @@ impl Merging<'_, '_> {
             if known.iter().any(|old| old.field == *field && old.value == *value) {
                 continue;
             }
-            origins::offer(tx, self.access, &planned.id, field, value)?;
+            if writes {
+                origins::offer(tx, self.access, &planned.id, field, value)?;
+            }
             self.report.offers += 1;
             let now = before.fields.iter().find(|(name, _)| name == field).map(|(_, value)| value.clone());
             let now = now.or_else(|| planned.kind.field(field).is_none().then(|| three_way::rows_to_text(&before.children)));

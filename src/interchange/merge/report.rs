@@ -4,8 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::draft::{self, ProblemKind, Told};
-use crate::db::types::{PatientId, RecordId};
+use super::{
+    super::draft::{self, ProblemKind, Told},
+    people::Likeness,
+};
+use crate::{
+    db::types::{PatientId, RecordId},
+    i18n::Locale,
+    records::field::FieldError,
+};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
@@ -21,7 +28,13 @@ pub struct PatientReport {
     /// `None` in the preview of a new patient.
     pub patient: Option<PatientId>,
     pub name: String,
+    /// What the file calls the person.
+    #[serde(default)]
+    pub source_key: String,
     pub is_new: bool,
+    /// Somebody who is here already and probably the same person.
+    #[serde(default)]
+    pub alike: Option<AlikeReport>,
     pub added: BTreeMap<String, usize>,
     pub updated: BTreeMap<String, usize>,
     pub unchanged: BTreeMap<String, usize>,
@@ -31,7 +44,33 @@ pub struct PatientReport {
     /// Originals of people and places that were not kept yet, or are told anew.
     #[serde(default)]
     pub originals: usize,
+    /// Of what was kept aside: how much of it was not kept yet, or is told anew.
+    #[serde(default)]
+    pub newly_kept: usize,
     pub lines: Vec<Line>,
+}
+
+/// The question whether somebody of the file is a patient who is here.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AlikeReport {
+    pub patient: PatientId,
+    pub name: String,
+    pub birth_date: Option<String>,
+    pub by: Likeness,
+    /// A person has said whether they are.
+    pub is_answered: bool,
+}
+
+impl PatientReport {
+    /// Would importing it change anything?
+    pub fn changes_something(&self) -> bool {
+        !self.added.is_empty() || !self.updated.is_empty() || self.offers > 0 || self.originals > 0 || self.newly_kept > 0
+    }
+
+    /// Does somebody have to say first whether it is the same person?
+    pub fn is_in_doubt(&self) -> bool {
+        self.alike.as_ref().is_some_and(|alike| alike.by == Likeness::Name && !alike.is_answered)
+    }
 }
 
 /// What became of a resource.
@@ -83,12 +122,43 @@ pub struct Problem {
     pub detail: Option<String>,
     /// Why a field refused its value, as a key of the catalogue (`error.not_a_phone`).
     pub reason: Option<String>,
+    /// What the sentences name besides, by the name of the gap: `max`, `is`.
+    #[serde(default)]
+    pub values: Vec<(String, String)>,
+}
+
+impl Problem {
+    pub(super) fn new(place: &str, word: &str, detail: Option<String>) -> Self {
+        Self { place: place.to_owned(), key: format!("import.problem.{word}"), detail, reason: None, values: Vec::new() }
+    }
+
+    /// What a field said to a value; `detail` is the field.
+    pub(super) fn of_field(place: &str, word: &str, field: &str, error: &FieldError) -> Self {
+        let (reason, values) = error.message();
+        Self {
+            reason: Some(reason.to_owned()),
+            values: values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            ..Self::new(place, word, Some(field.to_owned()))
+        }
+    }
+
+    /// The whole sentence in somebody's language.
+    pub fn sentence(&self, words: &Locale) -> String {
+        let own: Vec<(&str, &str)> = self.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let reason = self.reason.as_deref().map(|key| words.with(key, &own)).unwrap_or_default();
+        let told = [("value", self.detail.as_deref().unwrap_or_default()), ("reason", reason.as_str())];
+        words.with(&self.key, &told.into_iter().chain(own).collect::<Vec<_>>())
+    }
 }
 
 impl From<&draft::Problem> for Problem {
     fn from(problem: &draft::Problem) -> Self {
         let (word, detail) = match &problem.what {
             ProblemKind::DanglingReference(target) => ("dangling_reference", Some(target)),
+            ProblemKind::OthersRecord(target) => ("others_record", Some(target)),
+            ProblemKind::TieWithoutRecord(target) => ("tie_without_record", Some(target)),
+            ProblemKind::UnknownSubject(target) => ("unknown_subject", Some(target)),
+            ProblemKind::Impossible(value) => ("impossible", Some(value)),
             ProblemKind::DuplicateId => ("duplicate_id", None),
             ProblemKind::BadDate(text) => ("bad_date", Some(text)),
             ProblemKind::UnknownUnit(unit) => ("unknown_unit", Some(unit)),
@@ -96,7 +166,7 @@ impl From<&draft::Problem> for Problem {
             ProblemKind::MissingResource => ("missing_resource", None),
             ProblemKind::Other(word) => (*word, None),
         };
-        Self { place: problem.place.clone(), key: format!("import.problem.{word}"), detail: detail.cloned(), reason: None }
+        Self::new(&problem.place, word, detail.cloned())
     }
 }
 

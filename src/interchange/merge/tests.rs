@@ -409,12 +409,14 @@ fn hostile() -> Told {
     let person = PersonDraft {
         source_key: "Patient/1".to_owned(),
         fields: fields(&[("first_name", "Mia"), ("phone_number", "none"), ("gender", "n/a")]),
+        identifiers: Vec::new(),
         belongs_to: Some("Practitioner/none".to_owned()),
         original: Value::Null,
     };
     let doctor = PersonDraft {
         source_key: "Practitioner/2".to_owned(),
         fields: fields(&[("name", "Dr. Who"), ("npi", "123")]),
+        identifiers: Vec::new(),
         belongs_to: None,
         original: Value::Null,
     };

@@ -146,7 +146,7 @@ fn how_to_take_it_is_written_in_words() {
             {"timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "wk", "dayOfWeek": ["mon"], "timeOfDay": ["08:00:00"]}}},
             {"text": "then half", "doseAndRate": [{"doseRange": {"low": {"value": 0.5}, "high": {"value": 1, "unit": "mg"}}}], "patientInstruction": "No milk"},
         ])),
-        owned("", "once a week, at 08:00, on Monday", "then half, 0.5 - 1\nNo milk")
+        owned("", "once a week, at 08:00, on Monday", "then half, 0.5 - 1 mg\nNo milk")
     );
 }
 
@@ -253,7 +253,7 @@ fn a_tie_to_another_patients_record_is_cut() {
         about_ana("Condition", json!({"code": {"text": "Cough"}, "encounter": {"reference": "Encounter/e"}})),
     ]);
     assert!(told.records[1].links.is_empty());
-    assert_eq!(told.problems[0].what, ProblemKind::DanglingReference("Encounter/e".to_owned()));
+    assert_eq!(told.problems[0].what, ProblemKind::OthersRecord("Encounter/e".to_owned()));
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn a_relative_has_conditions_as_children() {
         ("birth_year", "1940"),
         ("is_deceased", "true"),
         ("death_year", ""),
-        ("notes", "died at: 70 a"),
+        ("notes", "died at: 70 years"),
     ] {
         assert_eq!(field(&draft.fields, column), text, "{column}");
     }

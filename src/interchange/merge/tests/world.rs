@@ -7,7 +7,7 @@ use diesel::{ExpressionMethods, RunQueryDsl};
 
 use super::*;
 use crate::{
-    access::{PatientAccess, Via, View},
+    access::{self, PatientAccess, Via, View},
     db::{
         schema::{households, users},
         types::{RecordId, UserId},
