@@ -124,6 +124,10 @@ pub fn web_app(
         .wrap(Compress::default())
 }
 
+/// Threads of each worker for what blocks: more than the connections of the pool, so that passwords being hashed hold up nobody's page,
+/// and not the hundreds of the default, each of which keeps memory for itself once it has run.
+const BLOCKING_THREADS: usize = 24;
+
 /// Listens and answers until a signal ends it; what waits to be written is written.
 pub async fn run(app: App) -> Result<(), StartError> {
     let listen = app.config.listen;
@@ -133,6 +137,7 @@ pub async fn run(app: App) -> Result<(), StartError> {
         let app = app.clone();
         HttpServer::new(move || web_app(app.clone()))
             .workers(workers)
+            .worker_max_blocking_threads(BLOCKING_THREADS)
             .tcp_nodelay(true)
             .client_request_timeout(Duration::from_secs(10))
             .shutdown_timeout(10)
