@@ -3,6 +3,9 @@
 //! An access is a predicate, not a yes: patient, level, kinds, tags, sensitivities left out, from and until. It is granted as the first
 //! statement of the transaction that uses it, and every query of records is filtered by it.
 
+mod link;
+mod scope;
+
 use std::marker::PhantomData;
 
 use chrono::NaiveDateTime;
@@ -15,12 +18,13 @@ use crate::{
     db::{
         Conn, MultiBackend,
         schema::{patient_owners, patient_shares, patients, users},
-        types::{HouseholdId, PatientId, TokenId, UserId, choice},
+        types::{HouseholdId, LinkId, PatientId, TokenId, UserId, choice},
     },
     error::{Error, Result},
     patients::{Patient, PatientFields},
     records::{Kind, chart::Chart},
 };
+pub use scope::{Columns, Scope};
 
 /// What a share allows, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,8 +75,13 @@ pub struct Actor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
     Session(String),
-    Token { id: TokenId, may_write: bool },
+    Token {
+        id: TokenId,
+        may_write: bool,
+    },
     Cli,
+    /// A link for a professional: it reads what the person who made it opened, and `user` is that person.
+    Link(LinkId),
 }
 
 impl Actor {
@@ -80,11 +89,19 @@ impl Actor {
         match &self.via {
             Via::Session(id) => Some(id.clone()),
             Via::Token { id, .. } => Some(id.to_string()),
+            Via::Link(id) => Some(id.to_string()),
             Via::Cli => None,
         }
     }
     pub fn via_read_only(&self) -> bool {
-        matches!(self.via, Via::Token { may_write: false, .. })
+        matches!(self.via, Via::Token { may_write: false, .. } | Via::Link(_))
+    }
+    /// Who acts, as the audit keeps it: an account, or a link that has none.
+    pub fn key(&self) -> String {
+        match &self.via {
+            Via::Link(id) => format!("link:{id}"),
+            _ => self.user.to_string(),
+        }
     }
     /// Who says what this actor writes, as versions keep it.
     pub fn source(&self) -> &'static str {
@@ -92,27 +109,9 @@ impl Actor {
     }
     fn highest(&self) -> Rank {
         match self.via {
-            Via::Token { may_write: false, .. } => Rank::View,
+            Via::Token { may_write: false, .. } | Via::Link(_) => Rank::View,
             _ => Rank::Own,
         }
-    }
-}
-
-/// Which records of a patient: `None` means all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
-    pub kinds: Option<Vec<String>>,
-    pub tags: Option<Vec<String>>,
-    pub without: Vec<String>,
-}
-
-impl Scope {
-    pub fn allows_kind(&self, kind: &str) -> bool {
-        self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|k| k == kind))
-    }
-    /// Everything, nothing left out: such an access may also read what belongs to no kind (leftovers of an import, the trash of all kinds).
-    pub fn is_whole(&self) -> bool {
-        *self == Self::default()
     }
 }
 
@@ -164,6 +163,8 @@ impl<L: Level> PatientAccess<L> {
 struct Grant {
     patient: Patient,
     rank: Rank,
+    /// What the account has, before the way it came in weakened it.
+    uncapped: Rank,
     owner: bool,
     scope: Scope,
 }
@@ -202,8 +203,10 @@ macro_rules! ties {
 
 /// Grants `L` on one patient: 404 if there is nothing, 403 if it is too weak.
 pub fn grant<L: Level>(conn: &mut Conn, actor: &Actor, patient: &PatientId, now: NaiveDateTime) -> Result<PatientAccess<L>> {
-    let row: Option<Row> = ties!(actor).filter(patients::id.eq(patient)).first(conn).optional()?;
-    let found = row.and_then(|row| granted(row, actor, now)).ok_or(Error::NotFound)?;
+    let mut found = tie(conn, actor, patient, now)?.ok_or(Error::NotFound)?;
+    if let Via::Link(link) = &actor.via {
+        found = link::narrow(conn, found, actor, link, now)?.ok_or(Error::NotFound)?;
+    }
     if found.rank < L::RANK {
         return Err(Error::Forbidden);
     }
@@ -216,6 +219,12 @@ pub fn grant<L: Level>(conn: &mut Conn, actor: &Actor, patient: &PatientId, now:
         scope: found.scope,
         level: PhantomData,
     })
+}
+
+/// What ties this account to one patient now.
+fn tie(conn: &mut Conn, actor: &Actor, patient: &PatientId, now: NaiveDateTime) -> Result<Option<Grant>> {
+    let row: Option<Row> = ties!(actor).filter(patients::id.eq(patient)).first(conn).optional()?;
+    Ok(row.and_then(|row| granted(row, actor, now)))
 }
 
 /// The access to a patient whom an import is making: nobody sees them yet, and whoever makes them will own them.
@@ -249,6 +258,10 @@ fn owned(patient: Patient, actor: &Actor, now: NaiveDateTime) -> PatientAccess<E
 
 /// Everything this person may look at, for pages over several patients.
 pub fn all(conn: &mut Conn, actor: &Actor, now: NaiveDateTime) -> Result<Accesses> {
+    if matches!(actor.via, Via::Link(_)) {
+        // A link opens one patient's page and no list of people.
+        return Ok(Accesses { list: Vec::new() });
+    }
     let rows: Vec<Row> =
         ties!(actor).order((patients::is_self_record.desc(), patients::birth_date.asc(), patients::id.asc())).load(conn)?;
     let list = rows
@@ -270,7 +283,7 @@ pub fn all(conn: &mut Conn, actor: &Actor, now: NaiveDateTime) -> Result<Accesse
 fn granted((patient, owner, share): Row, actor: &Actor, now: NaiveDateTime) -> Option<Grant> {
     let highest = actor.highest();
     if owner.is_some() {
-        return Some(Grant { patient, rank: Rank::Own.min(highest), owner: true, scope: Scope::default() });
+        return Some(Grant { patient, rank: Rank::Own.min(highest), uncapped: Rank::Own, owner: true, scope: Scope::default() });
     }
     let share = share?;
     let begun = share.starts_at.is_none_or(|from| from <= now);
@@ -283,14 +296,8 @@ fn granted((patient, owner, share): Row, actor: &Actor, now: NaiveDateTime) -> O
         Permission::Edit => Rank::Edit,
         Permission::Full => Rank::Full,
     };
-    // A list that cannot be read must not open everything: such a share shows nothing.
-    let scope =
-        Scope { kinds: list(share.kinds).ok()?, tags: list(share.tags).ok()?, without: list(share.without).ok()?.unwrap_or_default() };
-    Some(Grant { patient, rank: rank.min(highest), owner: false, scope })
-}
-
-fn list(json: Option<String>) -> Result<Option<Vec<String>>, serde_json::Error> {
-    json.map(|text| serde_json::from_str(&text)).transpose()
+    let scope = Scope::of_columns((share.kinds, share.tags, share.without))?;
+    Some(Grant { patient, rank: rank.min(highest), uncapped: rank, owner: false, scope })
 }
 
 /// The patients a person may look at, each with its own scope.

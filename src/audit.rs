@@ -87,7 +87,7 @@ pub struct Event {
 impl Event {
     pub fn new(actor: &Actor, action: Action, at: NaiveDateTime) -> Self {
         Self {
-            actor: actor.user.to_string(),
+            actor: actor.key(),
             actor_name: actor.name.clone(),
             address: actor.address.clone(),
             session_id: actor.session_id(),

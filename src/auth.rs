@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod form;
 pub mod password;
+pub mod sealed;
 pub mod secret;
 pub mod session;
 pub mod setup;

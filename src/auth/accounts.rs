@@ -189,7 +189,7 @@ pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<U
     let user = UserId::new();
     let (household, place) = match &new.household {
         Some(household) => (household.clone(), "member"),
-        None => (found_household(tx, &new.details.full_name, now)?, "owner"),
+        None => (found_household(tx, &new.details.full_name, now)?, "keeper"),
     };
     diesel::insert_into(users::table)
         .values((

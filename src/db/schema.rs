@@ -26,6 +26,7 @@ diesel::table! {
         last_seen_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        email_verified_at -> Nullable<Timestamp>,
     }
 }
 
@@ -242,6 +243,87 @@ diesel::table! {
         note -> Nullable<Text>,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        invitation_id -> Nullable<Text>,
+        warned_at -> Nullable<Timestamp>,
+        ended_told_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    invitations (id) {
+        id -> Text,
+        sent_by_user_id -> Text,
+        sent_to_user_id -> Nullable<Text>,
+        sent_to -> Text,
+        household_id -> Nullable<Text>,
+        invitation_type -> Text,
+        status -> Text,
+        title -> Text,
+        message -> Nullable<Text>,
+        context_data -> Text,
+        generation -> Integer,
+        expires_at -> Timestamp,
+        responded_at -> Nullable<Timestamp>,
+        response_note -> Nullable<Text>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    invitation_patients (invitation_id, patient_id) {
+        invitation_id -> Text,
+        patient_id -> Text,
+    }
+}
+
+diesel::table! {
+    family_history_shares (id) {
+        id -> Text,
+        invitation_id -> Nullable<Text>,
+        patient_id -> Text,
+        family_member_id -> Text,
+        shared_by_user_id -> Text,
+        shared_with_user_id -> Text,
+        permission_level -> Text,
+        is_active -> Bool,
+        expires_at -> Nullable<Timestamp>,
+        sharing_note -> Nullable<Text>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    professional_links (id) {
+        id -> Text,
+        patient_id -> Text,
+        created_by -> Text,
+        title -> Text,
+        kinds -> Nullable<Text>,
+        tags -> Nullable<Text>,
+        without -> Nullable<Text>,
+        passcode_hash -> Nullable<Text>,
+        wrong_tries -> Integer,
+        most_wrong_tries -> Integer,
+        openings -> Integer,
+        most_openings -> Nullable<Integer>,
+        expires_at -> Timestamp,
+        revoked_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    link_openings (id) {
+        id -> Text,
+        link_id -> Text,
+        at -> Timestamp,
+        outcome -> Text,
+        address -> Nullable<Text>,
+        agent -> Nullable<Text>,
+        visit_hash -> Nullable<Text>,
+        visit_until -> Nullable<Timestamp>,
     }
 }
 
@@ -375,6 +457,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     patients,
     patient_owners,
     patient_shares,
+    invitations,
+    invitation_patients,
+    family_history_shares,
+    professional_links,
+    link_openings,
     none_known,
     patient_versions,
     tags,

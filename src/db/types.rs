@@ -50,7 +50,22 @@ macro_rules! id {
         $crate::db::types::text_column!($name);
     )+ };
 }
-id!(UserId, HouseholdId, PatientId, RecordId, PractitionerId, PracticeId, PharmacyId, TagId, SessionId, TokenId, ImportId, ShareId);
+id!(
+    UserId,
+    HouseholdId,
+    PatientId,
+    RecordId,
+    PractitionerId,
+    PracticeId,
+    PharmacyId,
+    TagId,
+    SessionId,
+    TokenId,
+    ImportId,
+    ShareId,
+    InvitationId,
+    LinkId
+);
 
 /// A fixed set of words kept as text. The first one is what a new form proposes only if the field says so.
 macro_rules! choice {

@@ -1,0 +1,12 @@
+ALTER TABLE family_members DROP COLUMN linked_patient_id;
+UPDATE household_members SET role = 'owner' WHERE role = 'keeper';
+DROP TABLE link_openings;
+DROP TABLE professional_links;
+DROP TABLE family_history_shares;
+DROP INDEX patient_shares_ends;
+ALTER TABLE patient_shares DROP COLUMN ended_told_at;
+ALTER TABLE patient_shares DROP COLUMN warned_at;
+ALTER TABLE patient_shares DROP COLUMN invitation_id;
+DROP TABLE invitation_patients;
+DROP TABLE invitations;
+ALTER TABLE users DROP COLUMN email_verified_at;
