@@ -27,6 +27,9 @@ use crate::{
     installation, jobs, routes, security,
 };
 
+/// Each keeps two megabytes of pages; the file has one writer at a time, and reading is work for the processor, of which small machines have few.
+const SQLITE_CONNECTIONS: u32 = 6;
+
 /// Everything that can keep the program from starting, in a sentence for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -52,7 +55,7 @@ pub fn open(config: Config) -> Result<App, StartError> {
         std::fs::create_dir_all(folder).map_err(|error| StartError::Folder(folder.display().to_string(), error))?;
     }
     let (url, create, size) = match &config.database {
-        Database::Sqlite { file, create } => (format!("sqlite:{}", file.display()), *create, 8),
+        Database::Sqlite { file, create } => (format!("sqlite:{}", file.display()), *create, SQLITE_CONNECTIONS),
         Database::Postgres { url } => (url.clone(), false, 10),
     };
     let backup = if config.no_backup { Backup::Nothing } else { Backup::Into(config.data.clone()) };
