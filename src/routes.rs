@@ -1,7 +1,7 @@
 //! The whole URL map, on one screen.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Resource, Route, Scope, guard,
+    HttpRequest, HttpResponse, Route, guard,
     web::{self, ServiceConfig, delete, get, post, put},
 };
 
@@ -21,114 +21,152 @@ use crate::{
     timeline,
 };
 
-pub fn map(config: &mut ServiceConfig) {
-    config
-        .route("/static/{tag}/{name}", get().to(assets::serve))
-        .route("/healthz", get().to(health::show))
+/// Makes of the map below what actix serves, and the same as data: a test asks every route as everybody
+/// (`tests/access/expected.txt` has the answers; a route without a line there fails it).
+macro_rules! routes {
+    (
+        pages { $($page_method:ident $page:literal => $page_handler:path;)+ }
+        api { $($path:literal for $who:ident => $first:ident $first_handler:path $(, $method:ident $handler:path)*;)+ }
+    ) => {
+        /// Every route: its method and its pattern.
+        pub const ROUTES: &[(&str, &str)] = &[
+            $((word!($page_method), $page),)+
+            $((word!($first), $path), $((word!($method), $path),)*)+
+        ];
+
+        pub fn map(config: &mut ServiceConfig) {
+            config
+                $(.route($page, $page_method().to($page_handler)))+
+                $(.service(
+                    web::resource($path)
+                        .route(of_api!($first).to($first_handler))
+                        $(.route(of_api!($method).to($handler)))*
+                        .default_service(web::to(|_: $who| no_method(concat!(allowed!($first) $(, ", ", allowed!($method))*)))),
+                ))+
+                .service(web::scope(api::BASE).default_service(web::to(api::nothing)))
+                .default_service(web::to(nothing));
+        }
+    };
+}
+macro_rules! word {
+    (get) => {
+        "GET"
+    };
+    (post) => {
+        "POST"
+    };
+    (put) => {
+        "PUT"
+    };
+    (delete) => {
+        "DELETE"
+    };
+}
+macro_rules! allowed {
+    (get) => {
+        "GET, HEAD"
+    };
+    ($method:ident) => {
+        word!($method)
+    };
+}
+macro_rules! of_api {
+    (get) => {
+        read()
+    };
+    ($method:ident) => {
+        $method()
+    };
+}
+
+routes! {
+    pages {
+        get "/static/{tag}/{name}" => assets::serve;
+        get "/healthz" => health::show;
         // Accounts.
-        .route("/setup", get().to(setup::show))
-        .route("/setup", post().to(setup::submit))
-        .route("/login", get().to(sign_in::show))
-        .route("/login", post().to(sign_in::submit))
-        .route("/logout", post().to(sign_in::out))
-        .route("/signup", get().to(sign_up::show))
-        .route("/signup", post().to(sign_up::submit))
-        .route("/settings", get().to(settings::show))
-        .route("/settings/profile", post().to(settings::save_profile))
-        .route("/settings/preferences", post().to(settings::save_preferences))
-        .route("/settings/password", get().to(password::show))
-        .route("/settings/password", post().to(password::change))
-        .route("/settings/sessions", get().to(sessions::list))
-        .route("/settings/sessions", post().to(sessions::end))
-        .route("/settings/tokens", get().to(tokens::list))
-        .route("/settings/tokens", post().to(tokens::create))
-        .route("/settings/tokens/{token}/revoke", post().to(tokens::revoke))
+        get "/setup" => setup::show;
+        post "/setup" => setup::submit;
+        get "/login" => sign_in::show;
+        post "/login" => sign_in::submit;
+        post "/logout" => sign_in::out;
+        get "/signup" => sign_up::show;
+        post "/signup" => sign_up::submit;
+        get "/settings" => settings::show;
+        post "/settings/profile" => settings::save_profile;
+        post "/settings/preferences" => settings::save_preferences;
+        get "/settings/password" => password::show;
+        post "/settings/password" => password::change;
+        get "/settings/sessions" => sessions::list;
+        post "/settings/sessions" => sessions::end;
+        get "/settings/tokens" => tokens::list;
+        post "/settings/tokens" => tokens::create;
+        post "/settings/tokens/{token}/revoke" => tokens::revoke;
         // Pages of one person, over all patients.
-        .route("/", get().to(home::start))
-        .route("/search", get().to(search::show))
-        .route("/codes/{list}", get().to(lookup::show))
-        .route("/tags", get().to(tags::list))
-        .route("/tags", post().to(tags::create))
-        .route("/tags/{tag}", post().to(tags::change))
-        .route("/import", get().to(import::upload))
-        .route("/import", post().to(import::receive_file))
-        .route("/import/{import}", get().to(import::show))
-        .route("/import/{import}", post().to(import::apply))
-        .route("/import/{import}/who", post().to(import::who))
+        get "/" => home::start;
+        get "/search" => search::show;
+        get "/codes/{list}" => lookup::show;
+        get "/tags" => tags::list;
+        post "/tags" => tags::create;
+        post "/tags/{tag}" => tags::change;
+        get "/import" => import::upload;
+        post "/import" => import::receive_file;
+        get "/import/{import}" => import::show;
+        post "/import/{import}" => import::apply;
+        post "/import/{import}/who" => import::who;
         // Practitioners, practices, pharmacies.
-        .route("/directory/{list}", get().to(directory::list))
-        .route("/directory/{list}", post().to(directory::create))
-        .route("/directory/{list}/new", get().to(directory::new))
-        .route("/directory/{list}/{entry}", get().to(directory::show))
-        .route("/directory/{list}/{entry}", post().to(directory::change))
-        .route("/directory/{list}/{entry}/original", get().to(directory::original))
-        .route("/directory/{list}/{entry}/delete", post().to(directory::delete))
+        get "/directory/{list}" => directory::list;
+        post "/directory/{list}" => directory::create;
+        get "/directory/{list}/new" => directory::new;
+        get "/directory/{list}/{entry}" => directory::show;
+        post "/directory/{list}/{entry}" => directory::change;
+        get "/directory/{list}/{entry}/original" => directory::original;
+        post "/directory/{list}/{entry}/delete" => directory::delete;
         // People.
-        .route("/patients", get().to(home::everyone))
-        .route("/patients", post().to(patients::create))
-        .route("/patients/new", get().to(patients::new))
-        .route("/patients/trash", get().to(patients::people_trash))
-        .route("/patients/trash/{patient}/restore", post().to(patients::restore))
-        .route("/patients/{patient}", get().to(home::home))
-        .route("/patients/{patient}/edit", get().to(patients::edit))
-        .route("/patients/{patient}/edit", post().to(patients::change))
-        .route("/patients/{patient}/delete", post().to(patients::delete))
-        .route("/patients/{patient}/history", get().to(history::show))
-        .route("/patients/{patient}/history/{version}", post().to(history::revert))
-        .route("/patients/{patient}/timeline", get().to(timeline::show))
-        .route("/patients/{patient}/trash", get().to(patients::trash))
-        .route("/patients/{patient}/original", get().to(kept::of_patient))
-        .route("/patients/{patient}/offers", get().to(kept::offers))
-        .route("/patients/{patient}/kept", get().to(kept::list))
-        .route("/patients/{patient}/kept/original", get().to(kept::original))
+        get "/patients" => home::everyone;
+        post "/patients" => patients::create;
+        get "/patients/new" => patients::new;
+        get "/patients/trash" => patients::people_trash;
+        post "/patients/trash/{patient}/restore" => patients::restore;
+        get "/patients/{patient}" => home::home;
+        get "/patients/{patient}/edit" => patients::edit;
+        post "/patients/{patient}/edit" => patients::change;
+        post "/patients/{patient}/delete" => patients::delete;
+        get "/patients/{patient}/history" => history::show;
+        post "/patients/{patient}/history/{version}" => history::revert;
+        get "/patients/{patient}/timeline" => timeline::show;
+        get "/patients/{patient}/trash" => patients::trash;
+        get "/patients/{patient}/original" => kept::of_patient;
+        get "/patients/{patient}/offers" => kept::offers;
+        get "/patients/{patient}/kept" => kept::list;
+        get "/patients/{patient}/kept/original" => kept::original;
         // Records of every kind.
-        .route("/patients/{patient}/none-known/{kind}", post().to(records::none_known))
-        .route("/patients/{patient}/{kind}", get().to(records::list))
-        .route("/patients/{patient}/{kind}", post().to(records::create))
-        .route("/patients/{patient}/{kind}/csv", get().to(export::csv))
-        .route("/patients/{patient}/{kind}/new", get().to(records::new))
-        .route("/patients/{patient}/{kind}/{record}", get().to(records::show))
-        .route("/patients/{patient}/{kind}/{record}/edit", get().to(records::edit))
-        .route("/patients/{patient}/{kind}/{record}/edit", post().to(records::change))
-        .route("/patients/{patient}/{kind}/{record}/delete", post().to(records::delete))
-        .route("/patients/{patient}/{kind}/{record}/restore", post().to(records::restore))
-        .route("/patients/{patient}/{kind}/{record}/status", post().to(records::status))
-        .route("/patients/{patient}/{kind}/{record}/links", get().to(records::link_form))
-        .route("/patients/{patient}/{kind}/{record}/links", post().to(records::links))
-        .route("/patients/{patient}/{kind}/{record}/offers", post().to(records::offer))
-        .route("/patients/{patient}/{kind}/{record}/original", get().to(kept::of_record))
-        .route("/patients/{patient}/{kind}/{record}/history", get().to(records::history))
-        .route("/patients/{patient}/{kind}/{record}/history/{version}", post().to(records::revert))
-        .service(api())
-        .default_service(web::to(nothing));
-}
-
-/// The API: everything but its description wants a token, and a method a path does not have is answered with those it has.
-fn api() -> Scope {
-    web::scope(api::BASE)
-        .service(web::resource("/openapi.json").route(read().to(api::document)).default_service(web::to(|| no_method("GET, HEAD"))))
-        .service(path("", "GET, HEAD").route(read().to(api::index)))
-        .service(path("/patients", "GET, HEAD, POST").route(read().to(api::patients::list)).route(post().to(api::patients::create)))
-        .service(
-            path("/patients/{patient}", "GET, HEAD, PUT, DELETE")
-                .route(read().to(api::patients::show))
-                .route(put().to(api::patients::change))
-                .route(delete().to(api::patients::delete)),
-        )
-        .service(
-            path("/patients/{patient}/{kind}", "GET, HEAD, POST").route(read().to(records_api::list)).route(post().to(records_api::create)),
-        )
-        .service(
-            path("/patients/{patient}/{kind}/{record}", "GET, HEAD, PUT, DELETE")
-                .route(read().to(records_api::show))
-                .route(put().to(records_api::change))
-                .route(delete().to(records_api::delete)),
-        )
-        .default_service(web::to(api::nothing))
-}
-
-fn path(path: &str, methods: &'static str) -> Resource {
-    web::resource(path).default_service(web::to(move |_: Bearer| no_method(methods)))
+        post "/patients/{patient}/none-known/{kind}" => records::none_known;
+        get "/patients/{patient}/{kind}" => records::list;
+        post "/patients/{patient}/{kind}" => records::create;
+        get "/patients/{patient}/{kind}/csv" => export::csv;
+        get "/patients/{patient}/{kind}/new" => records::new;
+        get "/patients/{patient}/{kind}/{record}" => records::show;
+        get "/patients/{patient}/{kind}/{record}/edit" => records::edit;
+        post "/patients/{patient}/{kind}/{record}/edit" => records::change;
+        post "/patients/{patient}/{kind}/{record}/delete" => records::delete;
+        post "/patients/{patient}/{kind}/{record}/restore" => records::restore;
+        post "/patients/{patient}/{kind}/{record}/status" => records::status;
+        get "/patients/{patient}/{kind}/{record}/links" => records::link_form;
+        post "/patients/{patient}/{kind}/{record}/links" => records::links;
+        post "/patients/{patient}/{kind}/{record}/offers" => records::offer;
+        get "/patients/{patient}/{kind}/{record}/original" => kept::of_record;
+        get "/patients/{patient}/{kind}/{record}/history" => records::history;
+        post "/patients/{patient}/{kind}/{record}/history/{version}" => records::revert;
+    }
+    // The API. GET is HEAD too; a method that a path does not have is answered with those it has.
+    api {
+        "/api/v1/openapi.json" for Anybody => get api::document;
+        "/api/v1" for Bearer => get api::index;
+        "/api/v1/patients" for Bearer => get api::patients::list, post api::patients::create;
+        "/api/v1/patients/{patient}" for Bearer => get api::patients::show, put api::patients::change, delete api::patients::delete;
+        "/api/v1/patients/{patient}/{kind}" for Bearer => get records_api::list, post records_api::create;
+        "/api/v1/patients/{patient}/{kind}/{record}" for Bearer => get records_api::show, put records_api::change, delete records_api::delete;
+    }
 }
 
 /// GET, and HEAD beside it: the same answer, its body left out on the way.
@@ -139,6 +177,9 @@ fn read() -> Route {
 fn no_method(methods: &'static str) -> std::future::Ready<Result<HttpResponse>> {
     std::future::ready(Err(Error::MethodNotAllowed(methods)))
 }
+
+/// Who needs no token to be told which methods there are.
+type Anybody = ();
 
 async fn nothing() -> Result<&'static str> {
     Err(Error::NotFound)
