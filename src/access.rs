@@ -123,6 +123,8 @@ pub struct PatientAccess<L: Level> {
     pub rank: Rank,
     /// The patient's own, not shared with them; a token that only reads weakens the rank and not this.
     pub owner: bool,
+    /// When it ends, if it does.
+    pub until: Option<NaiveDateTime>,
     pub now: NaiveDateTime,
     scope: Scope,
     level: PhantomData<L>,
@@ -166,6 +168,7 @@ struct Grant {
     /// What the account has, before the way it came in weakened it.
     uncapped: Rank,
     owner: bool,
+    until: Option<NaiveDateTime>,
     scope: Scope,
 }
 
@@ -215,6 +218,7 @@ pub fn grant<L: Level>(conn: &mut Conn, actor: &Actor, patient: &PatientId, now:
         actor: actor.clone(),
         rank: found.rank,
         owner: found.owner,
+        until: found.until,
         now,
         scope: found.scope,
         level: PhantomData,
@@ -253,7 +257,16 @@ pub fn imagined(actor: &Actor, household: &HouseholdId, fields: PatientFields, n
 }
 
 fn owned(patient: Patient, actor: &Actor, now: NaiveDateTime) -> PatientAccess<Edit> {
-    PatientAccess { patient, actor: actor.clone(), rank: Rank::Own, owner: true, now, scope: Scope::default(), level: PhantomData }
+    PatientAccess {
+        patient,
+        actor: actor.clone(),
+        rank: Rank::Own,
+        owner: true,
+        until: None,
+        now,
+        scope: Scope::default(),
+        level: PhantomData,
+    }
 }
 
 /// Everything this person may look at, for pages over several patients.
@@ -272,6 +285,7 @@ pub fn all(conn: &mut Conn, actor: &Actor, now: NaiveDateTime) -> Result<Accesse
             actor: actor.clone(),
             rank: g.rank,
             owner: g.owner,
+            until: g.until,
             now,
             scope: g.scope,
             level: PhantomData,
@@ -283,7 +297,14 @@ pub fn all(conn: &mut Conn, actor: &Actor, now: NaiveDateTime) -> Result<Accesse
 fn granted((patient, owner, share): Row, actor: &Actor, now: NaiveDateTime) -> Option<Grant> {
     let highest = actor.highest();
     if owner.is_some() {
-        return Some(Grant { patient, rank: Rank::Own.min(highest), uncapped: Rank::Own, owner: true, scope: Scope::default() });
+        return Some(Grant {
+            patient,
+            rank: Rank::Own.min(highest),
+            uncapped: Rank::Own,
+            owner: true,
+            until: None,
+            scope: Scope::default(),
+        });
     }
     let share = share?;
     let begun = share.starts_at.is_none_or(|from| from <= now);
@@ -297,7 +318,7 @@ fn granted((patient, owner, share): Row, actor: &Actor, now: NaiveDateTime) -> O
         Permission::Full => Rank::Full,
     };
     let scope = Scope::of_columns((share.kinds, share.tags, share.without))?;
-    Some(Grant { patient, rank: rank.min(highest), uncapped: rank, owner: false, scope })
+    Some(Grant { patient, rank: rank.min(highest), uncapped: rank, owner: false, until: share.expires_at, scope })
 }
 
 /// The patients a person may look at, each with its own scope.

@@ -38,6 +38,13 @@ pub enum Action {
     Searched,
     Downloaded,
     Imported,
+    Shared,
+    ShareChanged,
+    ShareEnded,
+    Invited,
+    InvitationAnswered,
+    OwnershipGiven,
+    HouseholdChanged,
 }
 
 impl Action {
@@ -61,6 +68,13 @@ impl Action {
             Self::Searched => "searched",
             Self::Downloaded => "downloaded",
             Self::Imported => "imported",
+            Self::Shared => "shared",
+            Self::ShareChanged => "share_changed",
+            Self::ShareEnded => "share_ended",
+            Self::Invited => "invited",
+            Self::InvitationAnswered => "invitation_answered",
+            Self::OwnershipGiven => "ownership_given",
+            Self::HouseholdChanged => "household_changed",
         }
     }
 }

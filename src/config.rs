@@ -40,6 +40,8 @@ pub struct Config {
     pub log: String,
     /// `KINCHART_WORKERS`: threads that answer requests.
     pub workers: NonZeroUsize,
+    /// `KINCHART_SMTP_*`: how mail is sent.
+    pub smtp: Smtp,
     /// No setting but `--no-backup` of this one start: the tables are brought up to date without a copy.
     pub no_backup: bool,
 }
@@ -56,7 +58,7 @@ struct Setting {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const SETTINGS: [Setting; 10] = [
+const SETTINGS: [Setting; 16] = [
     Setting {
         name: "KINCHART_LISTEN",
         default: "`127.0.0.1:8080`",
@@ -129,7 +131,100 @@ const SETTINGS: [Setting; 10] = [
         secret: false,
         set: set_workers,
     },
+    Setting {
+        name: "KINCHART_SMTP_HOST",
+        default: "none",
+        description: "The mail server that sends invitations and reminders. Without one every invitation has a link to copy, and reminders show in the pages.",
+        secret: false,
+        set: |config, text| {
+            config.smtp.host = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_SMTP_PORT",
+        default: "`587`, with `tls` `465`, with `none` `25`",
+        description: "Its port.",
+        secret: false,
+        set: |config, text| put_some(&mut config.smtp.port, text, "must be a port"),
+    },
+    Setting {
+        name: "KINCHART_SMTP_SECURITY",
+        default: "`starttls`",
+        description: "`starttls`: the connection must turn to TLS before anything is said; `tls`: it begins with it; `none`: for a server on the same machine.",
+        secret: false,
+        set: |config, text| put(&mut config.smtp.security, text, "must be starttls, tls or none"),
+    },
+    Setting {
+        name: "KINCHART_SMTP_USERNAME",
+        default: "none",
+        description: "The account at the mail server, where it asks for one.",
+        secret: false,
+        set: |config, text| {
+            config.smtp.username = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_SMTP_PASSWORD",
+        default: "none",
+        description: "Its password.",
+        secret: true,
+        set: |config, text| {
+            config.smtp.password = Some(Password(text.to_owned()));
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_SMTP_FROM",
+        default: "`Kinchart <kinchart@` and the host of the public address`>`",
+        description: "The sender of the mails.",
+        secret: false,
+        set: |config, text| put_some(&mut config.smtp.from, text, "must be an address such as Kinchart <kinchart@example.org>"),
+    },
 ];
+
+/// How mail is sent.
+#[derive(Debug, Clone, Default)]
+pub struct Smtp {
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub security: SmtpSecurity,
+    pub username: Option<String>,
+    pub password: Option<Password>,
+    pub from: Option<lettre::message::Mailbox>,
+}
+
+/// A password that no log shows.
+#[derive(Clone)]
+pub struct Password(pub String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SmtpSecurity {
+    #[default]
+    Starttls,
+    Tls,
+    None,
+}
+
+impl FromStr for SmtpSecurity {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "starttls" => Ok(Self::Starttls),
+            "tls" => Ok(Self::Tls),
+            "none" => Ok(Self::None),
+            _ => Err(()),
+        }
+    }
+}
 
 /// All that is wrong with the settings, a sentence each; no secret is in any.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -202,6 +297,7 @@ impl Default for Config {
             signup: Signup::Closed,
             trusted_proxies: Vec::new(),
             log: "info".to_owned(),
+            smtp: Smtp::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             no_backup: false,
         }
@@ -241,6 +337,11 @@ fn secret_file(name: &str, path: &str) -> Result<String, String> {
 
 fn put<T: FromStr>(place: &mut T, text: &str, problem: &str) -> Result<(), String> {
     *place = text.parse().map_err(|_| problem.to_owned())?;
+    Ok(())
+}
+
+fn put_some<T: FromStr>(place: &mut Option<T>, text: &str, problem: &str) -> Result<(), String> {
+    *place = Some(text.parse().map_err(|_| problem.to_owned())?);
     Ok(())
 }
 

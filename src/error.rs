@@ -31,6 +31,9 @@ pub enum Error {
     /// 412: somebody else was faster.
     #[error("stale version")]
     Stale { current: i32 },
+    /// 409: what it was about is no longer so; the text is a catalogue key.
+    #[error("conflict: {0}")]
+    Conflict(&'static str),
     /// 428: a change without `If-Match`.
     #[error("If-Match is missing")]
     PreconditionRequired,
@@ -83,6 +86,7 @@ impl Error {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -99,7 +103,7 @@ impl Error {
             Self::Forbidden => "forbidden",
             Self::NoSession => "no_session",
             Self::NoToken => "no_token",
-            Self::BadRequest(key) => key,
+            Self::BadRequest(key) | Self::Conflict(key) => key,
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::Invalid(_) => "invalid",
             Self::Stale { .. } => "stale",

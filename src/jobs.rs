@@ -15,6 +15,7 @@ use crate::{
     db::{MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
     records::chart,
+    sharing::watch,
 };
 
 /// How long a job may run before another worker may take it.
@@ -72,9 +73,12 @@ pub fn add(tx: &mut Tx<'_>, job: &NewJob<'_>, now: NaiveDateTime) -> Result<()> 
 fn ensure_standing(app: &App) -> Result<()> {
     let now = app.clock.now();
     app.db.write(|tx| {
-        for (task, every) in
-            [("purge_trash", Duration::hours(6)), ("purge_sessions", Duration::hours(1)), ("purge_imports", Duration::hours(6))]
-        {
+        for (task, every) in [
+            ("purge_trash", Duration::hours(6)),
+            ("purge_sessions", Duration::hours(1)),
+            ("purge_imports", Duration::hours(6)),
+            ("watch_shares", Duration::minutes(15)),
+        ] {
             add(tx, &NewJob { task, payload: "", unique_key: Some(task), repeat: Some(every), run_at: now }, now)?;
         }
         Ok(())
@@ -142,6 +146,13 @@ fn run(app: &App, job: &Job) -> Result<()> {
             crate::interchange::merge::sweep(&app.db, now)?;
             app.db.write(|tx| crate::interchange::pages::purge(tx, now)).map(drop)
         }
+        "watch_shares" => {
+            app.db.write(|tx| crate::invitations::expire(tx, now))?;
+            while app.db.write(|tx| watch::warn(tx, now))? > 0 {}
+            while app.db.write(|tx| watch::tell_ended(tx, now))? > 0 {}
+            Ok(())
+        }
+        crate::mail::TASK => crate::mail::deliver(app, &job.payload, job.attempts.saturating_add(1)),
         "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?))).map(drop),
         other => Err(Error::Internal(format!("no such task: {other}"))),
     }

@@ -40,6 +40,7 @@ pub struct Nav {
     pub initials: String,
     pub about: String,
     pub may_edit: bool,
+    pub may_share: bool,
     pub groups: Vec<NavGroup>,
 }
 
@@ -101,6 +102,7 @@ impl Ui {
             initials: patient.initials(),
             about,
             may_edit: access.may(crate::access::Rank::Edit),
+            may_share: access.may(crate::access::Rank::Full),
             groups,
         }
     }

@@ -11,12 +11,15 @@ use crate::{
     directory::pages as directory,
     error::{Error, Result},
     health,
+    households::pages as households,
     interchange::{kept, pages as import},
+    invitations::pages as invitations,
     lookup,
     patients::{history, home, pages as patients},
     records::{api as records_api, export, pages as records},
     search,
     settings::{pages as settings, password, sessions, tokens},
+    sharing::{overview, pages as sharing},
     tags::pages as tags,
     timeline,
 };
@@ -139,6 +142,30 @@ routes! {
         get "/patients/{patient}/offers" => kept::offers;
         get "/patients/{patient}/kept" => kept::list;
         get "/patients/{patient}/kept/original" => kept::original;
+        // Sharing.
+        get "/sharing" => overview::show;
+        get "/invitations" => invitations::list;
+        get "/invitations/{invitation}" => invitations::show;
+        post "/invitations/{invitation}" => invitations::respond;
+        post "/invitations/{invitation}/cancel" => invitations::take_back;
+        post "/invitations/{invitation}/again" => invitations::send_again;
+        get "/join/{text}" => invitations::join;
+        post "/join/{text}" => invitations::respond_by_link;
+        get "/join/{text}/account" => invitations::account;
+        post "/join/{text}/account" => invitations::make_account;
+        get "/household" => households::show;
+        post "/household/{household}" => households::change;
+        get "/household/{household}/members/{member}/leave" => households::before_leaving;
+        post "/household/{household}/members/{member}/leave" => households::leave;
+        get "/patients/{patient}/sharing" => sharing::show;
+        post "/patients/{patient}/sharing" => sharing::invite;
+        post "/patients/{patient}/sharing/owner" => sharing::offer_ownership;
+        post "/patients/{patient}/sharing/resign" => sharing::resign;
+        post "/patients/{patient}/sharing/leave" => sharing::leave;
+        get "/patients/{patient}/sharing/{share}" => sharing::edit;
+        post "/patients/{patient}/sharing/{share}" => sharing::change;
+        post "/patients/{patient}/sharing/{share}/extend" => sharing::extend;
+        post "/patients/{patient}/sharing/{share}/end" => sharing::end;
         // Records of every kind.
         post "/patients/{patient}/none-known/{kind}" => records::none_known;
         get "/patients/{patient}/{kind}" => records::list;

@@ -87,6 +87,16 @@ pub fn set<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, record:
     tagged::replace(tx, access, record, &tags)
 }
 
+/// Id, name and colour of those tags that are not this household's.
+pub fn named(conn: &mut Conn, ids: &[TagId], but_of: &HouseholdId) -> Result<Vec<(TagId, String, String)>> {
+    Ok(tags::table
+        .filter(tags::id.eq_any(ids))
+        .filter(tags::household_id.ne(but_of))
+        .order(tags::id)
+        .select((tags::id, tags::name, tags::color))
+        .load(conn)?)
+}
+
 /// The tag of that name, made if there is none.
 pub fn ensure(tx: &mut Tx<'_>, household: &HouseholdId, name: &str, color: Option<&str>, now: chrono::NaiveDateTime) -> Result<TagId> {
     let folded = fold(name);

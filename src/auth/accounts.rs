@@ -198,6 +198,8 @@ pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<U
             users::username.eq(&new.details.username),
             users::username_folded.eq(fold(&new.details.username)),
             users::email.eq(new.details.email()),
+            // Whoever may run commands here answers for the address; what a person says of themself is not proved by saying it.
+            users::email_verified_at.eq(new.by_command.then_some(now)),
             users::password_hash.eq(&new.password_hash),
             users::full_name.eq(&new.details.full_name),
             users::role.eq(new.role),
@@ -226,7 +228,8 @@ pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<U
     Ok(user)
 }
 
-fn found_household(tx: &mut Tx<'_>, name: &str, now: NaiveDateTime) -> Result<HouseholdId> {
+/// A household of one's own, with nobody in it yet.
+pub fn found_household(tx: &mut Tx<'_>, name: &str, now: NaiveDateTime) -> Result<HouseholdId> {
     let id = HouseholdId::new();
     let name = Locale::default().with("household.of", &[("name", name)]);
     diesel::insert_into(households::table)
@@ -259,6 +262,11 @@ pub fn change(tx: &mut Tx<'_>, actor: &Actor, details: &Details, now: NaiveDateT
     let errors = taken(tx, &Details { username: String::new(), ..details.clone() }, Some(&actor.user))?;
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
+    }
+    // Another address is nobody's word but theirs.
+    let before: Option<String> = users::table.find(&actor.user).select(users::email).first(&mut **tx)?;
+    if before != details.email() {
+        diesel::update(users::table.find(&actor.user)).set(users::email_verified_at.eq(None::<NaiveDateTime>)).execute(&mut **tx)?;
     }
     diesel::update(users::table.find(&actor.user))
         .set((users::full_name.eq(&details.full_name), users::email.eq(details.email()), users::updated_at.eq(now)))

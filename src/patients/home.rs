@@ -12,7 +12,7 @@ use crate::{
     db::{Conn, types::PatientId},
     directory::{Listed, Practitioner},
     error::{Error, Result},
-    installation,
+    installation, invitations,
     page::{self, Ui, note_read, render, see_other},
     patients,
     records::{
@@ -21,6 +21,7 @@ use crate::{
         glance::{self, Current, Everyone, Trend},
         overview, view,
     },
+    sharing::shares::{self, Share},
     spark::{self, Spark},
 };
 
@@ -32,6 +33,16 @@ struct EveryonePage {
     others: Vec<PersonCard>,
     may_add: bool,
     in_trash: usize,
+    /// Invitations that wait for this person's answer.
+    invitations: i64,
+    /// Shares of theirs that end soon, a sentence each.
+    ending: Vec<Ending>,
+}
+
+/// A share that ends soon: the sentence, and where one click extends it.
+struct Ending {
+    text: String,
+    extend: String,
 }
 
 /// A patient on the page of everyone.
@@ -69,16 +80,35 @@ pub async fn everyone(app: web::Data<App>, signed: Signed, request: HttpRequest)
             }
             let in_trash = patients::trashed(conn, &signed.me.id)?.len();
             let ui = Ui::new(Some(signed.me.clone()), &here);
+            let now = app.clock.now();
+            let waiting = invitations::received(conn, &signed.me.id)?.iter().filter(|(one, _)| one.is_open(now)).count();
+            let ending = shares::ending_soon(conn, &signed.me.id, now)?.iter().map(|(share, name)| ending(&ui, share, name)).collect();
             let (people, others) = accesses
                 .list
                 .iter()
                 .map(|access| (access.patient.status(), person(&ui, access, &facts)))
                 .partition::<Vec<_>, _>(|(status, _)| *status == PatientStatus::Active);
             let cards = |list: Vec<(PatientStatus, PersonCard)>| list.into_iter().map(|(_, card)| card).collect();
-            Ok(EveryonePage { people: cards(people), others: cards(others), may_add: signed.me.may_add_patients(), in_trash, ui })
+            Ok(EveryonePage {
+                people: cards(people),
+                others: cards(others),
+                may_add: signed.me.may_add_patients(),
+                in_trash,
+                invitations: i64::try_from(waiting).unwrap_or(i64::MAX),
+                ending,
+                ui,
+            })
         })
         .await?;
     render(&page)
+}
+
+fn ending(ui: &Ui, share: &Share, patient: &str) -> Ending {
+    let day = share.terms.last_day().map_or_else(String::new, |day| ui.day(&day.to_string()));
+    Ending {
+        text: ui.words.with("share.warn", &[("name", &share.name), ("patient", patient), ("date", &day)]),
+        extend: format!("/patients/{}/sharing/{}/extend", share.patient, share.id),
+    }
 }
 
 fn person(ui: &Ui, access: &PatientAccess<View>, facts: &Everyone) -> PersonCard {

@@ -1,0 +1,369 @@
+//! The pages of invitations: both sides' lists, one of them before it is answered, and the way in by its link.
+
+use actix_session::SessionExt;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use chrono::NaiveDateTime;
+
+use super::{Answer, Invitation, InvitationType, Offer, accept, by_link, cancel, find, offer, own, received, reject, send, sent};
+use crate::{
+    app::App,
+    auth::{
+        accounts::{self, Details, NewAccount},
+        form::{self, Form, Problems},
+        session::{self, Signed},
+        throttle::Knock,
+    },
+    db::{Conn, types::InvitationId, types::UserId},
+    error::{Error, Result},
+    page::{Ui, render, see_other},
+    sharing::terms,
+};
+
+/// An invitation that was sent, in a list.
+pub struct SentRow {
+    pub id: String,
+    pub to: String,
+    pub by: String,
+    pub about: String,
+    pub state: &'static str,
+    pub state_word: String,
+    pub until: String,
+    pub note: String,
+    /// For who sent it, while it waits.
+    pub link: String,
+    pub may_cancel: bool,
+    pub may_send_again: bool,
+}
+
+/// `sender` is named where several people's invitations stand together.
+pub fn sent_row(
+    ui: &Ui,
+    app: &App,
+    invitation: &Invitation,
+    sender: Option<String>,
+    reader: &UserId,
+    now: NaiveDateTime,
+) -> Result<SentRow> {
+    let mine = invitation.sent_by_user_id == *reader;
+    let open = invitation.is_open(now);
+    let state = invitation.status(now).as_str();
+    Ok(SentRow {
+        id: invitation.id.to_string(),
+        to: invitation.sent_to.clone(),
+        by: sender.filter(|_| !mine).unwrap_or_default(),
+        about: ui.choice("InvitationType", invitation.invitation_type.as_str()),
+        state,
+        state_word: ui.choice("InvitationStatus", state),
+        until: ui.moment(&invitation.expires_at),
+        note: invitation.response_note.clone().unwrap_or_default(),
+        link: if mine && open { invitation.link(&app.key, &app.config) } else { String::new() },
+        may_cancel: mine && open,
+        may_send_again: mine && invitation.may_be_sent_again(now),
+    })
+}
+
+struct ReceivedRow {
+    id: String,
+    from: String,
+    about: String,
+    state_word: String,
+    until: String,
+    open: bool,
+}
+
+#[derive(Template)]
+#[template(path = "sharing/invitations.html")]
+struct InvitationsPage {
+    ui: Ui,
+    received: Vec<ReceivedRow>,
+    sent: Vec<SentRow>,
+    done: String,
+}
+
+/// `GET /invitations`.
+pub async fn list(app: web::Data<App>, signed: Signed, request: HttpRequest) -> Result<HttpResponse> {
+    let here = request.path().to_owned();
+    let told = Form(crate::body::query(&request)).text("done");
+    let done = ["accepted", "rejected", "cancelled", "again"].into_iter().find(|word| told == *word).unwrap_or_default().to_owned();
+    let page = app
+        .read(move |conn, app| {
+            let now = app.clock.now();
+            let ui = Ui::new(Some(signed.me.clone()), &here);
+            let got = received(conn, &signed.me.id)?.into_iter().map(|(one, from)| received_row(&ui, &one, from, now)).collect();
+            let sent =
+                sent(conn, &signed.me.id)?.iter().map(|one| sent_row(&ui, app, one, None, &signed.me.id, now)).collect::<Result<_>>()?;
+            Ok(InvitationsPage { received: got, sent, done, ui })
+        })
+        .await?;
+    render(&page)
+}
+
+fn received_row(ui: &Ui, invitation: &Invitation, from: String, now: NaiveDateTime) -> ReceivedRow {
+    let state = invitation.status(now).as_str();
+    ReceivedRow {
+        id: invitation.id.to_string(),
+        from,
+        about: ui.choice("InvitationType", invitation.invitation_type.as_str()),
+
+        state_word: ui.choice("InvitationStatus", state),
+        until: ui.moment(&invitation.expires_at),
+        open: invitation.is_open(now),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "sharing/invitation.html")]
+struct InvitationPage {
+    ui: Ui,
+    /// Where the answer goes.
+    action: String,
+    from: String,
+    about: String,
+    message: String,
+    lines: Vec<String>,
+    until: String,
+    /// May answer now.
+    open: bool,
+    signed_in: bool,
+    /// Where a new account is made for it.
+    account: String,
+    brings: bool,
+    state_word: String,
+    problems: Problems,
+}
+
+fn page(conn: &mut Conn, app: &App, ui: Ui, invitation: &Invitation, action: String, signed_in: bool) -> Result<InvitationPage> {
+    let now = app.clock.now();
+    let sender = offer::sender(conn, invitation)?;
+    let state = invitation.status(now).as_str();
+    let what = invitation.offer()?;
+    // Nothing is told of what can no longer be had.
+    let lines = if invitation.is_open(now) { what.lines(conn, &ui, &sender, now)? } else { Vec::new() };
+    Ok(InvitationPage {
+        from: sender.name,
+        about: ui.choice("InvitationType", invitation.invitation_type.as_str()),
+        message: invitation.message.clone().unwrap_or_default(),
+        open: invitation.is_open(now) && !lines.is_empty(),
+        lines,
+        until: ui.moment(&invitation.expires_at),
+        account: String::new(),
+        brings: invitation.invitation_type == InvitationType::FamilyJoin,
+        state_word: ui.choice("InvitationStatus", state),
+        problems: Problems::default(),
+        action,
+        signed_in,
+        ui,
+    })
+}
+
+fn id_of(path: &str) -> Result<InvitationId> {
+    InvitationId::parse(path).ok_or(Error::NotFound)
+}
+
+/// `GET /invitations/{invitation}`: what one would get, before one answers.
+pub async fn show(app: web::Data<App>, signed: Signed, path: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
+    let id = id_of(&path)?;
+    let here = request.path().to_owned();
+    let page = app
+        .read(move |conn, app| {
+            let invitation = find(conn, &id)?;
+            if !invitation.is_for(conn, &signed.me.id, false)? {
+                return Err(Error::NotFound);
+            }
+            let ui = Ui::new(Some(signed.me.clone()), &here);
+            page(conn, app, ui, &invitation, format!("/invitations/{id}"), true)
+        })
+        .await?;
+    render(&page)
+}
+
+/// `GET /join/{text}`: the same for who has the link, signed in or not.
+pub async fn join(app: web::Data<App>, signed: Option<Signed>, path: web::Path<String>) -> Result<HttpResponse> {
+    let text = path.into_inner();
+    let page = app
+        .read(move |conn, app| {
+            let invitation = by_link(conn, &app.key, &text)?;
+            let me = signed.map(|signed| signed.me);
+            if let Some(me) = &me
+                && !invitation.is_for(conn, &me.id, true)?
+            {
+                return Err(Error::Conflict(if me.id == invitation.sent_by_user_id { "invitation_own" } else { "invitation_others" }));
+            }
+            let here = format!("/join/{text}");
+            let may_join = me.is_none() && invitation.is_by_address() && invitation.receiver(conn)?.is_none();
+            let signed_in = me.is_some();
+            let mut page = page(conn, app, Ui::new(me, &here), &invitation, here.clone(), signed_in)?;
+            page.account = if may_join { format!("{here}/account") } else { String::new() };
+            Ok(page)
+        })
+        .await?;
+    render(&page)
+}
+
+/// What a form of an answer says.
+struct Said {
+    accepts: bool,
+    answer: Answer,
+}
+
+fn said(form: &Form) -> Result<Said> {
+    let note = terms::note(&form.text("note")).map_err(|error| Error::Invalid(vec![("note".to_owned(), error)]))?;
+    let accepts = match form.raw("answer") {
+        "accept" => true,
+        "reject" => false,
+        _ => return Err(Error::BadRequest("broken_form")),
+    };
+    Ok(Said { accepts, answer: Answer { note, bring: form.has("bring") } })
+}
+
+/// `POST /invitations/{invitation}`.
+pub async fn respond(
+    app: web::Data<App>,
+    signed: Signed,
+    path: web::Path<String>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    let id = id_of(&path)?;
+    let (user, wanted) = (signed.me.id.clone(), id.clone());
+    app.read(move |conn, _| if find(conn, &wanted)?.is_for(conn, &user, false)? { Ok(()) } else { Err(Error::NotFound) }).await?;
+    let said = said(&Form::read(&request, payload).await?)?;
+    answer(&app, signed, id, None, said).await
+}
+
+/// `POST /join/{text}`.
+pub async fn respond_by_link(
+    app: web::Data<App>,
+    signed: Signed,
+    path: web::Path<String>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    let text = path.into_inner();
+    let (id, generation) = app.read(move |conn, app| by_link(conn, &app.key, &text).map(|one| (one.id.clone(), one.generation))).await?;
+    let said = said(&Form::read(&request, payload).await?)?;
+    answer(&app, signed, id, Some(generation), said).await
+}
+
+async fn answer(app: &App, signed: Signed, id: InvitationId, link: Option<i32>, said: Said) -> Result<HttpResponse> {
+    let accepts = said.accepts;
+    app.write(move |tx, app| {
+        let now = app.clock.now();
+        if accepts {
+            accept(tx, &signed.actor, &id, link, &said.answer, now)
+        } else {
+            reject(tx, &signed.actor, &id, link, said.answer.note.as_deref(), now)
+        }
+    })
+    .await?;
+    Ok(see_other(if accepts { "/invitations?done=accepted" } else { "/invitations?done=rejected" }))
+}
+
+/// `POST /invitations/{invitation}/cancel`.
+pub async fn take_back(app: web::Data<App>, signed: Signed, path: web::Path<String>) -> Result<HttpResponse> {
+    let id = id_of(&path)?;
+    app.write(move |tx, app| cancel(tx, &signed.actor, &id, app.clock.now())).await?;
+    Ok(see_other("/invitations?done=cancelled"))
+}
+
+/// `POST /invitations/{invitation}/again`.
+pub async fn send_again(app: web::Data<App>, signed: Signed, path: web::Path<String>) -> Result<HttpResponse> {
+    let id = id_of(&path)?;
+    app.write(move |tx, app| {
+        own(tx, &signed.actor, &id)?;
+        send::again(tx, &signed.actor, &id, app.clock.now())
+    })
+    .await?;
+    Ok(see_other("/invitations?done=again"))
+}
+
+#[derive(Template)]
+#[template(path = "sharing/account.html")]
+struct AccountPage {
+    ui: Ui,
+    action: String,
+    back: String,
+    problems: Problems,
+    details: Details,
+}
+
+/// The invitation that lets its holder make an account: open, by an address that no account is known to have.
+fn for_a_new_account(conn: &mut Conn, app: &App, text: &str) -> Result<(Invitation, Offer)> {
+    let invitation = by_link(conn, &app.key, text)?;
+    let fits = invitation.is_open(app.clock.now()) && invitation.is_by_address() && invitation.receiver(conn)?.is_none();
+    if !fits {
+        return Err(Error::NotFound);
+    }
+    let offer = invitation.offer()?;
+    Ok((invitation, offer))
+}
+
+fn account_page(text: &str, problems: Problems, details: Details) -> AccountPage {
+    let back = format!("/join/{text}");
+    AccountPage { ui: Ui::new(None, &back), action: format!("{back}/account"), back, problems, details }
+}
+
+/// `GET /join/{text}/account`.
+pub async fn account(app: web::Data<App>, path: web::Path<String>) -> Result<HttpResponse> {
+    let text = path.into_inner();
+    let page = app
+        .read(move |conn, app| {
+            let (invitation, _) = for_a_new_account(conn, app, &text)?;
+            let details = Details { email: invitation.sent_to, ..Details::default() };
+            Ok(account_page(&text, Problems::default(), details))
+        })
+        .await?;
+    render(&page)
+}
+
+/// `POST /join/{text}/account`: makes it and leads back to the invitation, which is still to be answered.
+pub async fn make_account(
+    app: web::Data<App>,
+    path: web::Path<String>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    let text = path.into_inner();
+    let wanted = text.clone();
+    let (invitation, _) = app.read(move |conn, app| for_a_new_account(conn, app, &wanted)).await?;
+    let form = Form::read(&request, payload).await?;
+    let details = Details { full_name: form.text("full_name"), username: form.text("username"), email: invitation.sent_to };
+    let (link, typed, address) = (text.clone(), details.clone(), session::address(&request));
+    match app.run(move |app| make(app, &link, &form, typed, address)).await {
+        Ok(user) => {
+            session::begin(&request.get_session(), &request, &user, false)?;
+            Ok(see_other(&format!("/join/{text}")))
+        }
+        Err(error) => {
+            let words = crate::i18n::Locale::default();
+            let (status, problems) = form::shown(&words, error)?;
+            form::again(status, problems.wait, &account_page(&text, problems, details))
+        }
+    }
+}
+
+fn make(app: &App, link: &str, form: &Form, details: Details, address: Option<String>) -> Result<UserId> {
+    let now = app.clock.now();
+    let mut errors = details.check();
+    errors.extend(accounts::check_password(form.raw("password"), Some(form.raw("password_again")), &details));
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    let knock = Knock::sign_up(&app.key, address.as_deref());
+    app.db.write(|tx| knock.reserve(tx, now))?;
+    let password_hash = accounts::hash(app, form.raw("password"))?;
+    app.db.write(|tx| {
+        // Again with the write: it may have been answered or taken back meanwhile.
+        let (_, offer) = for_a_new_account(tx, app, link)?;
+        let new = NewAccount {
+            details: details.clone(),
+            role: offer.role(),
+            password_hash: password_hash.clone(),
+            address: address.clone(),
+            by_command: false,
+            household: None,
+        };
+        accounts::create(tx, &new, now)
+    })
+}
