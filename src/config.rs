@@ -143,7 +143,7 @@ const SETTINGS: [Setting; 16] = [
     },
     Setting {
         name: "KINCHART_SMTP_PORT",
-        default: "`587`, with `tls` `465`, with `none` `25`",
+        default: "587; 465 with `tls`, 25 with `none`",
         description: "Its port.",
         secret: false,
         set: |config, text| put_some(&mut config.smtp.port, text, "must be a port"),
@@ -177,7 +177,7 @@ const SETTINGS: [Setting; 16] = [
     },
     Setting {
         name: "KINCHART_SMTP_FROM",
-        default: "`Kinchart <kinchart@` and the host of the public address`>`",
+        default: "kinchart@ and the host of the public address",
         description: "The sender of the mails.",
         secret: false,
         set: |config, text| put_some(&mut config.smtp.from, text, "must be an address such as Kinchart <kinchart@example.org>"),
@@ -649,7 +649,7 @@ mod tests {
                 Some((setting.name.to_owned(), text.to_owned()))
             })
             .collect();
-        assert_eq!(shown.len(), 6, "{shown:?}");
+        assert_eq!(shown.len(), 7, "{shown:?}");
         assert_eq!(format!("{:?}", Config::from_vars(shown).unwrap()), format!("{:?}", Config::default()));
     }
 

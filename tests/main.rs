@@ -22,5 +22,6 @@ mod patients;
 mod processes;
 mod records;
 mod sessions;
+mod sharing;
 mod status;
 mod words;
