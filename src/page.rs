@@ -40,6 +40,10 @@ pub struct Nav {
     pub initials: String,
     pub about: String,
     pub may_edit: bool,
+    /// May give others a part of it.
+    pub may_share: bool,
+    /// May see who looked.
+    pub owns: bool,
     pub groups: Vec<NavGroup>,
 }
 
@@ -101,6 +105,8 @@ impl Ui {
             initials: patient.initials(),
             about,
             may_edit: access.may(crate::access::Rank::Edit),
+            may_share: access.may(crate::access::Rank::Full),
+            owns: access.may(crate::access::Rank::Own),
             groups,
         }
     }

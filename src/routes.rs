@@ -12,8 +12,9 @@ use crate::{
     error::{Error, Result},
     health,
     interchange::{kept, pages as import},
-    lookup,
+    lookup, looks,
     patients::{history, home, pages as patients},
+    professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
     settings::{pages as settings, password, sessions, tokens},
@@ -81,6 +82,14 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/offers", get().to(kept::offers))
         .route("/patients/{patient}/kept", get().to(kept::list))
         .route("/patients/{patient}/kept/original", get().to(kept::original))
+        // Who is let in, and who looked.
+        .route("/patients/{patient}/links", get().to(links::show))
+        .route("/patients/{patient}/links", post().to(links::make))
+        .route("/patients/{patient}/links/{link}/revoke", post().to(links::revoke))
+        .route("/patients/{patient}/looks", get().to(looks::show))
+        .route("/l/{text}", get().to(visit::door))
+        .route("/l/{text}", post().to(visit::enter))
+        .route("/l/{text}/summary", get().to(visit::summary))
         // Records of every kind.
         .route("/patients/{patient}/none-known/{kind}", post().to(records::none_known))
         .route("/patients/{patient}/{kind}", get().to(records::list))

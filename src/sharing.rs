@@ -1,0 +1,3 @@
+//! Giving others a part of a patient's records.
+
+pub mod sets;
