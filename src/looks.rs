@@ -48,14 +48,7 @@ const WHAT: &[(&str, &[Action])] = &[
     ("changed", &[Action::Created, Action::Changed, Action::Deleted, Action::Restored, Action::Purged, Action::Imported]),
     (
         "shared",
-        &[
-            Action::Shared,
-            Action::ShareChanged,
-            Action::ShareEnded,
-            Action::Invited,
-            Action::InvitationAnswered,
-            Action::OwnershipGiven,
-        ],
+        &[Action::Shared, Action::ShareChanged, Action::ShareEnded, Action::Invited, Action::InvitationAnswered, Action::OwnershipGiven],
     ),
     ("downloaded", &[Action::Downloaded, Action::Printed]),
     ("link", &[Action::LinkMade, Action::LinkOpened, Action::LinkRefused, Action::LinkRevoked]),
@@ -164,15 +157,8 @@ impl Query {
             })
         };
         let (page, per_page) = (number("page", 1, LAST_PAGE), number("per_page", PER_PAGE, MOST_PER_PAGE));
-        let query = Self {
-            who: given("who").map(str::to_owned),
-            what: what.flatten(),
-            own: given("own").is_some(),
-            from,
-            before,
-            page,
-            per_page,
-        };
+        let query =
+            Self { who: given("who").map(str::to_owned), what: what.flatten(), own: given("own").is_some(), from, before, page, per_page };
         (query, errors)
     }
 
@@ -303,7 +289,8 @@ fn days(ui: &Ui, patient: &str, events: &[Event], titles: &HashMap<RecordId, Hea
 
 /// Is `older` the same look as `event`, a moment before the earliest of it? Newest first, and never over midnight.
 fn is_again(event: &Event, older: &Event, earliest: NaiveDateTime) -> bool {
-    let what = |event: &Event| (event.actor.clone(), event.action.clone(), event.kind.clone(), event.record_id.clone(), event.address.clone());
+    let what =
+        |event: &Event| (event.actor.clone(), event.action.clone(), event.kind.clone(), event.record_id.clone(), event.address.clone());
     LOOKS.iter().any(|look| look.word() == event.action)
         && what(event) == what(older)
         && earliest - older.at <= TOGETHER
@@ -412,7 +399,7 @@ mod tests {
         assert_eq!(query.from.unwrap().to_string(), "2025-04-03 00:00:00");
         assert_eq!(query.before.unwrap().to_string(), "2026-04-01 00:00:00");
         assert_eq!((query.what, query.page, query.per_page, query.own), (Some("changed"), 2, 200, true));
-        let (_, errors) = read("from=yesterday&what=juggled&page=0&per_page=201");
+        let (_, errors) = read("from=someday&what=juggled&page=0&per_page=201");
         assert_eq!(errors.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["from", "what", "page", "per_page"]);
     }
 }

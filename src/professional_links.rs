@@ -243,8 +243,12 @@ pub fn openings(conn: &mut Conn, links: &[&LinkId]) -> Result<HashMap<LinkId, Ve
 
 /// Ends a link at once, open visits with it. Ending it again changes nothing.
 pub fn revoke(tx: &mut Tx<'_>, access: &PatientAccess<Full>, id: &LinkId) -> Result<()> {
-    let link: Link =
-        seen(access).filter(professional_links::id.eq(id.clone())).select(Link::as_select()).first(&mut **tx).optional()?.ok_or(Error::NotFound)?;
+    let link: Link = seen(access)
+        .filter(professional_links::id.eq(id.clone()))
+        .select(Link::as_select())
+        .first(&mut **tx)
+        .optional()?
+        .ok_or(Error::NotFound)?;
     let mine = professional_links::table.find(&link.id).filter(professional_links::revoked_at.is_null());
     let ended = diesel::update(mine).set(professional_links::revoked_at.eq(access.now)).execute(&mut **tx)?;
     if ended > 0 {
@@ -302,8 +306,7 @@ fn openable(now: NaiveDateTime) -> Box<dyn BoxableExpression<professional_links:
 /// Counts a guess before it is looked at. `false`: it is not to be looked at, because too many were wrong or the link is over.
 pub fn reserve(tx: &mut Tx<'_>, link: &Link, now: NaiveDateTime) -> Result<bool> {
     let mine = professional_links::table.find(&link.id).filter(openable(now)).filter(sql::<Bool>("wrong_tries < most_wrong_tries"));
-    let counted =
-        diesel::update(mine).set(professional_links::wrong_tries.eq(professional_links::wrong_tries + 1)).execute(&mut **tx)?;
+    let counted = diesel::update(mine).set(professional_links::wrong_tries.eq(professional_links::wrong_tries + 1)).execute(&mut **tx)?;
     Ok(counted > 0)
 }
 
@@ -348,12 +351,20 @@ pub fn open(tx: &mut Tx<'_>, link: &Link, visit: &str, from: &From, now: NaiveDa
 
 /// The program a visitor reads with, as people call it.
 fn browser(agent: &str) -> Option<&'static str> {
-    let known = [("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("Chrome", "Chrome"), ("CriOS", "Chrome")];
+    let known =
+        [("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("Chrome", "Chrome"), ("CriOS", "Chrome")];
     let named = known.into_iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| name);
     named.or_else(|| agent.contains("Safari").then_some("Safari"))
 }
 
-fn note(tx: &mut Tx<'_>, link: &Link, outcome: &str, from: &From, visit: Option<(String, NaiveDateTime)>, now: NaiveDateTime) -> Result<()> {
+fn note(
+    tx: &mut Tx<'_>,
+    link: &Link,
+    outcome: &str,
+    from: &From,
+    visit: Option<(String, NaiveDateTime)>,
+    now: NaiveDateTime,
+) -> Result<()> {
     let (hash, until) = visit.unzip();
     diesel::insert_into(link_openings::table)
         .values((

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     health,
     interchange::{kept, pages as import},
-    lookup, looks,
+    looks, lookup,
     patients::{history, home, pages as patients},
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},

@@ -313,8 +313,7 @@ fn row(ui: &Ui, app: &App, access: &PatientAccess<Full>, tags: &[Tag], link: &Li
         state_word: ui.choice("LinkState", state.word()),
         has_passcode: link.passcode_hash.is_some(),
         // An address opens what its link opens: whoever has a part of the records sees none that opens more.
-        address: (state == State::Open && (access.owner || mine))
-            .then(|| format!("{}/l/{}", app.config.public_url, link.text(&app.key))),
+        address: (state == State::Open && (access.owner || mine)).then(|| format!("{}/l/{}", app.config.public_url, link.text(&app.key))),
         openings: opened.into_iter().map(|opening| line(ui, opening)).collect(),
     }
 }

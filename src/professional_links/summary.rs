@@ -100,7 +100,8 @@ fn facts(ui: &Ui, access: &PatientAccess<View>) -> Vec<(String, String)> {
 fn alerts(ui: &Ui, parts: &[Part], names: &Names) -> Vec<String> {
     let Some(part) = parts.iter().find(|part| part.kind.name == "allergies") else { return Vec::new() };
     let reaction = view::list_columns(part.kind).iter().position(|(_, spec)| spec.name == "reaction");
-    let severe = lines(ui, part, &part.told.iter().filter(|told| told.current).collect::<Vec<_>>(), names).into_iter().filter(|row| row.severe);
+    let severe =
+        lines(ui, part, &part.told.iter().filter(|told| told.current).collect::<Vec<_>>(), names).into_iter().filter(|row| row.severe);
     severe
         .map(|row| {
             let text = |place: usize| row.cells.get(place).map(|cell| cell.text.clone()).filter(|text| !text.is_empty());
@@ -153,8 +154,9 @@ fn table(ui: &Ui, access: &PatientAccess<View>, part: &Part, told: &[&Told], nam
         row.cells.push(ListCell { label: until.as_str().into(), text, number: true, ..ListCell::default() });
     }
     let width = rows.iter().map(|row| row.cells.len()).max().unwrap_or_default();
-    let filled: Vec<bool> =
-        (0..width).map(|place| place == 0 || rows.iter().any(|row| row.cells.get(place).is_some_and(|cell| !cell.text.is_empty()))).collect();
+    let filled: Vec<bool> = (0..width)
+        .map(|place| place == 0 || rows.iter().any(|row| row.cells.get(place).is_some_and(|cell| !cell.text.is_empty())))
+        .collect();
     let columns = (0..width)
         .zip(&filled)
         .filter(|(_, filled)| **filled)
@@ -165,7 +167,8 @@ fn table(ui: &Ui, access: &PatientAccess<View>, part: &Part, told: &[&Told], nam
         .into_iter()
         .zip(told)
         .map(|(row, told)| {
-            let mut cells: Vec<ListCell> = row.cells.into_iter().zip(&filled).filter(|(_, filled)| **filled).map(|(cell, _)| cell).collect();
+            let mut cells: Vec<ListCell> =
+                row.cells.into_iter().zip(&filled).filter(|(_, filled)| **filled).map(|(cell, _)| cell).collect();
             let width = filled.iter().filter(|filled| **filled).count();
             cells.resize_with(width, ListCell::default);
             let entry = part.entries.get(&told.row.id);

@@ -60,7 +60,8 @@ enum Door {
 }
 
 /// What came of trying to open.
-enum Outcome {
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
     Closed,
     Empty,
     /// With the number of tries left.
@@ -170,7 +171,7 @@ fn granted(conn: &mut Conn, met: &Met, address: Option<String>, now: NaiveDateTi
 }
 
 /// Counts, looks at the passcode, opens: three steps, because nobody must wait for a hash inside a transaction.
-fn attempt(app: &App, text: &str, guess: &str, from: &From) -> Result<Outcome> {
+pub fn attempt(app: &App, text: &str, guess: &str, from: &From) -> Result<Outcome> {
     let now = app.clock.now();
     let Some(Met { link, .. }) = app.db.read(|conn| meet(conn, &app.key, text, now))? else { return Ok(Outcome::Closed) };
     if let Some(hash) = &link.passcode_hash {

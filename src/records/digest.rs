@@ -101,7 +101,10 @@ pub fn load<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<
         return Ok(Vec::new());
     }
     let statement = Statement {
-        parts: kinds.iter().map(|kind| One { kind, seen: visible(access), current: going_on(access.now.date()), limit: most(kind) }).collect(),
+        parts: kinds
+            .iter()
+            .map(|kind| One { kind, seen: visible(access), current: going_on(access.now.date()), limit: most(kind) })
+            .collect(),
     };
     let rows: Vec<Found> = statement.load(conn)?;
     let mut found: HashMap<String, (Vec<Told>, i64)> = HashMap::new();
@@ -168,8 +171,13 @@ impl One {
     fn walk<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>, place: usize) -> QueryResult<()> {
         const LATEST: &str = "records.occurred_on DESC NULLS LAST, records.id DESC";
         // Names come from the field tables, never from a request.
-        out.push_sql(&format!("SELECT * FROM (SELECT CAST('{}' AS TEXT) AS kind, records.id AS id, records.title AS title, ", self.kind.name));
-        out.push_sql("records.version AS version, records.ended_on AS ended_on, COUNT(*) OVER () AS total, ROW_NUMBER() OVER (ORDER BY CASE WHEN ");
+        out.push_sql(&format!(
+            "SELECT * FROM (SELECT CAST('{}' AS TEXT) AS kind, records.id AS id, records.title AS title, ",
+            self.kind.name
+        ));
+        out.push_sql(
+            "records.version AS version, records.ended_on AS ended_on, COUNT(*) OVER () AS total, ROW_NUMBER() OVER (ORDER BY CASE WHEN ",
+        );
         self.current.walk_ast(out.reborrow())?;
         out.push_sql(&format!(" THEN 0 ELSE 1 END, {LATEST}) AS place, CASE WHEN "));
         self.current.walk_ast(out.reborrow())?;

@@ -29,7 +29,8 @@ pub const MOST: usize = 12;
 type Cell = Option<String>;
 pub(super) type Cells = (Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell);
 type CellType = Nullable<Text>;
-pub(super) type CellTypes = (CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType);
+pub(super) type CellTypes =
+    (CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType);
 
 /// One record as its list shows it.
 #[derive(Clone, Debug)]

@@ -153,7 +153,8 @@ impl Choices {
             label,
         };
         // Who has a part only begins with what that part leaves out, so that what they send can be given on.
-        let (own_tags, own_without) = if pairs.is_empty() { (own.tags.clone().unwrap_or_default(), own.without.clone()) } else { Default::default() };
+        let (own_tags, own_without) =
+            if pairs.is_empty() { (own.tags.clone().unwrap_or_default(), own.without.clone()) } else { Default::default() };
         let offered = |tag: &&Tag| own.tags.as_ref().is_none_or(|own| own.iter().any(|id| id == tag.id.as_str()));
         Self {
             kinds: records::kinds()
@@ -224,7 +225,8 @@ mod tests {
     #[test]
     fn a_form_says_exactly_what_it_opens() {
         let all = Scope::default();
-        let told = read(&pairs("set=chosen&kinds=vitals&kinds=allergies&kinds=vitals&tags=t1&without=violence"), &[tag("t1")], &all).unwrap();
+        let told =
+            read(&pairs("set=chosen&kinds=vitals&kinds=allergies&kinds=vitals&tags=t1&without=violence"), &[tag("t1")], &all).unwrap();
         assert_eq!(told.kinds.unwrap(), ["vitals", "allergies"]);
         assert_eq!((told.tags.unwrap(), told.without), (vec!["t1".to_owned()], vec!["violence".to_owned()]));
         assert_eq!(refused("", &all), ["set"]);
