@@ -37,6 +37,7 @@ pub enum Action {
     Listed,
     Searched,
     Downloaded,
+    Printed,
     Imported,
     Shared,
     ShareChanged,
@@ -45,6 +46,10 @@ pub enum Action {
     InvitationAnswered,
     OwnershipGiven,
     HouseholdChanged,
+    LinkMade,
+    LinkOpened,
+    LinkRefused,
+    LinkRevoked,
 }
 
 impl Action {
@@ -67,6 +72,7 @@ impl Action {
             Self::Listed => "listed",
             Self::Searched => "searched",
             Self::Downloaded => "downloaded",
+            Self::Printed => "printed",
             Self::Imported => "imported",
             Self::Shared => "shared",
             Self::ShareChanged => "share_changed",
@@ -75,6 +81,10 @@ impl Action {
             Self::InvitationAnswered => "invitation_answered",
             Self::OwnershipGiven => "ownership_given",
             Self::HouseholdChanged => "household_changed",
+            Self::LinkMade => "link_made",
+            Self::LinkOpened => "link_opened",
+            Self::LinkRefused => "link_refused",
+            Self::LinkRevoked => "link_revoked",
         }
     }
 }

@@ -40,7 +40,10 @@ pub struct Nav {
     pub initials: String,
     pub about: String,
     pub may_edit: bool,
+    /// May give others a part of it.
     pub may_share: bool,
+    /// May see who looked.
+    pub owns: bool,
     pub groups: Vec<NavGroup>,
 }
 
@@ -103,6 +106,7 @@ impl Ui {
             about,
             may_edit: access.may(crate::access::Rank::Edit),
             may_share: access.may(crate::access::Rank::Full),
+            owns: access.may(crate::access::Rank::Own),
             groups,
         }
     }

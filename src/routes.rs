@@ -14,8 +14,9 @@ use crate::{
     households::pages as households,
     interchange::{kept, pages as import},
     invitations::pages as invitations,
-    lookup,
+    looks, lookup,
     patients::{history, home, pages as patients},
+    professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
     settings::{pages as settings, password, sessions, tokens},
@@ -166,6 +167,15 @@ routes! {
         post "/patients/{patient}/sharing/{share}" => sharing::change;
         post "/patients/{patient}/sharing/{share}/extend" => sharing::extend;
         post "/patients/{patient}/sharing/{share}/end" => sharing::end;
+        // Links for professionals, and who looked.
+        get "/patients/{patient}/links" => links::show;
+        post "/patients/{patient}/links" => links::make;
+        post "/patients/{patient}/links/{link}/revoke" => links::revoke;
+        get "/patients/{patient}/looks" => looks::show;
+        get "/patients/{patient}/looks/csv" => looks::csv;
+        get "/l/{text}" => visit::door;
+        post "/l/{text}" => visit::enter;
+        get "/l/{text}/summary" => visit::summary;
         // Records of every kind.
         post "/patients/{patient}/none-known/{kind}" => records::none_known;
         get "/patients/{patient}/{kind}" => records::list;

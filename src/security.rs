@@ -27,7 +27,6 @@ const HEADERS: &[(&str, &str)] = &[
     ("content-security-policy", CSP),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
-    ("referrer-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
@@ -40,6 +39,10 @@ pub async fn headers(request: ServiceRequest, next: Next<impl MessageBody + 'sta
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    // Pages whose address itself opens something say less.
+    if !headers.contains_key(header::REFERRER_POLICY) {
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     }
     if https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
@@ -95,6 +98,16 @@ const BUSY: i64 = 3;
 /// The largest form that is kept over a sign-in, or while the program is busy.
 const MOST_KEPT: usize = 256 * 1024;
 
+/// Forms that need no session.
+fn is_public(path: &str) -> bool {
+    matches!(path, "/login" | "/setup" | "/signup" | "/logout") || path.starts_with("/l/") || (path.starts_with("/join/") && path.ends_with("/account")) || path.starts_with("/api/")
+}
+
+/// Forms in which passwords and passcodes are typed.
+fn holds_secrets(path: &str) -> bool {
+    path == "/settings/password" || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
+}
+
 /// A form sent after the session ran out is not lost: the person signs in, and it is sent again.
 pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
     let path = request.path().to_owned();
@@ -104,8 +117,7 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
         .and_then(|v| v.to_str().ok())
         .is_some_and(|v| v.starts_with("application/x-www-form-urlencoded"));
     // A page that holds passwords is not kept: they would stand in the next one.
-    let public = matches!(path.as_str(), "/login" | "/setup" | "/signup" | "/logout" | "/settings/password") || path.starts_with("/api/");
-    if request.method() != Method::POST || !is_form || public {
+    if request.method() != Method::POST || !is_form || is_public(&path) || holds_secrets(&path) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     if session::me(&request.get_session()).is_some() {

@@ -25,7 +25,7 @@ use crate::{
 /// Statuses that mean "going on".
 const CURRENT: &[&str] = &["active", "chronic", "recurrence", "relapse", "recurring", "unconfirmed", "in_progress"];
 /// Nobody called it over, and its end is not past. A year or a month is past when the day is in another one after it.
-fn going_on(today: NaiveDate) -> Condition {
+pub(super) fn going_on(today: NaiveDate) -> Condition {
     let unended = records::ended_on.is_null();
     let later = worded::<Bool>(format!("records.ended_on >= substr('{today}', 1, length(records.ended_on))"));
     // An import may leave a status out; what nobody called over counts as going on.

@@ -100,7 +100,7 @@ pub async fn list(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let view = list_views::recall(conn, &signed.me.id, access.id(), kind, &pairs)?;
             let page = list_page(conn, app, &access, kind, &signed.me, &here, &view.asked)?;
-            note_read(app, &access, Action::Listed, Some(kind.name), None);
+            note_read(app, &access, if page.print { Action::Printed } else { Action::Listed }, Some(kind.name), None);
             let status = if page.wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
             // What cannot be asked is not remembered either.
             Ok(((status, page::text(&page)?), view.news.filter(|_| status.is_success())))

@@ -27,9 +27,10 @@ use crate::{
 pub const MOST: usize = 12;
 
 type Cell = Option<String>;
-type Cells = (Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell);
+pub(super) type Cells = (Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell, Cell);
 type CellType = Nullable<Text>;
-type CellTypes = (CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType);
+pub(super) type CellTypes =
+    (CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType, CellType);
 
 /// One record as its list shows it.
 #[derive(Clone, Debug)]
@@ -59,6 +60,10 @@ pub struct InBrief {
 }
 
 impl Row {
+    /// A row that is told on a page of all kinds, without tags and children.
+    pub(super) fn brief(id: RecordId, title: String, version: i32, cells: Cells) -> Self {
+        Self { id, title, version, code: None, tags: Vec::new(), children: None, cells: cells.into() }
+    }
     pub fn cell(&self, place: usize) -> Option<&str> {
         self.cells.get(place).and_then(Option::as_deref)
     }
@@ -91,6 +96,13 @@ fn column(spec: &FieldSpec) -> String {
         (Place::Detail, Input::Flag) => format!("CASE WHEN d.{name} THEN 'true' WHEN NOT d.{name} THEN 'false' END"),
         (Place::Detail, _) => format!("d.{name}"),
     }
+}
+
+/// The columns of a kind's list as texts, filled up to as many as any list has.
+pub(super) fn cells(kind: &Kind) -> Vec<String> {
+    let mut cells: Vec<String> = columns(kind).iter().filter_map(|index| kind.fields.get(*index)).map(|spec| column(spec)).collect();
+    cells.resize(MOST, "CAST(NULL AS TEXT)".to_owned());
+    cells
 }
 
 /// One page of a list. `LEFT JOIN` keeps both databases on the order of `records`, whose index gives the page without sorting.
@@ -130,9 +142,7 @@ impl QueryFragment<MultiBackend> for Page {
 
 /// One page of the records of a kind that meet all conditions (whose first is the access's), without their tags.
 pub(super) fn load(conn: &mut Conn, kind: &Kind, query: &ListQuery, conditions: Vec<Condition>) -> QueryResult<Vec<Row>> {
-    let wanted = columns(kind);
-    let mut cells: Vec<String> = wanted.iter().filter_map(|index| kind.fields.get(*index)).map(|spec| column(spec)).collect();
-    cells.resize(MOST, "CAST(NULL AS TEXT)".to_owned());
+    let cells = cells(kind);
     let joined = kind.joined_by_code && query.sort.is_none();
     let code = if joined {
         "(SELECT c.system || '|' || c.code FROM record_codes c WHERE c.record_id = records.id AND c.position = 0)"

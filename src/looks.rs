@@ -1,0 +1,467 @@
+//! Who looked: every look at a patient's records by anybody but the owner who asks, and every change, share, download and print, in words.
+//!
+//! It tells of events and not of values: the audit keeps none. A record's title is looked up while it is there, for the owner alone.
+
+use std::collections::HashMap;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web,
+};
+use askama::Template;
+use chrono::{Duration, NaiveDateTime, NaiveTime};
+use diesel::prelude::*;
+
+use crate::{
+    access::{self, Own, PatientAccess},
+    app::App,
+    audit::{Action, Event},
+    auth::session::Signed,
+    body,
+    dates::{PartialDate, Typing},
+    db::{
+        Conn, MultiBackend,
+        schema::audit_events,
+        types::{PatientId, RecordId},
+    },
+    error::{Error, Result},
+    page::{self, Ui},
+    records::{
+        self, Head,
+        chart::headings,
+        export,
+        field::{Errors, FieldError},
+        view::Choice,
+    },
+};
+
+const PER_PAGE: i64 = 50;
+const MOST_PER_PAGE: i64 = 200;
+/// As many rows as a file of it has.
+const MOST_ROWS: i64 = 20_000;
+const LAST_PAGE: i64 = 1_000_000;
+/// More people than look at one record.
+const MOST_PEOPLE: i64 = 200;
+/// Looks at one thing that are no further apart are one.
+const TOGETHER: Duration = Duration::minutes(5);
+
+/// Looks, of which one counts as another when it is repeated at once.
+const LOOKS: &[Action] = &[Action::Read, Action::Listed, Action::Searched];
+
+/// The kinds of event a person can ask for, as words of the address.
+const WHAT: &[(&str, &[Action])] = &[
+    ("looked", LOOKS),
+    ("changed", &[Action::Created, Action::Changed, Action::Deleted, Action::Restored, Action::Purged, Action::Imported]),
+    (
+        "shared",
+        &[Action::Shared, Action::ShareChanged, Action::ShareEnded, Action::Invited, Action::InvitationAnswered, Action::OwnershipGiven],
+    ),
+    ("downloaded", &[Action::Downloaded, Action::Printed]),
+    ("link", &[Action::LinkMade, Action::LinkOpened, Action::LinkRefused, Action::LinkRevoked]),
+];
+
+fn words(actions: &[Action]) -> Vec<&'static str> {
+    actions.iter().map(|action| action.word()).collect()
+}
+
+#[derive(Template)]
+#[template(path = "sharing/looks.html")]
+struct LooksPage {
+    ui: Ui,
+    base: String,
+    export: String,
+    patient_name: String,
+    days: Vec<Day>,
+    people: Vec<Choice>,
+    what: Vec<Choice>,
+    from: String,
+    to: String,
+    own: bool,
+    total: i64,
+    previous: Option<String>,
+    next: Option<String>,
+    narrowed: bool,
+    wrong: Vec<(String, String)>,
+}
+
+impl LooksPage {
+    fn error(&self, id: &str) -> Option<&str> {
+        self.wrong.iter().find(|(field, _)| field == id).map(|(_, sentence)| sentence.as_str())
+    }
+}
+
+struct Day {
+    day: String,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    time: String,
+    who: String,
+    by_link: bool,
+    did: String,
+    /// Where the record is, and its title.
+    record: Option<(String, String)>,
+    /// "3 times", where it was more than once.
+    times: String,
+    from: String,
+    failed: bool,
+}
+
+/// What is asked for.
+#[derive(Debug, Default)]
+struct Query {
+    who: Option<String>,
+    what: Option<&'static str>,
+    from: Option<NaiveDateTime>,
+    before: Option<NaiveDateTime>,
+    own: bool,
+    page: i64,
+    per_page: i64,
+}
+
+/// `GET /patients/{patient}/looks`, for owners.
+pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
+    let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
+    let pairs = body::query(&request);
+    let here = request.path().to_owned();
+    let (status, page) = app
+        .run(move |app| {
+            // What was looked at a moment ago may still wait to be written.
+            app.reads.flush(&app.db)?;
+            app.db.read(|conn| {
+                let access = access::grant::<Own>(conn, &signed.actor, &patient, app.clock.now())?;
+                let ui = Ui::new(Some(signed.me.clone()), &here).with_nav(conn, &access)?;
+                let (query, errors) = Query::read(&pairs, signed.me.dates.typing(app.clock.today()));
+                let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+                Ok((status, page::text(&looks_page(conn, &access, ui, &pairs, &query, &errors)?)?))
+            })
+        })
+        .await?;
+    Ok(page::html(status, page))
+}
+
+/// `GET /patients/{patient}/looks/csv`: the same, for a spreadsheet, as far back as [`MOST_ROWS`] reach.
+pub async fn csv(app: web::Data<App>, signed: Signed, patient: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
+    let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
+    let pairs = body::query(&request);
+    let (name, bytes) = app
+        .run(move |app| {
+            app.reads.flush(&app.db)?;
+            app.db.read(|conn| {
+                let access = access::grant::<Own>(conn, &signed.actor, &patient, app.clock.now())?;
+                let (query, errors) = Query::read(&pairs, signed.me.dates.typing(app.clock.today()));
+                if !errors.is_empty() {
+                    return Err(Error::Invalid(errors));
+                }
+                let (events, _) = load(conn, &access, &Query { page: 1, per_page: MOST_ROWS, ..query })?;
+                let ui = Ui::new(Some(signed.me.clone()), "");
+                let name = export::file_name(&access.patient.given_name(), "who-looked", &access.now.date().to_string());
+                Ok((name, table(&ui, &events)?))
+            })
+        })
+        .await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"))
+        .insert_header((header::CONTENT_DISPOSITION, export::disposition(&name)))
+        .body(bytes))
+}
+
+/// One row an event, none joined with another.
+fn table(ui: &Ui, events: &[Event]) -> Result<Vec<u8>> {
+    let failed = |error: csv::Error| Error::Internal(format!("csv: {error}"));
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(export::BYTE_ORDER_MARK.to_vec());
+    writer
+        .write_record(["at", "who", "by_link", "action", "what", "kind", "record_id", "version", "address", "success"])
+        .map_err(failed)?;
+    for event in events {
+        let optional = |text: &Option<String>| text.clone().unwrap_or_default();
+        let cells = [
+            event.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            event.actor_name.clone(),
+            is_link(&event.actor).to_string(),
+            event.action.clone(),
+            did(ui, event),
+            optional(&event.kind),
+            optional(&event.record_id),
+            event.version.map(|version| version.to_string()).unwrap_or_default(),
+            optional(&event.address),
+            event.success.to_string(),
+        ];
+        writer.write_record(cells.iter().map(|cell| export::defused(cell))).map_err(failed)?;
+    }
+    writer.into_inner().map_err(|error| Error::Internal(format!("csv: {}", error.error())))
+}
+
+impl Query {
+    /// A filter that means nothing is told, and shows nothing.
+    fn read(pairs: &[(String, String)], typing: Typing) -> (Self, Errors) {
+        let mut errors = Errors::new();
+        let given = |name: &str| pairs.iter().find(|(n, v)| n == name && !v.trim().is_empty()).map(|(_, v)| v.trim());
+        let mut date = |name: &str| {
+            let date = PartialDate::parse_typed(given(name)?, typing);
+            date.map_err(|error| errors.push((name.to_owned(), error.into()))).ok()
+        };
+        let from = date("from").map(|date| date.earliest_day().and_time(NaiveTime::MIN));
+        let before = date("to").map(|date| date.latest_day().succ_opt().unwrap_or(date.latest_day()).and_time(NaiveTime::MIN));
+        let what = given("what").map(|word| WHAT.iter().find(|(known, _)| *known == word).map(|(known, _)| *known));
+        if what == Some(None) {
+            errors.push(("what".to_owned(), FieldError::UnknownChoice));
+        }
+        let mut number = |name: &str, preset: i64, most: i64| {
+            let Some(text) = given(name) else { return preset };
+            text.parse().ok().filter(|n| (1..=most).contains(n)).unwrap_or_else(|| {
+                errors.push((name.to_owned(), FieldError::OutOfRange { min: "1".into(), max: most.to_string() }));
+                preset
+            })
+        };
+        let (page, per_page) = (number("page", 1, LAST_PAGE), number("per_page", PER_PAGE, MOST_PER_PAGE));
+        let query =
+            Self { who: given("who").map(str::to_owned), what: what.flatten(), own: given("own").is_some(), from, before, page, per_page };
+        (query, errors)
+    }
+
+    fn is_narrowed(&self) -> bool {
+        self.who.is_some() || self.what.is_some() || self.from.is_some() || self.before.is_some() || self.own
+    }
+
+    /// The events asked for, in no order.
+    fn events(&self, access: &PatientAccess<Own>) -> audit_events::BoxedQuery<'static, MultiBackend> {
+        let me = access.actor.user.to_string();
+        let mut found = audit_events::table.filter(audit_events::patient_id.eq(access.id().to_string())).into_boxed::<MultiBackend>();
+        // Who asks for their own looks by name gets them.
+        if !self.own && self.who.as_deref() != Some(&me) {
+            found = found.filter(audit_events::actor.ne(me).or(audit_events::action.ne_all(words(LOOKS))));
+        }
+        if let Some(who) = &self.who {
+            found = found.filter(audit_events::actor.eq(who.clone()));
+        }
+        if let Some((_, actions)) = self.what.and_then(|what| WHAT.iter().find(|(known, _)| *known == what)) {
+            found = found.filter(audit_events::action.eq_any(words(actions)));
+        }
+        if let Some(from) = self.from {
+            found = found.filter(audit_events::at.ge(from));
+        }
+        if let Some(before) = self.before {
+            found = found.filter(audit_events::at.lt(before));
+        }
+        found
+    }
+}
+
+fn looks_page(
+    conn: &mut Conn,
+    access: &PatientAccess<Own>,
+    ui: Ui,
+    pairs: &[(String, String)],
+    query: &Query,
+    errors: &Errors,
+) -> Result<LooksPage> {
+    let base = ui.here.clone();
+    let (events, total) = if errors.is_empty() { load(conn, access, query)? } else { (Vec::new(), 0) };
+    let ids: Vec<RecordId> = events.iter().filter_map(|event| RecordId::parse(event.record_id.as_deref()?)).collect();
+    let titles = headings(conn, access, &ids)?;
+    let people = people(conn, access, &ui, query.who.as_deref())?;
+    let given = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
+    let turn = |page: i64| {
+        let mut kept: Vec<(String, String)> = pairs.iter().filter(|(n, v)| n != "page" && !v.is_empty()).cloned().collect();
+        kept.push(("page".into(), page.to_string()));
+        format!("{base}?{}", serde_urlencoded::to_string(kept).unwrap_or_default())
+    };
+    let kept: Vec<&(String, String)> = pairs.iter().filter(|(n, v)| !matches!(n.as_str(), "page" | "per_page") && !v.is_empty()).collect();
+    Ok(LooksPage {
+        export: format!("{base}/csv?{}", serde_urlencoded::to_string(kept).unwrap_or_default()),
+        days: days(&ui, access.id().as_str(), &events, &titles),
+        what: WHAT
+            .iter()
+            .map(|(word, _)| Choice { value: (*word).to_owned(), label: ui.choice("Looks", word), selected: query.what == Some(word) })
+            .collect(),
+        previous: (query.page > 1).then(|| turn(query.page - 1)),
+        next: (query.page.saturating_mul(query.per_page) < total).then(|| turn(query.page + 1)),
+        narrowed: query.is_narrowed() || !errors.is_empty(),
+        wrong: errors.iter().map(|(name, error)| (format!("f-{name}"), ui.error(error))).collect(),
+        patient_name: access.patient.given_name(),
+        from: given("from"),
+        to: given("to"),
+        own: query.own,
+        people,
+        total,
+        base,
+        ui,
+    })
+}
+
+/// One page, newest first, and how many there are.
+fn load(conn: &mut Conn, access: &PatientAccess<Own>, query: &Query) -> Result<(Vec<Event>, i64)> {
+    let total = query.events(access).count().get_result(conn)?;
+    let events = query
+        .events(access)
+        .order((audit_events::at.desc(), audit_events::id.desc()))
+        .limit(query.per_page)
+        .offset((query.page - 1).saturating_mul(query.per_page))
+        .select(Event::as_select())
+        .load(conn)?;
+    Ok((events, total))
+}
+
+/// Everybody who did anything here, to choose from.
+fn people(conn: &mut Conn, access: &PatientAccess<Own>, ui: &Ui, chosen: Option<&str>) -> Result<Vec<Choice>> {
+    let rows: Vec<(String, Option<String>)> = audit_events::table
+        .filter(audit_events::patient_id.eq(access.id().to_string()))
+        .group_by(audit_events::actor)
+        .select((audit_events::actor, diesel::dsl::max(audit_events::actor_name)))
+        .limit(MOST_PEOPLE)
+        .load(conn)?;
+    let mut people: Vec<Choice> = rows
+        .into_iter()
+        .map(|(actor, name)| {
+            let name = name.unwrap_or_default();
+            let label = if is_link(&actor) { ui.t1("looks.by_link", "name", name) } else { name };
+            Choice { selected: chosen == Some(actor.as_str()), label, value: actor }
+        })
+        .collect();
+    people.sort_by_cached_key(|person| crate::text::fold(&person.label));
+    Ok(people)
+}
+
+fn is_link(actor: &str) -> bool {
+    actor.starts_with("link:")
+}
+
+/// The same person looking at the same thing again and again within minutes is told once.
+fn days(ui: &Ui, patient: &str, events: &[Event], titles: &HashMap<RecordId, Head>) -> Vec<Day> {
+    let mut days: Vec<Day> = Vec::new();
+    let mut rest = events.iter().peekable();
+    while let Some(event) = rest.next() {
+        let (mut times, mut earliest) = (1, event.at);
+        while let Some(next) = rest.next_if(|next| is_again(event, next, earliest)) {
+            (times, earliest) = (times + 1, next.at);
+        }
+        let day = ui.day(&event.at.date().to_string());
+        if days.last().is_none_or(|last| last.day != day) {
+            days.push(Day { day, lines: Vec::new() });
+        }
+        if let Some(day) = days.last_mut() {
+            day.lines.push(line(ui, patient, event, times, titles));
+        }
+    }
+    days
+}
+
+/// Is `older` the same look as `event`, a moment before the earliest of it? Newest first, and never over midnight.
+fn is_again(event: &Event, older: &Event, earliest: NaiveDateTime) -> bool {
+    let what =
+        |event: &Event| (event.actor.clone(), event.action.clone(), event.kind.clone(), event.record_id.clone(), event.address.clone());
+    LOOKS.iter().any(|look| look.word() == event.action)
+        && what(event) == what(older)
+        && earliest - older.at <= TOGETHER
+        && event.at.date() == older.at.date()
+}
+
+fn line(ui: &Ui, patient: &str, event: &Event, times: i64, titles: &HashMap<RecordId, Head>) -> Line {
+    let record = event.record_id.as_deref().and_then(RecordId::parse).and_then(|id| titles.get(&id)).map(|head| {
+        let title = if head.title.is_empty() { ui.t("record.untitled") } else { head.title.clone() };
+        (format!("/patients/{patient}/{}/{}", head.kind, head.id), title)
+    });
+    Line {
+        time: event.at.format("%H:%M").to_string(),
+        who: event.actor_name.clone(),
+        by_link: is_link(&event.actor),
+        did: did(ui, event),
+        times: if times > 1 { ui.n("looks.times", &times) } else { String::new() },
+        from: event.address.clone().unwrap_or_default(),
+        failed: !event.success,
+        record,
+    }
+}
+
+/// What somebody did, in the particular words before the general ones.
+fn did(ui: &Ui, event: &Event) -> String {
+    let action = &event.action;
+    let kind = event.kind.as_deref();
+    let known = kind.and_then(records::kind);
+    let mut keys = Vec::new();
+    if event.record_id.is_some() {
+        keys.push(format!("looks.{action}.record"));
+    } else if let Some(kind) = kind {
+        keys.push(format!("looks.{action}.{}", kind.replace('-', "_")));
+        keys.extend(known.map(|_| format!("looks.{action}.kind")));
+    }
+    keys.push(format!("looks.{action}"));
+    let what = match (known, &event.record_id) {
+        (Some(kind), Some(_)) => ui.kind_one(kind),
+        (Some(kind), None) => ui.kind(kind),
+        (None, _) => String::new(),
+    };
+    let words = ui.words.first(&keys).unwrap_or_else(|| ui.t("looks.other"));
+    words.replace("{what}", &what.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        access::{Actor, Via},
+        db::types::{LinkId, UserId},
+        i18n::DateStyle,
+    };
+
+    fn noon() -> NaiveDateTime {
+        chrono::NaiveDate::from_ymd_opt(2026, 3, 14).unwrap().and_hms_opt(12, 0, 0).unwrap()
+    }
+    fn event(via: Via, action: Action, at: NaiveDateTime) -> Event {
+        let actor = Actor { user: UserId::parse("u1").unwrap(), name: "Ana".into(), via, address: Some("192.0.2.1".into()) };
+        Event::new(&actor, action, at)
+    }
+
+    #[test]
+    fn every_action_has_words() {
+        let ui = Ui::new(None, "");
+        for action in WHAT.iter().flat_map(|(_, actions)| *actions) {
+            for event in [
+                event(Via::Cli, *action, noon()),
+                event(Via::Cli, *action, noon()).kind("medications"),
+                event(Via::Cli, *action, noon()).record("medications", &RecordId::new(), 1),
+            ] {
+                let told = did(&ui, &event);
+                assert!(told != ui.t("looks.other") && !told.contains('{'), "{}: {told}", action.word());
+            }
+        }
+        let other = Event { action: "juggled".into(), ..event(Via::Cli, Action::Read, noon()) };
+        assert_eq!(did(&ui, &other), ui.t("looks.other"));
+    }
+
+    #[test]
+    fn looks_at_one_thing_within_minutes_are_one() {
+        let ui = Ui::new(None, "");
+        let look = |minutes: i64| event(Via::Cli, Action::Read, noon() + Duration::minutes(minutes)).kind("vitals");
+        let list = |events: &[Event]| -> Vec<String> {
+            days(&ui, "p1", events, &HashMap::new()).into_iter().flat_map(|day| day.lines).map(|line| line.times).collect()
+        };
+        assert_eq!(list(&[look(9), look(5), look(1), look(-30)]), [ui.n("looks.times", &3), String::new()]);
+        let change = |minutes| event(Via::Cli, Action::Changed, noon() + Duration::minutes(minutes));
+        assert_eq!(list(&[change(1), change(0)]).len(), 2, "every change is told");
+        let link = event(Via::Link(LinkId::new()), Action::Read, noon() + Duration::minutes(1)).kind("vitals");
+        assert_eq!(list(&[link, look(0)]).len(), 2, "another person");
+        let midnight = noon().date().and_time(NaiveTime::MIN);
+        let at = |seconds| event(Via::Cli, Action::Read, midnight + Duration::seconds(seconds));
+        assert_eq!(list(&[at(1), at(-1)]).len(), 2, "another day");
+    }
+
+    #[test]
+    fn a_filter_is_read_or_told() {
+        let today = noon().date();
+        let read = |text: &str| {
+            let pairs: Vec<(String, String)> = serde_urlencoded::from_str(text).unwrap();
+            Query::read(&pairs, DateStyle::DayFirst.typing(today))
+        };
+        let (query, errors) = read("from=3/4/2025&to=2026-03&what=changed&page=2&per_page=200&own=1");
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(query.from.unwrap().to_string(), "2025-04-03 00:00:00");
+        assert_eq!(query.before.unwrap().to_string(), "2026-04-01 00:00:00");
+        assert_eq!((query.what, query.page, query.per_page, query.own), (Some("changed"), 2, 200, true));
+        let (_, errors) = read("from=someday&what=juggled&page=0&per_page=201");
+        assert_eq!(errors.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["from", "what", "page", "per_page"]);
+    }
+}

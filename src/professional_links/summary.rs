@@ -1,0 +1,193 @@
+//! What a professional reads through a link: who the patient is, allergies first, what is going on, then the rest, ready to be printed.
+
+use askama::Template;
+
+use super::Met;
+use crate::{
+    access::{PatientAccess, View},
+    db::Conn,
+    directory::{Listed, Practitioner},
+    error::Result,
+    page::Ui,
+    patients,
+    records::{
+        digest::{self, Part, Told},
+        field::Input,
+        view::{self, ChildTable, ListCell, ListRow, Names},
+    },
+};
+
+#[derive(Template)]
+#[template(path = "sharing/link_summary.html")]
+pub struct SummaryPage {
+    ui: Ui,
+    name: String,
+    facts: Vec<(String, String)>,
+    maker: String,
+    title: String,
+    now: String,
+    until: String,
+    /// Only a part of the record is open; what is left out is not told.
+    partial: bool,
+    alerts: Vec<String>,
+    sections: Vec<Section>,
+    /// Kinds without records, in one line at the end.
+    empty: String,
+}
+
+struct Section {
+    heading: String,
+    /// What stands where there is no record.
+    none: String,
+    tables: Vec<Table>,
+    /// "The latest 15 of 240."
+    more: String,
+}
+
+struct Table {
+    caption: String,
+    columns: Vec<String>,
+    rows: Vec<Line>,
+}
+
+struct Line {
+    cells: Vec<ListCell>,
+    severe: bool,
+    parts: Option<ChildTable>,
+}
+
+impl SummaryPage {
+    pub fn load(conn: &mut Conn, access: &PatientAccess<View>, met: &Met) -> Result<Self> {
+        let ui = Ui::new(None, "");
+        let parts = digest::load(conn, access)?;
+        let ids: Vec<String> = parts.iter().flat_map(|part| part.texts(|input| matches!(input, Input::Practitioner))).collect();
+        let names = Names::of_practitioners(Practitioner::names_of(conn, &ids)?);
+        let said = patients::none_known_kinds(conn, access.id())?;
+        let whole = access.scope().tags.is_none() && access.scope().without.is_empty();
+        let (shown, empty): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| part.total > 0 || part.kind.none_known);
+        Ok(Self {
+            name: access.patient.name(),
+            facts: facts(&ui, access),
+            maker: met.maker.clone(),
+            title: met.link.title.clone(),
+            now: ui.moment(&access.now),
+            until: ui.moment(&met.link.expires_at),
+            partial: !access.scope().is_whole(),
+            alerts: alerts(&ui, &shown, &names),
+            sections: shown.iter().map(|part| section(&ui, access, part, &names, &said, whole)).collect(),
+            empty: empty.iter().map(|part| ui.kind(part.kind).to_lowercase()).collect::<Vec<_>>().join(", "),
+            ui,
+        })
+    }
+}
+
+/// Label and value of what identifies the patient.
+fn facts(ui: &Ui, access: &PatientAccess<View>) -> Vec<(String, String)> {
+    let fields = &access.patient.fields;
+    let mut all = Vec::new();
+    if let Some(birth) = &fields.birth_date {
+        let age = fields.deceased_on.is_none().then(|| ui.words.age(birth, access.now.date())).flatten();
+        let born = ui.date(birth.as_str());
+        all.push((ui.label("patient", "birth_date"), age.map_or_else(|| born.clone(), |age| format!("{born} ({age})"))));
+    }
+    all.extend(fields.deceased_on.as_ref().map(|on| (ui.label("patient", "deceased_on"), ui.date(on.as_str()))));
+    all.extend(fields.gender.map(|gender| (ui.label("patient", "gender"), ui.choice("Gender", gender.as_str()))));
+    all.extend(fields.blood_type.map(|blood| (ui.label("patient", "blood_type"), blood.as_str().to_owned())));
+    all
+}
+
+/// Severe allergies with their reaction: what must be seen before anything else.
+fn alerts(ui: &Ui, parts: &[Part], names: &Names) -> Vec<String> {
+    let Some(part) = parts.iter().find(|part| part.kind.name == "allergies") else { return Vec::new() };
+    let reaction = view::list_columns(part.kind).iter().position(|(_, spec)| spec.name == "reaction");
+    let severe =
+        lines(ui, part, &part.told.iter().filter(|told| told.current).collect::<Vec<_>>(), names).into_iter().filter(|row| row.severe);
+    severe
+        .map(|row| {
+            let text = |place: usize| row.cells.get(place).map(|cell| cell.text.clone()).filter(|text| !text.is_empty());
+            let title = text(0).unwrap_or_else(|| ui.t("record.untitled"));
+            reaction.and_then(text).map_or_else(|| title.clone(), |reaction| format!("{title} ({reaction})"))
+        })
+        .collect()
+}
+
+fn lines(ui: &Ui, part: &Part, told: &[&Told], names: &Names) -> Vec<ListRow> {
+    let rows: Vec<_> = told.iter().map(|told| told.row.clone()).collect();
+    // No address of the program is shown to a visitor, so there is no patient to make one of.
+    view::list_rows(ui, "", part.kind, &rows, names)
+}
+
+fn section(ui: &Ui, access: &PatientAccess<View>, part: &Part, names: &Names, said: &[String], whole: bool) -> Section {
+    let none = match (part.told.is_empty(), said.iter().any(|kind| kind == part.kind.name)) {
+        (false, _) => String::new(),
+        (true, true) => ui.about(part.kind, "none_known"),
+        (true, false) => ui.t(if whole { "link.none" } else { "link.none_in_part" }),
+    };
+    let (current, over): (Vec<&Told>, Vec<&Told>) = part.told.iter().partition(|told| told.current || !part.goes_on());
+    let mut tables = Vec::new();
+    if !current.is_empty() {
+        let caption = if part.goes_on() && !over.is_empty() { ui.t("link.current") } else { String::new() };
+        tables.push(table(ui, access, part, &current, names, caption, false));
+    }
+    if !over.is_empty() {
+        tables.push(table(ui, access, part, &over, names, ui.t("link.past"), true));
+    }
+    let shown = i64::try_from(part.told.len()).unwrap_or(i64::MAX);
+    let more = if part.total > shown {
+        ui.words.with("link.latest", &[("n", &ui.number(&shown)), ("total", &ui.number(&part.total))])
+    } else {
+        String::new()
+    };
+    Section { heading: ui.kind(part.kind), none, tables, more }
+}
+
+/// Rows under the columns in which anything is told. What is over says until when.
+fn table(ui: &Ui, access: &PatientAccess<View>, part: &Part, told: &[&Told], names: &Names, caption: String, is_over: bool) -> Table {
+    let mut rows = lines(ui, part, told, names);
+    let until = ui.t("link.until_column");
+    for (row, told) in rows.iter_mut().zip(told).filter(|_| is_over) {
+        let text = told.ended_on.as_deref().map(|on| ui.day(on)).unwrap_or_default();
+        // A list that shows its end has it already.
+        if !text.is_empty() && row.cells.iter().any(|cell| cell.text == text) {
+            continue;
+        }
+        row.cells.push(ListCell { label: until.as_str().into(), text, number: true, ..ListCell::default() });
+    }
+    let width = rows.iter().map(|row| row.cells.len()).max().unwrap_or_default();
+    let filled: Vec<bool> = (0..width)
+        .map(|place| place == 0 || rows.iter().any(|row| row.cells.get(place).is_some_and(|cell| !cell.text.is_empty())))
+        .collect();
+    let columns = (0..width)
+        .zip(&filled)
+        .filter(|(_, filled)| **filled)
+        .map(|(place, _)| rows.iter().find_map(|row| row.cells.get(place)).map(|cell| cell.label.to_string()).unwrap_or_default())
+        .collect();
+    let patient = access.id().as_str();
+    let rows = rows
+        .into_iter()
+        .zip(told)
+        .map(|(row, told)| {
+            let mut cells: Vec<ListCell> =
+                row.cells.into_iter().zip(&filled).filter(|(_, filled)| **filled).map(|(cell, _)| cell).collect();
+            let width = filled.iter().filter(|filled| **filled).count();
+            cells.resize_with(width, ListCell::default);
+            let entry = part.entries.get(&told.row.id);
+            let parts =
+                entry.and_then(|entry| view::children(ui, patient, part.kind, entry.as_ref())).map(|table| without_category(ui, table));
+            Line { cells, severe: row.severe, parts }
+        })
+        .collect();
+    Table { caption, columns, rows }
+}
+
+/// A laboratory's own heading of a value helps to file it, not to read it.
+fn without_category(ui: &Ui, mut table: ChildTable) -> ChildTable {
+    let label = ui.label("lab_test_components", "category");
+    if let Some(place) = table.columns.iter().position(|column| *column == label) {
+        table.columns.remove(place);
+        for row in table.rows.iter_mut().filter(|row| place < row.len()) {
+            row.remove(place);
+        }
+    }
+    table
+}
