@@ -1,5 +1,11 @@
 //! Who sees and changes what, over every kind's pages: the table of answers, and words that must never reach who may not read them.
 
+mod links;
+mod matrix;
+mod people;
+mod races;
+mod world;
+
 use kinchart::{
     access::Permission,
     db::types::PatientId,
