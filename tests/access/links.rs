@@ -101,7 +101,9 @@ async fn a_link_ends_with_what_its_maker_may_give() {
     let of = |maker: &Person| patient_shares::table.filter(patient_shares::shared_with_user_id.eq(maker.id.clone()));
     let db = &t.app.db;
     changed("lowered", &|maker| {
-        db.write(|tx| Ok(diesel::update(of(maker)).set(patient_shares::permission_level.eq("edit")).execute(&mut **tx)?)).map(drop).unwrap();
+        db.write(|tx| Ok(diesel::update(of(maker)).set(patient_shares::permission_level.eq("edit")).execute(&mut **tx)?))
+            .map(drop)
+            .unwrap();
     });
     changed("deactivated", &|maker| {
         db.write(|tx| Ok(diesel::update(of(maker)).set(patient_shares::is_active.eq(false)).execute(&mut **tx)?)).map(drop).unwrap();
@@ -117,7 +119,8 @@ async fn a_link_opens_no_more_than_both_its_own_part_and_its_makers() {
     let maker = t.stranger("maker");
     let part = Share { kinds: kinds(&["vitals", "allergies"]), without: kinds(&["violence"]), ..Share::to(Permission::Full) };
     owner.share(&ada, &maker, &part);
-    let wider = maker.link(&ada, &Share { kinds: kinds(&["allergies", "conditions"]), without: kinds(&["mental_health"]), ..Share::default() });
+    let wider =
+        maker.link(&ada, &Share { kinds: kinds(&["allergies", "conditions"]), without: kinds(&["mental_health"]), ..Share::default() });
     let (rank, scope) = opens(&t, &maker, &wider, &ada).unwrap();
     assert_eq!(rank, Rank::View);
     assert_eq!(scope.kinds, kinds(&["allergies"]));

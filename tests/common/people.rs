@@ -189,12 +189,23 @@ impl Person {
         self
     }
 
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
-        let mut request =
+    fn request(&self, method: Method, path: &str) -> TestRequest {
+        let request =
             TestRequest::with_uri(path).method(method).peer_addr("127.0.0.1:1".parse().unwrap()).insert_header(("host", "localhost:8080"));
-        if let Some(cookie) = &self.cookie {
-            request = request.insert_header(("cookie", cookie.as_str()));
+        match &self.cookie {
+            Some(cookie) => request.insert_header(("cookie", cookie.as_str())),
+            None => request,
         }
+    }
+
+    /// A download: how many lines came, and whether it came to its end. `on_part` runs after each part.
+    pub async fn parts(&self, path: &str, on_part: impl Fn(usize) + 'static) -> (usize, bool) {
+        let (text, is_whole) = self.t.stream(self.request(Method::GET, path).to_request(), on_part).await;
+        (text.lines().count(), is_whole)
+    }
+
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+        let mut request = self.request(method, path);
         for (name, value) in headers {
             request = request.insert_header((*name, *value));
         }
