@@ -10,9 +10,9 @@ use crate::{
     access::{AtLeast, Edit, PatientAccess},
     db::{
         Conn, MultiBackend, Tx,
-        schema::tags,
+        schema::{household_members, tags, users},
         sql::among,
-        types::{HouseholdId, RecordId, TagId},
+        types::{HouseholdId, RecordId, TagId, UserId},
     },
     error::{Error, Result},
     records::tagged,
@@ -61,6 +61,18 @@ pub fn of_records(conn: &mut Conn, ids: &[&RecordId]) -> Result<HashMap<RecordId
 /// A household's tags with how many of all its records carry them is not told: counts could tell of hidden records.
 pub fn of_household(conn: &mut Conn, household: &HouseholdId) -> Result<Vec<Tag>> {
     Ok(tags::table.filter(tags::household_id.eq(household)).order(tags::name_folded).select(Tag::as_select()).load(conn)?)
+}
+
+/// The same for one of its people; none for anybody else.
+pub fn of_their_household(conn: &mut Conn, household: &HouseholdId, user: &UserId) -> Result<Vec<Tag>> {
+    let own = users::table.filter(users::id.eq(user)).select(users::household_id);
+    let joined = household_members::table.filter(household_members::user_id.eq(user)).select(household_members::household_id);
+    Ok(tags::table
+        .filter(tags::household_id.eq(household))
+        .filter(tags::household_id.eq_any(own).or(tags::household_id.eq_any(joined)))
+        .order(tags::name_folded)
+        .select(Tag::as_select())
+        .load(conn)?)
 }
 
 /// Cleans names: trimmed, without repeats (case and accents aside), none longer than allowed.

@@ -1,5 +1,11 @@
 //! Who sees and changes what, over every kind's pages: the table of answers, and words that must never reach who may not read them.
 
+mod links;
+mod matrix;
+mod people;
+mod races;
+mod world;
+
 use kinchart::{
     access::Permission,
     db::types::PatientId,
@@ -443,4 +449,29 @@ async fn every_address_that_shows_records_notes_who_looked() {
         }
     }
     assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+/// That somebody said "none known" of a kind is told to who sees the kind.
+#[actix_web::test]
+async fn that_there_are_none_is_told_within_the_share() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let said: Vec<&'static Kind> = records::kinds().iter().filter(|kind| kind.none_known).collect();
+    let words = |kind: &Kind| {
+        let all: serde_json::Value = serde_json::from_str(include_str!("../locales/en.json")).unwrap();
+        all[format!("kind.{}.none_known", kind.word())].as_str().unwrap().to_owned()
+    };
+    for kind in &said {
+        owner.post(&format!("/patients/{ada}/none-known/{}", kind.name), &[("none", "true")]).await.location();
+    }
+    let home = format!("/patients/{ada}");
+    for kind in &said {
+        let helper = t.stranger(kind.name);
+        owner.share(&ada, &helper, &Share { kinds: Some(vec![kind.name.into()]), ..Share::default() });
+        let page = helper.get(&home).await.is(200).text();
+        for other in &said {
+            assert_eq!(page.contains(&words(other)), other.name == kind.name, "{} is shared: {}", kind.name, other.name);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::common::{Person, TestApp, for_every_kind, sample::Sample};
 
 /// A body as the API wants it: whole numbers, flags and named texts as JSON has them, everything else as text.
-fn body(kind: &kinchart::records::Kind, sample: &Sample) -> Value {
+pub fn body(kind: &kinchart::records::Kind, sample: &Sample) -> Value {
     use kinchart::records::field::Input;
     let value = |input: Input, text: &str| match input {
         Input::Integer { .. } => json!(text.parse::<i64>().unwrap()),

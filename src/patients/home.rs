@@ -256,7 +256,9 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
     let ui = ui.with_nav(conn, access)?;
     let of = |kind: &'static str| current.iter().filter(move |c| c.kind.name == kind);
     let severe = |c: &&Current| matches!(c.get("severity").as_str(), "severe" | "life-threatening");
-    let none = |kind: &str| if said.iter().any(|k| k == kind) { NoneKnown::Said } else { NoneKnown::Unknown };
+    // "None known" tells of a kind as its records do.
+    let told = |kind: &str| access.scope().allows_kind(kind) && said.iter().any(|k| k == kind);
+    let none = |kind: &str| if told(kind) { NoneKnown::Said } else { NoneKnown::Unknown };
     let id = access.id().to_string();
     Ok(HomePage {
         alerts: of("allergies").filter(severe).map(|c| alert(&ui, &id, c)).collect(),

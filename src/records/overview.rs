@@ -34,11 +34,14 @@ pub fn counts<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
         .load(conn)?)
 }
 
-/// The tags to choose from: the household's for an owner; for anybody else those on records they see, because a tag's name can tell of an
-/// illness as well as a record does.
+/// The tags to choose from: the household's for an owner who belongs to it; for anybody else those on records they see, because a tag's name
+/// can tell of an illness as well as a record does, and the household has other patients too.
 pub fn tags_to_choose<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<Tag>> {
     if access.may(Rank::Own) {
-        return tags::of_household(conn, access.household());
+        let all = tags::of_their_household(conn, access.household(), &access.actor.user)?;
+        if !all.is_empty() {
+            return Ok(all);
+        }
     }
     let mut seen = Vec::new();
     // A statement for each of the household's few tags: a condition that both databases understand cannot stand in a subquery.

@@ -106,3 +106,16 @@ impl Answer {
         text.chars().take(700).collect()
     }
 }
+
+/// The body part by part; `false` if it broke off.
+pub async fn in_parts(result: Result<ServiceResponse<impl MessageBody>, Error>, on_part: &dyn Fn(usize)) -> (String, bool) {
+    let mut body = Box::pin(result.unwrap().into_body());
+    let (mut text, mut parts) = (String::new(), 0);
+    while let Some(part) = std::future::poll_fn(|context| body.as_mut().poll_next(context)).await {
+        let Ok(part) = part else { return (text, false) };
+        text.push_str(&String::from_utf8_lossy(&part));
+        parts += 1;
+        on_part(parts);
+    }
+    (text, true)
+}

@@ -34,12 +34,16 @@ pub use people::{Api, Person, Share, password_of};
 pub const TODAY: &str = "2026-03-14";
 
 type Call = dyn Fn(Request) -> LocalBoxFuture<'static, Answer>;
+/// Told the number of each part that came.
+type OnPart = Rc<dyn Fn(usize)>;
+type Stream = dyn Fn(Request, OnPart) -> LocalBoxFuture<'static, (String, bool)>;
 
 /// One program with its database; both are gone when it is dropped.
 #[derive(Clone)]
 pub struct TestApp {
     pub app: App,
     call: Rc<Call>,
+    stream: Rc<Stream>,
     household: Rc<RefCell<Option<String>>>,
     // Declared last, so that the pool is closed before its database goes.
     _database: Rc<TestDatabase>,
@@ -65,17 +69,27 @@ impl TestApp {
         // The lowest cost there is: what is tested is not how long a hash takes.
         app.passwords = Arc::new(Passwords::new(4));
         let service = Rc::new(actix::init_service(serve::web_app(app.clone())).await);
+        let streamed = Rc::clone(&service);
+        let stream: Rc<Stream> = Rc::new(move |request, on_part| {
+            let service = Rc::clone(&streamed);
+            async move { answer::in_parts(service.call(request).await, &*on_part).await }.boxed_local()
+        });
         let call: Rc<Call> = Rc::new(move |request| {
             let service = Rc::clone(&service);
             async move { Answer::read(service.call(request).await).await }.boxed_local()
         });
-        let test = Self { app, call, household: Rc::default(), _database: Rc::new(database) };
+        let test = Self { app, call, stream, household: Rc::default(), _database: Rc::new(database) };
         test.set_day(TODAY);
         test
     }
 
     pub async fn call(&self, request: Request) -> Answer {
         (self.call)(request).await
+    }
+
+    /// A body part by part: what came of it, and whether that is all of it. Between the parts something may happen.
+    pub async fn stream(&self, request: Request, on_part: impl Fn(usize) + 'static) -> (String, bool) {
+        (self.stream)(request, Rc::new(on_part)).await
     }
 
     pub fn now(&self) -> NaiveDateTime {
@@ -91,6 +105,22 @@ impl TestApp {
     pub fn later(&self, by: chrono::Duration) {
         self.app.clock.advance(by);
     }
+}
+
+/// The same work on that many threads, begun at the same moment; what each came to, in their order.
+pub fn at_once<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let start = std::sync::Barrier::new(threads);
+    std::thread::scope(|scope| {
+        let (work, start) = (&work, &start);
+        let begin = |thread| {
+            scope.spawn(move || {
+                start.wait();
+                work(thread)
+            })
+        };
+        let running: Vec<_> = (0..threads).map(begin).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
 }
 
 /// Runs the work for every kind of record, each told by name if it fails, so that one run shows all that is wrong.

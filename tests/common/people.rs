@@ -13,8 +13,11 @@ use kinchart::{
     auth::token_text::{self, TokenText},
     db::{
         Db,
-        schema::{api_tokens, audit_events, household_members, households, imports, patient_shares, sessions, user_preferences, users},
-        types::{HouseholdId, PatientId, RecordId, UserId},
+        schema::{
+            api_tokens, audit_events, household_members, households, imports, invitation_patients, invitations, patient_shares,
+            professional_links, sessions, user_preferences, users,
+        },
+        types::{HouseholdId, LinkId, PatientId, RecordId, UserId},
     },
     directory::{self, Listed},
     patients::{self, NewPatient, PatientFields},
@@ -186,12 +189,23 @@ impl Person {
         self
     }
 
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
-        let mut request =
+    fn request(&self, method: Method, path: &str) -> TestRequest {
+        let request =
             TestRequest::with_uri(path).method(method).peer_addr("127.0.0.1:1".parse().unwrap()).insert_header(("host", "localhost:8080"));
-        if let Some(cookie) = &self.cookie {
-            request = request.insert_header(("cookie", cookie.as_str()));
+        match &self.cookie {
+            Some(cookie) => request.insert_header(("cookie", cookie.as_str())),
+            None => request,
         }
+    }
+
+    /// A download: how many lines came, and whether it came to its end. `on_part` runs after each part.
+    pub async fn parts(&self, path: &str, on_part: impl Fn(usize) + 'static) -> (usize, bool) {
+        let (text, is_whole) = self.t.stream(self.request(Method::GET, path).to_request(), on_part).await;
+        (text.lines().count(), is_whole)
+    }
+
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+        let mut request = self.request(method, path);
         for (name, value) in headers {
             request = request.insert_header((*name, *value));
         }
@@ -361,6 +375,75 @@ impl Person {
                 Ok(())
             })
             .unwrap();
+    }
+
+    /// An invitation to a whole patient, in this state; by rows, as [`Person::share`].
+    pub fn invite(&self, patient: &PatientId, whom: &Self, status: &str) -> String {
+        let id = uuid::Uuid::now_v7().to_string();
+        let now = self.t.now();
+        self.db()
+            .write(|tx| {
+                diesel::insert_into(invitations::table)
+                    .values((
+                        invitations::id.eq(&id),
+                        invitations::sent_by_user_id.eq(self.id.as_str()),
+                        invitations::sent_to_user_id.eq(Some(whom.id.as_str())),
+                        invitations::sent_to.eq(&whom.name),
+                        invitations::invitation_type.eq("patient_share"),
+                        invitations::status.eq(status),
+                        invitations::title.eq("An invitation"),
+                        invitations::context_data.eq(r#"{"permission_level":"full"}"#),
+                        invitations::generation.eq(1),
+                        invitations::expires_at.eq(now + chrono::Duration::days(7)),
+                        invitations::created_at.eq(now),
+                        invitations::updated_at.eq(now),
+                    ))
+                    .execute(&mut **tx)?;
+                diesel::insert_into(invitation_patients::table)
+                    .values((invitation_patients::invitation_id.eq(&id), invitation_patients::patient_id.eq(patient.as_str())))
+                    .execute(&mut **tx)?;
+                Ok(())
+            })
+            .unwrap();
+        id
+    }
+
+    /// A link for a professional, made by this person: what of the share says kinds, tags, without and until, else a day.
+    pub fn link(&self, patient: &PatientId, share: &Share) -> LinkId {
+        let json = |list: &Option<Vec<String>>| list.as_ref().map(|l| serde_json::to_string(l).unwrap());
+        let (id, now) = (LinkId::new(), self.t.now());
+        self.db()
+            .write(|tx| {
+                diesel::insert_into(professional_links::table)
+                    .values((
+                        professional_links::id.eq(&id),
+                        professional_links::patient_id.eq(patient.as_str()),
+                        professional_links::created_by.eq(self.id.as_str()),
+                        professional_links::title.eq("A link"),
+                        professional_links::kinds.eq(json(&share.kinds)),
+                        professional_links::tags.eq(json(&share.tags)),
+                        professional_links::without.eq(json(&share.without)),
+                        professional_links::wrong_tries.eq(0),
+                        professional_links::most_wrong_tries.eq(5),
+                        professional_links::openings.eq(0),
+                        professional_links::expires_at.eq(share.expires_at.unwrap_or(now + chrono::Duration::days(1))),
+                        professional_links::revoked_at.eq((!share.active).then_some(now)),
+                        professional_links::created_at.eq(now),
+                    ))
+                    .execute(&mut **tx)?;
+                Ok(())
+            })
+            .unwrap();
+        id
+    }
+
+    /// The id of a token of this person's that nobody uses.
+    pub fn token_to_revoke(&self) -> String {
+        use kinchart::{audit::Action, auth::token};
+        let new = token::NewToken { user: self.id.clone(), name: "short".into(), may_write: false, expires_at: None };
+        let text = TokenText::generate().unwrap();
+        let event = Event::new(&self.actor(), Action::TokenCreated, self.t.now());
+        self.db().write(|tx| token::create(tx, &new, &text, event.clone())).unwrap().to_string()
     }
 
     /// The id of a tag of this person's household.

@@ -1,0 +1,404 @@
+//! Every route, asked as everybody, of every kind: the answers are in `expected.txt`, and no answer holds a word of what its reader must not see.
+//!
+//! A new route needs its line in `expected.txt`. If it wants a body to be refused for, that is in [`form`] or [`json`]; what its path needs is
+//! in [`Call::path`]. A request that truly changes something is put right again in [`World`]'s own way by [`Call::after`].
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Method;
+use kinchart::{
+    records::{self, Kind, field::Input},
+    routes::ROUTES,
+};
+use serde_json::{Value, json};
+
+use super::{
+    people::{Who, everybody},
+    world::{CANARY, KEY, Slot, Tells, World},
+};
+use crate::common::{Answer, sample::Sample};
+
+/// Each part has a database of its own, so that they run beside each other.
+const PARTS: usize = 4;
+/// Fewer means that something of the matrix is gone.
+const LEAST: usize = 5000;
+
+type Route = (&'static str, &'static str);
+
+/// The table as it is written.
+struct Expected {
+    columns: Vec<&'static str>,
+    rows: BTreeMap<(&'static str, &'static str), Vec<&'static str>>,
+}
+
+impl Expected {
+    fn read() -> Self {
+        let mut lines = include_str!("expected.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let columns: Vec<&str> = lines.next().unwrap().split_whitespace().skip(1).collect();
+        let mut rows = BTreeMap::new();
+        for line in lines {
+            let mut cells = line.split_whitespace();
+            let route = (cells.next().unwrap(), cells.next().unwrap());
+            let cells: Vec<&str> = cells.collect();
+            assert_eq!(cells.len(), columns.len(), "{line}");
+            assert!(rows.insert(route, cells).is_none(), "twice: {line}");
+        }
+        Self { columns, rows }
+    }
+
+    fn answer(&self, route: Route, column: &str) -> &'static str {
+        let place = self.columns.iter().position(|name| *name == column).unwrap_or_else(|| panic!("no column {column}"));
+        self.rows[&route][place]
+    }
+}
+
+#[test]
+fn every_route_has_its_line_and_every_line_its_route() {
+    let expected = Expected::read();
+    let missing: Vec<&Route> = ROUTES.iter().filter(|route| !expected.rows.contains_key(*route)).collect();
+    let gone: Vec<&Route> = expected.rows.keys().filter(|route| !ROUTES.contains(route)).collect();
+    assert!(missing.is_empty() && gone.is_empty(), "no line in expected.txt for {missing:?}, no route for {gone:?}");
+}
+
+/// One request of the matrix.
+struct Call<'a> {
+    route: Route,
+    kind: Option<&'static Kind>,
+    slot: Slot,
+    who: &'a Who,
+    answer: &'static str,
+}
+
+/// What a path with this pattern is asked with: kinds (or none), and which records of them.
+fn kinds_of((_, pattern): Route) -> Vec<Option<&'static Kind>> {
+    if !pattern.contains("{kind}") {
+        return vec![None];
+    }
+    let fits = |kind: &&Kind| !pattern.contains("/none-known/") || kind.none_known;
+    records::kinds().iter().filter(fits).map(Some).collect()
+}
+
+fn slots_of((_, pattern): Route) -> Vec<Slot> {
+    let living = if pattern.contains("{record}") { vec![Slot::Open, Slot::Plain, Slot::Secret, Slot::Foreign] } else { vec![Slot::Open] };
+    if pattern.ends_with("/restore") { living.into_iter().map(Slot::gone).collect() } else { living }
+}
+
+/// Answers of somebody who came through.
+const THROUGH: [&str; 5] = ["200", "done", "422", "412", "204"];
+
+/// Everything that is to be asked of this part of the kinds.
+fn calls<'a>(expected: &Expected, people: &'a [Who], part: usize) -> Vec<Call<'a>> {
+    let place = |kind: Option<&'static Kind>| kind.map_or(0, |kind| records::kinds().iter().position(|k| k.name == kind.name).unwrap());
+    let mut all = Vec::new();
+    for route in ROUTES.iter().copied() {
+        for kind in kinds_of(route).into_iter().filter(|kind| place(*kind) % PARTS == part) {
+            for slot in slots_of(route) {
+                all.extend(people.iter().filter(|who| who.comes_to(route.1)).filter_map(|who| call(expected, route, kind, slot, who)));
+            }
+        }
+    }
+    all
+}
+
+/// The call, and what it must be answered. What tells nothing that another call does not tell is left out.
+fn call<'a>(expected: &Expected, route: Route, kind: Option<&'static Kind>, slot: Slot, who: &'a Who) -> Option<Call<'a>> {
+    let is_part = who.column.starts_with("part");
+    // Only a share of a part tells the records of one patient apart.
+    if matches!(slot, Slot::Plain | Slot::Secret | Slot::GonePlain | Slot::GoneSecret) && !is_part {
+        return None;
+    }
+    let inside =
+        kind.is_none_or(|kind| if route.1.contains("{record}") { who.sees.record(kind.name, slot) } else { who.sees.kind(kind.name) });
+    let column = match who.column {
+        "part" if !inside && slot != Slot::Foreign => "out",
+        "part-edit" if !inside && slot != Slot::Foreign => "out-edit",
+        column => column,
+    };
+    let mut answer = expected.answer(route, column);
+    if slot == Slot::Foreign {
+        if !THROUGH.contains(&answer) {
+            return None;
+        }
+        answer = "404";
+    }
+    assert_ne!(answer, "-", "{route:?} is asked as {}, and expected.txt says nothing", who.name);
+    Some(Call { route, kind, slot, who, answer })
+}
+
+impl Call<'_> {
+    fn is_taken(&self) -> bool {
+        matches!(self.answer, "200" | "done")
+    }
+    /// Does this person come as far as the body?
+    fn comes_through(&self) -> bool {
+        !matches!(self.answer, "401" | "403" | "404" | "login")
+    }
+
+    fn path(&self, world: &World) -> String {
+        let (_, pattern) = self.route;
+        let record = self.kind.map(|kind| world.record(kind, self.slot).to_string()).unwrap_or_default();
+        let patient = if pattern.starts_with("/patients/trash/") { &world.cleo } else { &world.ada };
+        let entry = if pattern.ends_with("/delete") { world.owner.practitioner("Dr Short") } else { world.entry.clone() };
+        let list = if pattern.starts_with("/codes") { "icd10" } else { "practitioners" };
+        let tag = if pattern.starts_with("/static") { "0" } else { &world.tag };
+        let path = pattern
+            .replace("{patient}", patient.as_str())
+            .replace("{kind}", self.kind.map_or("", |kind| kind.name))
+            .replace("{record}", &record)
+            .replace("{version}", "1")
+            .replace("{list}", list)
+            .replace("{entry}", &entry)
+            .replace("{tag}", tag)
+            .replace("{name}", "app.css")
+            .replace("{import}", &world.import)
+            .replace("{token}", &if pattern.contains("{token}") { world.owner.token_to_revoke() } else { String::new() });
+        let query = match pattern {
+            "/search" => format!("?q={CANARY}"),
+            "/import" => format!("?patient={}", world.ada),
+            "/patients/{patient}/{kind}/{record}/links" if self.route.0 == "GET" => format!("?q={CANARY}"),
+            _ if pattern.ends_with("/original") && !pattern.contains("{record}") => format!("?key={KEY}"),
+            _ => String::new(),
+        };
+        assert!(!path.contains('{'), "{path}: say in Call::path what stands there");
+        path + &query
+    }
+
+    /// Headers and body.
+    fn body(&self, world: &World) -> (Vec<(&'static str, &'static str)>, String) {
+        let (method, pattern) = self.route;
+        let refused = self.comes_through();
+        let same_site = [("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")];
+        match method {
+            "GET" => (Vec::new(), String::new()),
+            "DELETE" => (vec![("if-match", if refused { "\"99\"" } else { "*" })], String::new()),
+            _ if pattern.starts_with("/api/") => {
+                let body = if refused { json!({"nonsense": 1}) } else { self.json() };
+                (vec![("content-type", "application/json"), ("if-match", "*")], body.to_string())
+            }
+            _ if pattern == "/import" => {
+                (vec![("content-type", "multipart/form-data; boundary=part"), same_site[0], same_site[1]], upload(world.ada.as_str()))
+            }
+            _ => {
+                let form = self.form(world, refused);
+                let pairs: Vec<(&str, &str)> = form.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+                let body = serde_urlencoded::to_string(pairs).unwrap();
+                (vec![("content-type", "application/x-www-form-urlencoded"), same_site[0], same_site[1]], body)
+            }
+        }
+    }
+
+    /// A form that is refused, or one that would be taken.
+    fn form(&self, world: &World, refused: bool) -> Vec<(String, String)> {
+        let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let version = if refused { "99" } else { "1" };
+        let (_, pattern) = self.route;
+        match (pattern, self.kind) {
+            ("/patients/{patient}/{kind}" | "/patients/{patient}/{kind}/{record}/edit", Some(kind)) => {
+                if refused {
+                    refusable(kind)
+                } else {
+                    Sample::least(kind, 1).form(kind)
+                }
+            }
+            ("/patients/{patient}/{kind}/{record}/status", Some(kind)) => {
+                let word = if refused { "nonsense" } else { kind.status_words().first().copied().unwrap_or("active") };
+                pairs(&[("status", word)])
+            }
+            ("/patients/{patient}/{kind}/{record}/links", Some(kind)) => {
+                let other = world.record(kind, Slot::Plain);
+                pairs(&[("to", if refused { "nothing" } else { other.as_str() }), ("relation", "related")])
+            }
+            ("/patients/{patient}/{kind}/{record}/offers", _) => pairs(&[("field", "notes"), ("answer", "dismiss")]),
+            ("/patients/{patient}/none-known/{kind}", _) => pairs(&[("none", "true")]),
+            ("/patients" | "/patients/{patient}/edit", _) => {
+                if refused {
+                    pairs(&[("birth_date", "nonsense")])
+                } else {
+                    pairs(&[("first_name", "Eve"), ("birth_date", "1970")])
+                }
+            }
+            ("/tags/{tag}", _) => pairs(&[("name", if refused { "" } else { "School" }), ("color", "slate")]),
+            ("/directory/{list}" | "/directory/{list}/{entry}", _) => pairs(&[("name", if refused { "" } else { "Dr Entry" })]),
+            // Not the same name twice: what is counted is how often it was tried.
+            ("/login", _) => pairs(&[("username", self.who.name), ("password", "wrong")]),
+            ("/settings/password", _) => pairs(&[("current_password", "wrong")]),
+            ("/settings/sessions", _) => pairs(&[("which", "nothing")]),
+            _ => pairs(&[("_version", version)]),
+        }
+    }
+
+    /// A body that would be taken.
+    fn json(&self) -> Value {
+        match self.kind {
+            Some(kind) => crate::api::body(kind, &Sample::least(kind, 1)),
+            None => json!({"first_name": "Eve", "birth_date": "1970"}),
+        }
+    }
+
+    async fn ask(&self, world: &World) -> (String, Answer) {
+        self.before(world);
+        let (method, pattern) = self.route;
+        let method: Method = method.parse().unwrap();
+        let path = self.path(world);
+        let (headers, body) = self.body(world);
+        let answer = match self.who.once_more() {
+            // It ends the session, which goes on being used.
+            Some(person) if pattern == "/logout" => person.send(method, &path, &headers, body).await,
+            _ => self.who.send(method, &path, &headers, body).await,
+        };
+        self.after(world, &answer);
+        (path, answer)
+    }
+
+    /// What a request that changes something needs.
+    fn before(&self, world: &World) {
+        if let Some(kind) = self.kind.filter(|_| self.route.1.ends_with("/{record}/offers") && self.is_taken()) {
+            let letters: String = kind.name.chars().filter(char::is_ascii_alphabetic).collect();
+            world.offer(world.record(kind, self.slot), &format!("{CANARY}{letters}{}", self.slot.letters()));
+        }
+    }
+
+    /// As it was before.
+    fn after(&self, world: &World, answer: &Answer) {
+        if matches!(self.route.1, "/login" | "/settings/password") {
+            // So many wrong passwords from one address are too many.
+            world.forget_guesses();
+        }
+        if self.route.0 != "POST" || answer.status != 303 {
+            return;
+        }
+        match (self.route.1, self.kind) {
+            ("/patients/{patient}/{kind}/{record}/restore", Some(kind)) => world.remove(kind, world.record(kind, self.slot)),
+            ("/patients/{patient}/delete", _) if self.is_taken() => world.bring_back(&world.ada),
+            ("/patients/trash/{patient}/restore", _) if self.is_taken() => world.throw_away(&world.cleo),
+            _ => {}
+        }
+    }
+
+    /// What is wrong with the answer.
+    fn judge(&self, world: &World, answer: &Answer) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let place = answer.header("location").unwrap_or_default();
+        let came = match answer.status {
+            303 if place == "/login" || place.starts_with("/login?") => "login".to_owned(),
+            303 => "done".to_owned(),
+            status => status.to_string(),
+        };
+        if came != self.answer {
+            wrong.push(format!("answers {came}, not {}", self.answer));
+        }
+        let headers: Vec<String> = answer.headers.iter().map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+        for text in std::iter::once(&answer.body).chain(&headers) {
+            let mut told: Vec<&str> = words(text).filter(|word| !self.may_read(world.tells(word))).collect();
+            told.sort_unstable();
+            told.dedup();
+            if !told.is_empty() {
+                wrong.push(format!("tells {}", told.join(", ")));
+            }
+        }
+        wrong
+    }
+
+    fn may_read(&self, tells: Tells) -> bool {
+        let who = self.who;
+        // Whoever has no account here is told nothing at all, whatever the program knows of them.
+        let is_somebody = self.answer != "login" && self.answer != "401";
+        is_somebody
+            && match tells {
+                Tells::Record(kind, slot) => who.sees.record(kind, slot) || slot == Slot::Foreign && who.is_owner,
+                Tells::House(kind, slot) => who.is_housed || who.sees.record(kind, slot),
+                Tells::Ada => !matches!(who.sees, super::world::Sees::Nothing),
+                Tells::Whole => who.sees.is_whole(),
+                Tells::Owner => who.is_owner,
+                Tells::Cleo => who.is_owner || who.column == "second",
+            }
+    }
+}
+
+/// A record's form with a line that no field takes.
+fn refusable(kind: &Kind) -> Vec<(String, String)> {
+    let line = kind.fields.iter().find(|spec| matches!(spec.input, Input::Line | Input::Text)).unwrap();
+    vec![(line.name.to_owned(), "x".repeat(100_000))]
+}
+
+/// Our words in a text: the mark and what follows it. The mark alone is what was asked for.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices(CANARY).filter_map(|(at, _)| {
+        let rest = &text[at..];
+        let word = &rest[..rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len())];
+        (word != CANARY).then_some(word)
+    })
+}
+
+/// A file for this patient, as the page sends it.
+fn upload(patient: &str) -> String {
+    let file = json!({"resourceType": "Bundle", "type": "collection", "entry": [
+        {"resource": {"resourceType": "Patient", "id": "eve", "name": [{"family": "Reyes", "given": ["Eve"]}], "birthDate": "1980-02-03"}},
+    ]});
+    format!(
+        "--part\r\nContent-Disposition: form-data; name=\"patient\"\r\n\r\n{patient}\r\n\
+         --part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"eve.json\"\r\nContent-Type: application/json\r\n\r\n{file}\r\n--part--\r\n"
+    )
+}
+
+async fn part(part: usize) {
+    let world = World::new().await;
+    let people = everybody(&world);
+    let expected = Expected::read();
+    let (counts, versions) = (world.counts(), world.versions());
+    let calls = calls(&expected, &people, part);
+    let mut wrong = Vec::new();
+    for call in &calls {
+        let (path, answer) = call.ask(&world).await;
+        let name = call.who.name;
+        let told = call.judge(&world, &answer).into_iter();
+        wrong.extend(told.map(|what| format!("{name}: {} {} ({path}) {what}", call.route.0, call.route.1)));
+    }
+    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), calls.len(), wrong[..wrong.len().min(60)].join("\n"));
+    assert_eq!((world.counts(), world.versions()), (counts, versions), "somebody wrote who was refused");
+}
+
+#[actix_web::test]
+async fn everybody_asks_everything_part_one() {
+    part(0).await;
+}
+
+#[actix_web::test]
+async fn everybody_asks_everything_part_two() {
+    part(1).await;
+}
+
+#[actix_web::test]
+async fn everybody_asks_everything_part_three() {
+    part(2).await;
+}
+
+#[actix_web::test]
+async fn everybody_asks_everything_part_four() {
+    part(3).await;
+}
+
+#[actix_web::test]
+async fn the_matrix_is_large_enough() {
+    let world = World::new().await;
+    let people = everybody(&world);
+    let expected = Expected::read();
+    let all: usize = (0..PARTS).map(|part| calls(&expected, &people, part).len()).sum();
+    println!("{all} combinations of {} routes, {} people, {} kinds", ROUTES.len(), people.len(), records::kinds().len());
+    assert!(all >= LEAST, "{all}");
+}
+
+/// The test is not blind: who may see it all is shown it all.
+#[actix_web::test]
+async fn the_owner_is_shown_every_word() {
+    let world = World::new().await;
+    for kind in records::kinds() {
+        let list = world.owner.get(&format!("/patients/{}/{}/csv", world.ada, kind.name)).await.is(200);
+        for slot in [Slot::Open, Slot::Plain, Slot::Secret] {
+            let told = |tells: Tells| words(&list.body).any(|word| world.tells(word) == tells);
+            assert!(told(Tells::Record(kind.name, slot)) && told(Tells::House(kind.name, slot)), "{} {slot:?}", kind.name);
+        }
+    }
+    let one = world.owner.get(&format!("/patients/{}/kept/original?key={KEY}", world.ada)).await;
+    assert!(words(&one.body).any(|word| world.tells(word) == Tells::Whole));
+}

@@ -1,0 +1,362 @@
+//! What the matrix asks about: a patient with records of every kind in every state that a share can tell apart, and a word in each text that
+//! stands nowhere else, so that an answer shows what it told of.
+
+use std::collections::HashMap;
+
+use diesel::{
+    RunQueryDsl,
+    sql_types::{Text, Timestamp},
+};
+use kinchart::{
+    access::{self, Edit, Own},
+    db::{
+        schema::throttles,
+        types::{PatientId, RecordId},
+    },
+    interchange::merge::{PatientReport, Report},
+    patients,
+    records::{self, Kind, field::Input},
+};
+
+use crate::common::{Person, TestApp, sample::Sample};
+
+/// What every planted word begins with.
+pub const CANARY: &str = "canary";
+/// The key of everything that an import is said to have brought.
+pub const KEY: &str = "a-key";
+
+/// A planted record, by what a share can tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// Tagged, nothing sensitive: within every share of its kind.
+    Open,
+    /// Not tagged.
+    Plain,
+    /// Tagged, and sensitive.
+    Secret,
+    /// The same three in the trash.
+    Gone,
+    GonePlain,
+    GoneSecret,
+    /// Of another patient.
+    Foreign,
+}
+
+impl Slot {
+    const ALL: [Self; 7] = [Self::Open, Self::Plain, Self::Secret, Self::Gone, Self::GonePlain, Self::GoneSecret, Self::Foreign];
+
+    fn is_tagged(self) -> bool {
+        matches!(self, Self::Open | Self::Secret | Self::Gone | Self::GoneSecret)
+    }
+    fn is_sensitive(self) -> bool {
+        matches!(self, Self::Secret | Self::GoneSecret)
+    }
+    fn is_gone(self) -> bool {
+        matches!(self, Self::Gone | Self::GonePlain | Self::GoneSecret)
+    }
+    /// The same in the trash.
+    pub fn gone(self) -> Self {
+        match self {
+            Self::Open => Self::Gone,
+            Self::Plain => Self::GonePlain,
+            Self::Secret => Self::GoneSecret,
+            other => other,
+        }
+    }
+    pub fn letters(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Plain => "plain",
+            Self::Secret => "secret",
+            Self::Gone => "gone",
+            Self::GonePlain => "goneplain",
+            Self::GoneSecret => "gonesecret",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// What a word tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tells {
+    Record(&'static str, Slot),
+    /// A name of the household's directory or one of its tags, which a record carries too.
+    House(&'static str, Slot),
+    /// Ada herself, whom every share of hers shows.
+    Ada,
+    /// What belongs to no kind: for who sees everything.
+    Whole,
+    /// The owner's other patients, the owner's own import.
+    Owner,
+    /// A patient of both owners who lies in the trash.
+    Cleo,
+}
+
+/// How much of Ada somebody sees.
+#[derive(Clone, Debug)]
+pub enum Sees {
+    Nothing,
+    Everything,
+    Kinds(Vec<&'static str>),
+    Tagged,
+    WithoutSensitive,
+}
+
+impl Sees {
+    pub fn kind(&self, kind: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Kinds(kinds) => kinds.contains(&kind),
+            Self::Everything | Self::Tagged | Self::WithoutSensitive => true,
+        }
+    }
+    pub fn record(&self, kind: &str, slot: Slot) -> bool {
+        let within = match self {
+            Self::Tagged => slot.is_tagged(),
+            Self::WithoutSensitive => !slot.is_sensitive(),
+            _ => true,
+        };
+        slot != Slot::Foreign && within && self.kind(kind)
+    }
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Self::Everything)
+    }
+}
+
+pub struct World {
+    pub t: TestApp,
+    pub owner: Person,
+    pub ada: PatientId,
+    pub cleo: PatientId,
+    pub tag: String,
+    pub entry: String,
+    pub import: String,
+    records: HashMap<(&'static str, Slot), RecordId>,
+    words: HashMap<String, Tells>,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let t = TestApp::new().await;
+        let owner = t.user("owner");
+        let person = |first: &str| {
+            owner.patient_with(&[
+                ("first_name", first),
+                ("last_name", "Lovelace"),
+                ("birth_date", "1960"),
+                ("address", &format!("{CANARY}{first}")),
+            ])
+        };
+        let (ada, bea, cleo) = (person("ada"), person("bea"), person("cleo"));
+        let entry = owner.practitioner("Dr Entry");
+        let mut world = Self {
+            tag: owner.tag("School"),
+            entry,
+            import: String::new(),
+            records: HashMap::new(),
+            words: HashMap::new(),
+            t,
+            owner,
+            ada,
+            cleo,
+        };
+        for (word, tells) in
+            [("ada", Tells::Ada), ("bea", Tells::Owner), ("cleo", Tells::Cleo), ("whole", Tells::Whole), ("report", Tells::Owner)]
+        {
+            world.words.insert(format!("{CANARY}{word}"), tells);
+        }
+        for kind in records::kinds() {
+            for (variant, slot) in Slot::ALL.into_iter().enumerate() {
+                world.plant(&bea, kind, slot, variant + 1).await;
+            }
+        }
+        world.bring_in();
+        world.throw_away(&world.cleo);
+        world
+    }
+
+    pub fn record(&self, kind: &'static Kind, slot: Slot) -> &RecordId {
+        &self.records[&(kind.name, slot)]
+    }
+
+    /// What the word tells of; everything that begins like one of ours is one of ours.
+    pub fn tells(&self, word: &str) -> Tells {
+        *self.words.get(word).unwrap_or_else(|| panic!("{word} was never planted"))
+    }
+
+    async fn plant(&mut self, bea: &PatientId, kind: &'static Kind, slot: Slot, variant: usize) {
+        let letters: String = kind.name.chars().filter(char::is_ascii_alphabetic).collect();
+        let word = format!("{CANARY}{letters}{}", slot.letters());
+        let house = format!("{word}house");
+        self.words.insert(word.clone(), Tells::Record(kind.name, slot));
+        self.words.insert(house.clone(), Tells::House(kind.name, slot));
+        let owner = self.owner.clone();
+        let patient = if slot == Slot::Foreign { bea.clone() } else { self.ada.clone() };
+        let mut sample = marked(kind, Sample::full(&owner, &patient, kind, variant), &word);
+        for spec in &kind.fields {
+            match spec.input {
+                Input::Practitioner => sample = sample.with(spec.name, &owner.practitioner(&house)),
+                Input::Pharmacy => sample = sample.with(spec.name, &owner.pharmacy(&house)),
+                _ => {}
+            }
+        }
+        if slot.is_sensitive() {
+            sample = sample.with("sensitivity", "mental_health");
+        }
+        let tags: &[&str] = if slot.is_tagged() { &["School", &house] } else { &[&house] };
+        let id = owner.record(&patient, kind, &sample.tagged(tags));
+        self.imported(&patient, &id, &word);
+        // From what everybody sees to what only some see, with a word of the other's.
+        if matches!(slot, Slot::Plain | Slot::Secret) {
+            let open = self.record(kind, Slot::Open);
+            let page = format!("/patients/{patient}/{}/{open}/links", kind.name);
+            owner.post(&page, &[("to", id.as_str()), ("relation", "related"), ("note", &word)]).await.location();
+        }
+        if slot.is_gone() {
+            self.remove(kind, &id);
+        }
+        self.records.insert((kind.name, slot), id);
+    }
+
+    /// As if the record had come from elsewhere, and its source told something newer since.
+    fn imported(&self, patient: &PatientId, record: &RecordId, word: &str) {
+        let now = self.t.now();
+        self.owner
+            .db()
+            .write(|tx| {
+                let text = "INSERT INTO record_origins (record_id, patient_id, source_key, resource_type, fingerprint, told, original, imported_at) \
+                            VALUES ($1, $2, $3, 'Thing', '', '{}', $4, $5)";
+                diesel::sql_query(text)
+                    .bind::<Text, _>(record.as_str())
+                    .bind::<Text, _>(patient.as_str())
+                    .bind::<Text, _>(record.as_str())
+                    .bind::<Text, _>(word)
+                    .bind::<Timestamp, _>(now)
+                    .execute(&mut **tx)?;
+                Ok(())
+            })
+            .unwrap();
+        self.offer(record, word);
+    }
+
+    /// A newer value of the notes, waiting for an answer.
+    pub fn offer(&self, record: &RecordId, word: &str) {
+        let now = self.t.now();
+        self.owner
+            .db()
+            .write(|tx| {
+                let before = "DELETE FROM import_offers WHERE record_id = $1";
+                diesel::sql_query(before).bind::<Text, _>(record.as_str()).execute(&mut **tx)?;
+                let text = "INSERT INTO import_offers (record_id, field, value, offered_at) VALUES ($1, 'notes', $2, $3)";
+                diesel::sql_query(text)
+                    .bind::<Text, _>(record.as_str())
+                    .bind::<Text, _>(word)
+                    .bind::<Timestamp, _>(now)
+                    .execute(&mut **tx)?;
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    /// What belongs to no record: originals of Ada and of a practitioner, a leftover, the report of an import.
+    fn bring_in(&mut self) {
+        let (now, household, entry) = (self.t.now(), self.owner.household.clone(), self.entry.clone());
+        self.owner
+            .db()
+            .write(|tx| {
+                for (table, more, values) in [
+                    ("imported_leftovers", "reason, ", "'no_home', "),
+                    ("patient_originals", "", ""),
+                ] {
+                    let text = format!(
+                        "INSERT INTO {table} (patient_id, source_key, resource_type, {more}fingerprint, original, imported_at) \
+                         VALUES ($1, '{KEY}', 'Patient', {values}'', '{CANARY}whole', $2)"
+                    );
+                    diesel::sql_query(text).bind::<Text, _>(self.ada.as_str()).bind::<Timestamp, _>(now).execute(&mut **tx)?;
+                }
+                let text = format!(
+                    "INSERT INTO directory_originals (household_id, list, entry_id, source_key, resource_type, fingerprint, original, imported_at) \
+                     VALUES ($1, 'practitioners', $2, '{KEY}', 'Practitioner', '', 'Dr Entry', $3)"
+                );
+                diesel::sql_query(text)
+                    .bind::<Text, _>(household.as_str())
+                    .bind::<Text, _>(&entry)
+                    .bind::<Timestamp, _>(now)
+                    .execute(&mut **tx)?;
+                Ok(())
+            })
+            .unwrap();
+        let of_ada = PatientReport { patient: Some(self.ada.clone()), name: format!("{CANARY}report"), ..PatientReport::default() };
+        self.import = self.owner.imported(&self.ada, &Report { patients: vec![of_ada], problems: Vec::new() });
+    }
+
+    /// Into the trash, through the library.
+    pub fn remove(&self, kind: &'static Kind, id: &RecordId) {
+        let (actor, now) = (self.owner.actor(), self.t.now());
+        let removed = self.owner.db().write(|tx| {
+            let access = access::grant::<Edit>(tx, &actor, &self.ada, now)?;
+            let chart = access.chart(kind)?;
+            let version = chart.version(tx, id)?;
+            chart.remove(tx, id, version)
+        });
+        removed.unwrap_or_else(|error| panic!("{} {id}: {error}", kind.name));
+    }
+
+    /// A patient into the trash, through the library.
+    pub fn throw_away(&self, patient: &PatientId) {
+        let (actor, now) = (self.owner.actor(), self.t.now());
+        let removed = self.owner.db().write(|tx| {
+            let access = access::grant::<Own>(tx, &actor, patient, now)?;
+            patients::remove(tx, &access, access.patient.version)
+        });
+        removed.unwrap();
+    }
+
+    /// And back.
+    pub fn bring_back(&self, patient: &PatientId) {
+        let (actor, now) = (self.owner.actor(), self.t.now());
+        self.owner.db().write(|tx| patients::restore(tx, &actor, patient, now)).unwrap();
+    }
+
+    pub fn forget_guesses(&self) {
+        self.owner.db().write(|tx| Ok(diesel::delete(throttles::table).execute(&mut **tx)?)).unwrap();
+    }
+
+    /// Versions of what lives, which no refused request changes.
+    pub fn versions(&self) -> Vec<(&'static str, Slot, i32)> {
+        let living = [Slot::Open, Slot::Plain, Slot::Secret];
+        let all = records::kinds().iter().flat_map(|kind| living.map(|slot| (kind, slot)));
+        all.map(|(kind, slot)| (kind.name, slot, self.owner.load(&self.ada, kind, self.record(kind, slot)).head.version)).collect()
+    }
+
+    /// How many living records there are of each kind.
+    pub fn counts(&self) -> Vec<(&'static str, i64)> {
+        records::kinds().iter().map(|kind| (kind.name, self.owner.count(&self.ada, kind))).collect()
+    }
+}
+
+/// The word in every text of the sample, in those of its children too.
+fn marked(kind: &'static Kind, mut sample: Sample, word: &str) -> Sample {
+    let mark = |input: Input, text: &mut String| match input {
+        Input::Line | Input::Text => *text = format!("{word} {text}"),
+        Input::Email => *text = format!("{word}@example.org"),
+        Input::Details(_) => {
+            let mut parts: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap();
+            parts.values_mut().for_each(|part| *part = word.into());
+            *text = serde_json::Value::Object(parts).to_string();
+        }
+        _ => {}
+    };
+    for (name, text) in &mut sample.fields {
+        if let Some((_, spec)) = kind.field(name) {
+            mark(spec.input, text);
+        }
+    }
+    let fields = kind.children.as_ref().map(|children| children.fields.as_slice()).unwrap_or_default();
+    for (name, text) in sample.children.iter_mut().flatten() {
+        if let Some(spec) = fields.iter().find(|spec| spec.name == name) {
+            mark(spec.input, text);
+        }
+    }
+    sample
+}
