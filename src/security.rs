@@ -100,7 +100,10 @@ const MOST_KEPT: usize = 256 * 1024;
 
 /// Forms that need no session.
 fn is_public(path: &str) -> bool {
-    matches!(path, "/login" | "/setup" | "/signup" | "/logout") || path.starts_with("/l/") || (path.starts_with("/join/") && path.ends_with("/account")) || path.starts_with("/api/")
+    matches!(path, "/login" | "/setup" | "/signup" | "/logout")
+        || path.starts_with("/l/")
+        || (path.starts_with("/join/") && path.ends_with("/account"))
+        || path.starts_with("/api/")
 }
 
 /// Forms in which passwords and passcodes are typed.

@@ -337,6 +337,8 @@ pub fn leave(tx: &mut Tx<'_>, actor: &Actor, patient: &PatientId, now: NaiveDate
         .select((Row::as_select(), users::full_name))
         .first(&mut **tx)
         .optional()?;
+    // A share that opens nothing now is none to give back.
+    crate::access::grant::<crate::access::View>(tx, actor, patient, now)?;
     let share = row.map(|(row, name)| Share::new(row, name)).ok_or(Error::NotFound)?;
     if actor.via_read_only() {
         return Err(Error::Forbidden);

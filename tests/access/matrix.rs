@@ -151,6 +151,12 @@ impl Call<'_> {
             .replace("{tag}", tag)
             .replace("{name}", "app.css")
             .replace("{import}", &world.import)
+            .replace("{share}", &world.share)
+            .replace("{invitation}", &world.invitation)
+            .replace("{link}", &world.link)
+            .replace("{household}", world.owner.household.as_str())
+            .replace("{member}", world.owner.id.as_str())
+            .replace("{text}", if pattern.starts_with("/l/") { &world.visiting } else { &world.joining })
             .replace("{token}", &if pattern.contains("{token}") { world.owner.token_to_revoke() } else { String::new() });
         let query = match pattern {
             "/search" => format!("?q={CANARY}"),
@@ -263,6 +269,11 @@ impl Call<'_> {
         if matches!(self.route.1, "/login" | "/settings/password") {
             // So many wrong passwords from one address are too many.
             world.forget_guesses();
+        }
+        if self.route.0 == "POST"
+            && (self.route.1.contains("/sharing") || self.route.1.contains("/links/{link}") || self.route.1.starts_with("/l/"))
+        {
+            world.give_again();
         }
         if self.route.0 != "POST" || answer.status != 303 {
             return;

@@ -9,6 +9,7 @@ use diesel::{
 };
 use kinchart::{
     access::{self, Edit, Own},
+    auth::sealed::{self, Purpose},
     db::{
         schema::throttles,
         types::{PatientId, RecordId},
@@ -18,7 +19,7 @@ use kinchart::{
     records::{self, Kind, field::Input},
 };
 
-use crate::common::{Person, TestApp, sample::Sample};
+use crate::common::{Person, Share, TestApp, sample::Sample};
 
 /// What every planted word begins with.
 pub const CANARY: &str = "canary";
@@ -131,6 +132,15 @@ pub struct World {
     pub tag: String,
     pub entry: String,
     pub import: String,
+    /// Of somebody who asks nothing here.
+    pub share: String,
+    /// Taken back, sent by the owner to the same.
+    pub invitation: String,
+    /// The end of its link.
+    pub joining: String,
+    /// A professional's link of the whole record with a passcode, and the end of its address.
+    pub link: String,
+    pub visiting: String,
     records: HashMap<(&'static str, Slot), RecordId>,
     words: HashMap<String, Tells>,
 }
@@ -153,6 +163,11 @@ impl World {
             tag: owner.tag("School"),
             entry,
             import: String::new(),
+            share: String::new(),
+            invitation: String::new(),
+            joining: String::new(),
+            link: String::new(),
+            visiting: String::new(),
             records: HashMap::new(),
             words: HashMap::new(),
             t,
@@ -171,6 +186,7 @@ impl World {
             }
         }
         world.bring_in();
+        world.give().await;
         world.throw_away(&world.cleo);
         world
     }
@@ -288,6 +304,57 @@ impl World {
             .unwrap();
         let of_ada = PatientReport { patient: Some(self.ada.clone()), name: format!("{CANARY}report"), ..PatientReport::default() };
         self.import = self.owner.imported(&self.ada, &Report { patients: vec![of_ada], problems: Vec::new() });
+    }
+
+    /// A share, an invitation and a link to ask about.
+    async fn give(&mut self) {
+        let spare = self.t.stranger("spare");
+        self.owner.share(&self.ada, &spare, &Share::default());
+        self.share = self.one("SELECT id AS text FROM patient_shares");
+        self.invitation = self.owner.invite(&self.ada, &spare, "cancelled");
+        let key = &self.t.app.key;
+        self.joining = sealed::text(key, Purpose::Invitation, &self.invitation, 1);
+        let form = [("set", "everything"), ("lasts", "1h"), ("protection", "made"), ("title", "Dr Link")];
+        self.owner.post(&format!("/patients/{}/links", self.ada), &form).await;
+        self.link = self.one("SELECT id AS text FROM professional_links");
+        self.visiting = sealed::text(key, Purpose::ProfessionalLink, &self.link, 1);
+    }
+
+    fn one(&self, text: &str) -> String {
+        #[derive(diesel::QueryableByName)]
+        struct One {
+            #[diesel(sql_type = Text)]
+            text: String,
+        }
+        self.owner.db().read(|conn| Ok(diesel::sql_query(text).get_result::<One>(conn)?)).unwrap().text
+    }
+
+    /// Whoever gave a share back, ended one, gave up their part or took a link away: as before.
+    pub fn give_again(&self) {
+        let (now, owner) = (self.t.now(), &self.owner.id);
+        self.owner
+            .db()
+            .write(|tx| {
+                for text in [
+                    // The one that was taken back from the beginning stays so.
+                    "UPDATE patient_shares SET is_active = TRUE WHERE ended_told_at IS NOT NULL".to_owned(),
+                    "UPDATE patient_shares SET ended_told_at = NULL".to_owned(),
+                    "UPDATE professional_links SET revoked_at = NULL, wrong_tries = 0".to_owned(),
+                    format!("UPDATE patients SET owner_user_id = '{owner}' WHERE id = '{}'", self.ada),
+                ] {
+                    diesel::sql_query(text).execute(&mut **tx)?;
+                }
+                let owners = "INSERT INTO patient_owners (patient_id, user_id, created_at) SELECT $1, u.id, $2 FROM users u \
+                    WHERE u.username IN ('owner', 'second') AND NOT EXISTS \
+                    (SELECT 1 FROM patient_owners o WHERE o.patient_id = $3 AND o.user_id = u.id)";
+                diesel::sql_query(owners)
+                    .bind::<Text, _>(self.ada.as_str())
+                    .bind::<Timestamp, _>(now)
+                    .bind::<Text, _>(self.ada.as_str())
+                    .execute(&mut **tx)?;
+                Ok(())
+            })
+            .unwrap();
     }
 
     /// Into the trash, through the library.

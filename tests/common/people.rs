@@ -392,7 +392,12 @@ impl Person {
                         invitations::invitation_type.eq("patient_share"),
                         invitations::status.eq(status),
                         invitations::title.eq("An invitation"),
-                        invitations::context_data.eq(r#"{"permission_level":"full"}"#),
+                        invitations::context_data.eq(serde_json::json!({
+                            "what": "share",
+                            "patients": [patient.as_str()],
+                            "terms": {"permission": "full", "scope": {}, "starts_at": null, "expires_at": null, "note": null},
+                        })
+                        .to_string()),
                         invitations::generation.eq(1),
                         invitations::expires_at.eq(now + chrono::Duration::days(7)),
                         invitations::created_at.eq(now),
