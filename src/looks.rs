@@ -4,7 +4,11 @@
 
 use std::collections::HashMap;
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web,
+};
 use askama::Template;
 use chrono::{Duration, NaiveDateTime, NaiveTime};
 use diesel::prelude::*;
@@ -26,6 +30,7 @@ use crate::{
     records::{
         self, Head,
         chart::headings,
+        export,
         field::{Errors, FieldError},
         view::Choice,
     },
@@ -33,6 +38,8 @@ use crate::{
 
 const PER_PAGE: i64 = 50;
 const MOST_PER_PAGE: i64 = 200;
+/// As many rows as a file of it has.
+const MOST_ROWS: i64 = 20_000;
 const LAST_PAGE: i64 = 1_000_000;
 /// More people than look at one record.
 const MOST_PEOPLE: i64 = 200;
@@ -63,6 +70,7 @@ fn words(actions: &[Action]) -> Vec<&'static str> {
 struct LooksPage {
     ui: Ui,
     base: String,
+    export: String,
     patient_name: String,
     days: Vec<Day>,
     people: Vec<Choice>,
@@ -132,6 +140,58 @@ pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String
         })
         .await?;
     Ok(page::html(status, page))
+}
+
+/// `GET /patients/{patient}/looks/csv`: the same, for a spreadsheet, as far back as [`MOST_ROWS`] reach.
+pub async fn csv(app: web::Data<App>, signed: Signed, patient: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
+    let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
+    let pairs = body::query(&request);
+    let (name, bytes) = app
+        .run(move |app| {
+            app.reads.flush(&app.db)?;
+            app.db.read(|conn| {
+                let access = access::grant::<Own>(conn, &signed.actor, &patient, app.clock.now())?;
+                let (query, errors) = Query::read(&pairs, signed.me.dates.typing(app.clock.today()));
+                if !errors.is_empty() {
+                    return Err(Error::Invalid(errors));
+                }
+                let (events, _) = load(conn, &access, &Query { page: 1, per_page: MOST_ROWS, ..query })?;
+                let ui = Ui::new(Some(signed.me.clone()), "");
+                let name = export::file_name(&access.patient.given_name(), "who-looked", &access.now.date().to_string());
+                Ok((name, table(&ui, &events)?))
+            })
+        })
+        .await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"))
+        .insert_header((header::CONTENT_DISPOSITION, export::disposition(&name)))
+        .body(bytes))
+}
+
+/// One row an event, none joined with another.
+fn table(ui: &Ui, events: &[Event]) -> Result<Vec<u8>> {
+    let failed = |error: csv::Error| Error::Internal(format!("csv: {error}"));
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(export::BYTE_ORDER_MARK.to_vec());
+    writer
+        .write_record(["at", "who", "by_link", "action", "what", "kind", "record_id", "version", "address", "success"])
+        .map_err(failed)?;
+    for event in events {
+        let optional = |text: &Option<String>| text.clone().unwrap_or_default();
+        let cells = [
+            event.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            event.actor_name.clone(),
+            is_link(&event.actor).to_string(),
+            event.action.clone(),
+            did(ui, event),
+            optional(&event.kind),
+            optional(&event.record_id),
+            event.version.map(|version| version.to_string()).unwrap_or_default(),
+            optional(&event.address),
+            event.success.to_string(),
+        ];
+        writer.write_record(cells.iter().map(|cell| export::defused(cell))).map_err(failed)?;
+    }
+    writer.into_inner().map_err(|error| Error::Internal(format!("csv: {}", error.error())))
 }
 
 impl Query {
@@ -209,7 +269,9 @@ fn looks_page(
         kept.push(("page".into(), page.to_string()));
         format!("{base}?{}", serde_urlencoded::to_string(kept).unwrap_or_default())
     };
+    let kept: Vec<&(String, String)> = pairs.iter().filter(|(n, v)| !matches!(n.as_str(), "page" | "per_page") && !v.is_empty()).collect();
     Ok(LooksPage {
+        export: format!("{base}/csv?{}", serde_urlencoded::to_string(kept).unwrap_or_default()),
         days: days(&ui, access.id().as_str(), &events, &titles),
         what: WHAT
             .iter()

@@ -87,6 +87,7 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/links", post().to(links::make))
         .route("/patients/{patient}/links/{link}/revoke", post().to(links::revoke))
         .route("/patients/{patient}/looks", get().to(looks::show))
+        .route("/patients/{patient}/looks/csv", get().to(looks::csv))
         .route("/l/{text}", get().to(visit::door))
         .route("/l/{text}", post().to(visit::enter))
         .route("/l/{text}/summary", get().to(visit::summary))

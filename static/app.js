@@ -117,5 +117,21 @@ function offerWords(input) {
   });
 }
 
+// What is to be handed on is copied with one click.
+for (const input of document.querySelectorAll("input[data-copy]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button";
+  button.textContent = input.dataset.copy;
+  button.setAttribute("aria-describedby", input.id);
+  button.addEventListener("click", async () => {
+    input.select();
+    // Without a secure context there is no clipboard; then the text is at least marked.
+    await navigator.clipboard?.writeText(input.value);
+    if (navigator.clipboard) button.textContent = input.dataset.copied;
+  });
+  input.after(button);
+}
+
 // "Print" prints.
 if (new URLSearchParams(location.search).has("print")) window.addEventListener("load", () => window.print());

@@ -189,7 +189,7 @@ async fn every_address_that_opens_nothing_gets_one_answer() {
     owner.post(&format!("/patients/{ada}/links/{}/revoke", revoked.id), &[]).await.is(303);
     let cut = &link.text[..link.text.len() - 1];
     let last = if link.text.ends_with('A') { "B" } else { "A" };
-    let changed = format!("{}{last}", cut);
+    let changed = format!("{cut}{last}");
     let swapped = format!("{}.{}", ended.id, link.text.split('.').nth(1).unwrap());
     t.later(Duration::minutes(59));
     t.anon().get(&ended.path()).await.is(200);
@@ -418,7 +418,7 @@ async fn a_summary_takes_at_most_twelve_statements_however_long_the_record() {
     let mut costs = Vec::new();
     for round in 0..2 {
         for kind in records::kinds() {
-            for variant in 0..(1 + round * 6) {
+            for variant in 0..=(round * 6) {
                 owner.record(&ada, kind, &Sample::full(&owner, &ada, kind, variant + round * 100));
             }
         }

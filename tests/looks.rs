@@ -33,6 +33,9 @@ async fn an_owner_sees_who_looked_and_who_changed() {
         .lacks("<strong dir=\"auto\">Ana");
     owner.get(&format!("{looks}?what=changed")).await.is(200).says("owner added the allergy").lacks("looked at the list");
     owner.get(&format!("{looks}?what=downloaded")).await.is(200).says("downloaded").lacks("added the allergy");
+    let file = owner.get(&format!("{looks}/csv?what=looked")).await.is(200).has("Ana Petrov,false,read,looked at the allergy,allergies");
+    assert!(file.header("content-disposition").unwrap().contains("who-looked") && !file.body.contains("Penicillin"));
+    ana.get(&format!("{looks}/csv")).await.is(403);
     // A record that is gone is told without its title.
     owner.post(&format!("/patients/{ada}/allergies/{id}/delete"), &[("_version", "1")]).await;
     owner.get(&looks).await.is(200).says("owner deleted the allergy").lacks("Penicillin");

@@ -123,14 +123,14 @@ fn section(ui: &Ui, access: &PatientAccess<View>, part: &Part, names: &Names, sa
         (true, true) => ui.about(part.kind, "none_known"),
         (true, false) => ui.t(if whole { "link.none" } else { "link.none_in_part" }),
     };
-    let (current, past): (Vec<&Told>, Vec<&Told>) = part.told.iter().partition(|told| told.current || !part.goes_on());
+    let (current, over): (Vec<&Told>, Vec<&Told>) = part.told.iter().partition(|told| told.current || !part.goes_on());
     let mut tables = Vec::new();
     if !current.is_empty() {
-        let caption = if part.goes_on() && !past.is_empty() { ui.t("link.current") } else { String::new() };
+        let caption = if part.goes_on() && !over.is_empty() { ui.t("link.current") } else { String::new() };
         tables.push(table(ui, access, part, &current, names, caption, false));
     }
-    if !past.is_empty() {
-        tables.push(table(ui, access, part, &past, names, ui.t("link.past"), true));
+    if !over.is_empty() {
+        tables.push(table(ui, access, part, &over, names, ui.t("link.past"), true));
     }
     let shown = i64::try_from(part.told.len()).unwrap_or(i64::MAX);
     let more = if part.total > shown {
@@ -142,10 +142,10 @@ fn section(ui: &Ui, access: &PatientAccess<View>, part: &Part, names: &Names, sa
 }
 
 /// Rows under the columns in which anything is told. What is over says until when.
-fn table(ui: &Ui, access: &PatientAccess<View>, part: &Part, told: &[&Told], names: &Names, caption: String, past: bool) -> Table {
+fn table(ui: &Ui, access: &PatientAccess<View>, part: &Part, told: &[&Told], names: &Names, caption: String, is_over: bool) -> Table {
     let mut rows = lines(ui, part, told, names);
     let until = ui.t("link.until_column");
-    for (row, told) in rows.iter_mut().zip(told).filter(|_| past) {
+    for (row, told) in rows.iter_mut().zip(told).filter(|_| is_over) {
         let text = told.ended_on.as_deref().map(|on| ui.day(on)).unwrap_or_default();
         // A list that shows its end has it already.
         if !text.is_empty() && row.cells.iter().any(|cell| cell.text == text) {
@@ -172,9 +172,22 @@ fn table(ui: &Ui, access: &PatientAccess<View>, part: &Part, told: &[&Told], nam
             let width = filled.iter().filter(|filled| **filled).count();
             cells.resize_with(width, ListCell::default);
             let entry = part.entries.get(&told.row.id);
-            let parts = entry.and_then(|entry| view::children(ui, patient, part.kind, entry.as_ref()));
+            let parts =
+                entry.and_then(|entry| view::children(ui, patient, part.kind, entry.as_ref())).map(|table| without_category(ui, table));
             Line { cells, severe: row.severe, parts }
         })
         .collect();
     Table { caption, columns, rows }
+}
+
+/// A laboratory's own heading of a value helps to file it, not to read it.
+fn without_category(ui: &Ui, mut table: ChildTable) -> ChildTable {
+    let label = ui.label("lab_test_components", "category");
+    if let Some(place) = table.columns.iter().position(|column| *column == label) {
+        table.columns.remove(place);
+        for row in table.rows.iter_mut().filter(|row| place < row.len()) {
+            row.remove(place);
+        }
+    }
+    table
 }

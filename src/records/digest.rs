@@ -49,8 +49,7 @@ const IN_PARTS: &[&str] = &["family-members", "lab-results"];
 fn most(kind: &Kind) -> i64 {
     match kind.name {
         "vitals" => 6,
-        "lab-results" => 15,
-        "encounters" | "observations" => 20,
+        "encounters" | "lab-results" | "observations" => 12,
         _ => 80,
     }
 }

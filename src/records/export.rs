@@ -37,7 +37,7 @@ use crate::{
 
 /// How many records are in memory at once.
 const PART: usize = 200;
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// `GET /patients/{patient}/{kind}/csv`, asked like the list it is of. With `children=1` one row a component, occurrence or relative's
 /// condition instead, each with its record.
@@ -216,7 +216,7 @@ fn name_column(spec: &FieldSpec) -> Option<&'static str> {
 }
 
 /// A cell no spreadsheet runs as a formula: what begins like one gets an apostrophe, unless it is a plain number.
-fn defused(cell: &str) -> String {
+pub(crate) fn defused(cell: &str) -> String {
     let risky = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if risky && !is_plain_number(cell) { format!("'{cell}") } else { cell.to_owned() }
 }
@@ -227,7 +227,7 @@ fn is_plain_number(text: &str) -> bool {
     [whole, decimals].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn file_name(patient: &str, what: &str, day: &str) -> String {
+pub(crate) fn file_name(patient: &str, what: &str, day: &str) -> String {
     let patient: String = patient.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-')).take(40).collect();
     format!("{} {what} {day}.csv", patient.trim()).trim_start().replace(' ', "-")
 }

@@ -121,10 +121,24 @@ fn all(pairs: &[(String, String)], name: &str) -> Vec<String> {
     found
 }
 
+fn offer(ui: &Ui, word: &str) -> Choice {
+    Choice { value: word.to_owned(), label: ui.choice("ScopeSet", word), selected: false }
+}
+
+/// What is in a set, where its name does not say it.
+fn about(ui: &Ui, set: &Set) -> String {
+    if set.private_left_out {
+        return ui.t1("scope.without", "what", private().iter().map(|word| ui.choice("Sensitivity", word)).collect::<Vec<_>>().join(", "));
+    }
+    let kinds = set.kinds.iter().filter(|_| set.kinds.len() > 1).filter_map(|name| records::kind(name));
+    kinds.map(|kind| ui.kind(kind).to_lowercase()).collect::<Vec<_>>().join(", ")
+}
+
 /// What a form offers, with what is chosen.
 #[derive(Clone, Debug)]
 pub struct Choices {
-    pub sets: Vec<Choice>,
+    /// Each with what is in it.
+    pub sets: Vec<(Choice, String)>,
     pub kinds: Vec<Choice>,
     pub tags: Vec<Choice>,
     pub without: Vec<Choice>,
@@ -136,15 +150,12 @@ impl Choices {
     /// Filled with what was sent, or preset where nothing was. Only what this person can give on is offered.
     pub fn new(ui: &Ui, tags: &[Tag], own: &Scope, pairs: &[(String, String)]) -> Self {
         let [kinds, wanted_tags, without] = ["kinds", "tags", "without"].map(|name| all(pairs, name));
-        let mut sets: Vec<Choice> = SETS
-            .iter()
-            .filter(|set| set.scope().is_within(own))
-            .map(|set| Choice { value: set.word.to_owned(), label: ui.choice("ScopeSet", set.word), selected: false })
-            .collect();
-        sets.push(Choice { value: CHOSEN.to_owned(), label: ui.choice("ScopeSet", CHOSEN), selected: false });
+        let mut sets: Vec<(Choice, String)> =
+            SETS.iter().filter(|set| set.scope().is_within(own)).map(|set| (offer(ui, set.word), about(ui, set))).collect();
+        sets.push((offer(ui, CHOSEN), String::new()));
         let typed = first(pairs, "set");
-        let place = sets.iter().position(|choice| choice.value == typed).unwrap_or_default();
-        if let Some(choice) = sets.get_mut(place) {
+        let place = sets.iter().position(|(choice, _)| choice.value == typed).unwrap_or_default();
+        if let Some((choice, _)) = sets.get_mut(place) {
             choice.selected = true;
         }
         let tick = |value: &str, label: String, chosen: &[String], must: &[String]| Choice {
@@ -164,7 +175,7 @@ impl Choices {
                 .collect(),
             tags: tags.iter().filter(offered).map(|tag| tick(tag.id.as_str(), tag.name.clone(), &wanted_tags, &own_tags)).collect(),
             without: private().iter().map(|word| tick(word, ui.choice("Sensitivity", word), &without, &own_without)).collect(),
-            exact: !(kinds.is_empty() && wanted_tags.is_empty() && without.is_empty()) || !own.is_whole(),
+            exact: !(kinds.is_empty() && wanted_tags.is_empty() && without.is_empty() && own.is_whole()),
             sets,
         }
     }
