@@ -395,6 +395,12 @@ const TELLS_NOTHING: &[&str] = &[
     "",
     // Names of patients, to choose one.
     "/import",
+    // For owners alone.
+    "/patients/{patient}/looks",
+    "/patients/{patient}/looks/csv",
+    // Who comes through a link is noted under the link's name: see `links`.
+    "/l/{text}",
+    "/l/{text}/summary",
 ];
 
 /// Every address of the URL map that can be looked at; those of the API begin with its base.
