@@ -401,6 +401,12 @@ const TELLS_NOTHING: &[&str] = &[
     "/api/v1",
     // Names of patients, to choose one.
     "/import",
+    // For owners alone.
+    "/patients/{patient}/looks",
+    "/patients/{patient}/looks/csv",
+    // Who comes through a link is noted under the link's name: see `links`.
+    "/l/{text}",
+    "/l/{text}/summary",
 ];
 
 /// Every address of the URL map that can be looked at and shows records.

@@ -401,7 +401,7 @@ async fn neither_the_address_nor_the_passcode_is_in_the_log_and_every_look_is_in
         .collect();
     let by_link = |action: &str| (format!("link:{}", link.id), "Dr. Lind".to_owned(), action.to_owned());
     let by_owner = |action: &str| (owner.id.to_string(), "owner".to_owned(), action.to_owned());
-    assert_eq!(told, [by_owner("link_made"), by_link("link_opened"), by_link("read"), by_link("printed")]);
+    assert_eq!(told, [by_owner("listed"), by_owner("link_made"), by_link("link_opened"), by_link("read"), by_link("printed")]);
     assert!(lines_with(&link.text).is_empty() && lines_with(&link.passcode).is_empty());
     let secret = link.text.split('.').nth(1).unwrap();
     assert!(lines_with(secret).is_empty());

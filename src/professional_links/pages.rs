@@ -8,6 +8,7 @@ use super::{Link, NewLink, Opening, State, create, is_weak, list, make_passcode,
 use crate::{
     access::{self, Full, PatientAccess},
     app::App,
+    audit::Action,
     auth::{
         form::{self, Form, Problems},
         password::HashError,
@@ -19,7 +20,7 @@ use crate::{
         types::{LinkId, PatientId},
     },
     error::{Error, Result},
-    page::{self, Ui, see_other},
+    page::{self, Ui, note_read, see_other},
     records::{
         field::{Errors, FieldError},
         overview,
@@ -91,6 +92,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String
     let page = app
         .read(move |conn, app| {
             let access = access::grant::<Full>(conn, &signed.actor, &patient, app.clock.now())?;
+            note_read(app, &access, Action::Listed, Some("professional_links"), None);
             page::text(&LinksPage { revoked, ..LinksPage::load(conn, app, &access, &signed.me, &Form::default())? })
         })
         .await?;

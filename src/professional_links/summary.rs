@@ -173,15 +173,19 @@ fn table(ui: &Ui, access: &PatientAccess<View>, part: &Part, told: &[&Told], nam
             cells.resize_with(width, ListCell::default);
             let entry = part.entries.get(&told.row.id);
             let parts =
-                entry.and_then(|entry| view::children(ui, patient, part.kind, entry.as_ref())).map(|table| without_category(ui, table));
+                entry.and_then(|entry| view::children(ui, patient, part.kind, entry.as_ref())).map(|table| in_brief(ui, part, table));
             Line { cells, severe: row.severe, parts }
         })
         .collect();
     Table { caption, columns, rows }
 }
 
-/// A laboratory's own heading of a value helps to file it, not to read it.
-fn without_category(ui: &Ui, mut table: ChildTable) -> ChildTable {
+/// A laboratory's own heading of a value helps to file it, not to read it; and only a laboratory's status says that a value is out of range.
+fn in_brief(ui: &Ui, part: &Part, mut table: ChildTable) -> ChildTable {
+    if part.kind.name != "lab-results" {
+        table.rows.iter_mut().flatten().for_each(|cell| cell.flag.clear());
+        return table;
+    }
     let label = ui.label("lab_test_components", "category");
     if let Some(place) = table.columns.iter().position(|column| *column == label) {
         table.columns.remove(place);
