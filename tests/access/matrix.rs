@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     people::{Who, everybody},
-    world::{CANARY, KEY, Slot, Tells, World},
+    world::{CANARY, KEY, Sees, Slot, Tells, World},
 };
 use crate::common::{Answer, sample::Sample};
 
@@ -81,8 +81,12 @@ fn kinds_of((_, pattern): Route) -> Vec<Option<&'static Kind>> {
 }
 
 fn slots_of((_, pattern): Route) -> Vec<Slot> {
-    let living = if pattern.contains("{record}") { vec![Slot::Open, Slot::Plain, Slot::Secret, Slot::Foreign] } else { vec![Slot::Open] };
-    if pattern.ends_with("/restore") { living.into_iter().map(Slot::gone).collect() } else { living }
+    if !pattern.contains("{record}") {
+        let is_of_one = pattern.contains("/{patient}") && !pattern.starts_with("/patients/trash/");
+        return if is_of_one { vec![Slot::Open, Slot::Foreign] } else { vec![Slot::Open] };
+    }
+    let living = [Slot::Open, Slot::Plain, Slot::Secret, Slot::Foreign];
+    if pattern.ends_with("/restore") { living.map(Slot::gone).to_vec() } else { living.to_vec() }
 }
 
 /// Answers of somebody who came through.
@@ -118,7 +122,10 @@ fn call<'a>(expected: &Expected, route: Route, kind: Option<&'static Kind>, slot
     };
     let mut answer = expected.answer(route, column);
     if slot == Slot::Foreign {
-        if !THROUGH.contains(&answer) {
+        // Ada's record would have been theirs; the other patient is, if they own her.
+        let is_asked =
+            if route.1.contains("{record}") { THROUGH.contains(&answer) } else { !who.is_owner && !matches!(who.sees, Sees::Nothing) };
+        if !is_asked {
             return None;
         }
         answer = "404";
@@ -139,7 +146,11 @@ impl Call<'_> {
     fn path(&self, world: &World) -> String {
         let (_, pattern) = self.route;
         let record = self.kind.map(|kind| world.record(kind, self.slot).to_string()).unwrap_or_default();
-        let patient = if pattern.starts_with("/patients/trash/") { &world.cleo } else { &world.ada };
+        let patient = match self.slot {
+            _ if pattern.starts_with("/patients/trash/") => &world.cleo,
+            Slot::Foreign if !pattern.contains("{record}") => &world.bea,
+            _ => &world.ada,
+        };
         let entry = if pattern.ends_with("/delete") { world.owner.practitioner("Dr Short") } else { world.entry.clone() };
         let list = if pattern.starts_with("/codes") { "icd10" } else { "practitioners" };
         let tag = if pattern.starts_with("/static") { "0" } else { &world.tag };
@@ -309,7 +320,7 @@ impl Call<'_> {
             && match tells {
                 Tells::Record(kind, slot) => who.sees.record(kind, slot) || slot == Slot::Foreign && who.is_owner,
                 Tells::House(kind, slot) => who.is_housed || who.sees.record(kind, slot),
-                Tells::Ada => !matches!(who.sees, super::world::Sees::Nothing),
+                Tells::Ada => !matches!(who.sees, Sees::Nothing),
                 Tells::Whole => who.sees.is_whole(),
                 Tells::Owner => who.is_owner,
                 Tells::Cleo => who.is_owner || who.column == "second",
