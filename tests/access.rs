@@ -481,3 +481,41 @@ async fn that_there_are_none_is_told_within_the_share() {
         }
     }
 }
+
+#[actix_web::test]
+async fn a_patient_in_the_trash_is_there_for_nobody() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let helper = t.stranger("helper");
+    owner.share(&ada, &helper, &Share::to(Permission::Full));
+    owner.post(&format!("/patients/{ada}/delete"), &[]).await.location();
+    for person in [&owner, &helper] {
+        for page in ["", "/edit", "/timeline", "/trash", "/allergies", "/allergies/new", "/allergies/csv"] {
+            person.get(&format!("/patients/{ada}{page}")).await.is(404);
+        }
+        let api = person.api(true);
+        api.get(&format!("/api/v1/patients/{ada}")).await.is(404);
+        api.get(&format!("/api/v1/patients/{ada}/allergies")).await.is(404);
+        assert_eq!(api.get("/api/v1/patients").await.is(200).json()["total"], 0);
+        person.get("/").await.is(200).lacks(ada.as_str());
+    }
+    helper.get("/patients/trash").await.is(200).lacks(ada.as_str());
+}
+
+#[actix_web::test]
+async fn how_far_somebody_may_go_is_told_as_it_is() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    for (word, level) in [("view", Permission::View), ("edit", Permission::Edit), ("full", Permission::Full)] {
+        let helper = t.stranger(word);
+        owner.share(&ada, &helper, &Share::to(level));
+        for (may_write, told) in [(true, word), (false, "view")] {
+            let json = helper.api(may_write).get(&format!("/api/v1/patients/{ada}")).await.is(200).json();
+            assert_eq!((json["access"].as_str(), json["owner"].as_bool()), (Some(told), Some(false)), "{word}");
+        }
+    }
+    let json = owner.api(true).get(&format!("/api/v1/patients/{ada}")).await.json();
+    assert_eq!((json["access"].as_str(), json["owner"].as_bool()), (Some("own"), Some(true)));
+}

@@ -34,8 +34,8 @@ fn opens(t: &TestApp, maker: &Person, link: &LinkId, patient: &PatientId) -> Opt
     }
 }
 
-fn kinds(names: &[&str]) -> Option<Vec<String>> {
-    Some(names.iter().map(|name| (*name).to_owned()).collect())
+fn list(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 #[actix_web::test]
@@ -117,14 +117,16 @@ async fn a_link_opens_no_more_than_both_its_own_part_and_its_makers() {
     let owner = t.user("owner");
     let ada = owner.patient("Ada");
     let maker = t.stranger("maker");
-    let part = Share { kinds: kinds(&["vitals", "allergies"]), without: kinds(&["violence"]), ..Share::to(Permission::Full) };
+    let part = Share { kinds: Some(list(&["vitals", "allergies"])), without: Some(list(&["violence"])), ..Share::to(Permission::Full) };
     owner.share(&ada, &maker, &part);
-    let wider =
-        maker.link(&ada, &Share { kinds: kinds(&["allergies", "conditions"]), without: kinds(&["mental_health"]), ..Share::default() });
+    let wider = maker.link(
+        &ada,
+        &Share { kinds: Some(list(&["allergies", "conditions"])), without: Some(list(&["mental_health"])), ..Share::default() },
+    );
     let (rank, scope) = opens(&t, &maker, &wider, &ada).unwrap();
     assert_eq!(rank, Rank::View);
-    assert_eq!(scope.kinds, kinds(&["allergies"]));
-    assert_eq!(Some(scope.without), kinds(&["mental_health", "violence"]));
+    assert_eq!(scope.kinds, Some(list(&["allergies"])));
+    assert_eq!(scope.without, list(&["mental_health", "violence"]));
     let whole = maker.link(&ada, &Share::default());
     assert_eq!(opens(&t, &maker, &whole, &ada).unwrap().1.kinds, part.kinds);
     // A list that cannot be read opens nothing.
@@ -138,9 +140,9 @@ async fn what_a_link_leaves_out_is_in_no_chart() {
     let world = World::new().await;
     let World { t, owner, ada, .. } = &world;
     let first = records::kinds().iter().next().unwrap();
-    let without = Share { without: kinds(&["mental_health"]), ..Share::default() };
+    let without = Share { without: Some(list(&["mental_health"])), ..Share::default() };
     let links = [
-        ("a kind", Share { kinds: kinds(&[first.name]), ..Share::default() }, [true, true, true]),
+        ("a kind", Share { kinds: Some(list(&[first.name])), ..Share::default() }, [true, true, true]),
         ("a tag", Share { tags: Some(vec![world.tag.clone()]), ..Share::default() }, [true, false, true]),
         ("without what is sensitive", without, [true, true, false]),
     ];

@@ -16,7 +16,7 @@ use crate::common::{Answer, Api, Person, Share};
 /// With what somebody comes.
 pub enum Asks {
     /// A session at pages, a token that may write at the API.
-    Both(Person, Api),
+    Both(Person, Box<Api>),
     /// The same browser at both: nobody, or somebody whose cookie opens nothing.
     Browser(Person),
     /// A session at the API only, where it must open nothing.
@@ -41,7 +41,7 @@ impl Who {
         Self { name, column, asks, sees, is_housed: false, is_owner: false }
     }
     fn both(name: &'static str, column: &'static str, person: Person, sees: Sees) -> Self {
-        let api = person.api(true);
+        let api = Box::new(person.api(true));
         Self::new(name, column, Asks::Both(person, api), sees)
     }
     fn housed(mut self) -> Self {

@@ -20,6 +20,9 @@ fn revoke(app: &App, who: &kinchart::db::types::UserId) {
     app.db.write(|tx| Ok(diesel::update(of.clone()).set(patient_shares::is_active.eq(false)).execute(&mut **tx)?)).unwrap();
 }
 
+/// How somebody loses their share.
+type End<'a> = &'a dyn Fn(&Person);
+
 #[actix_web::test]
 async fn a_share_that_ends_between_form_and_answer_writes_nothing() {
     let t = TestApp::new().await;
@@ -28,7 +31,7 @@ async fn a_share_that_ends_between_form_and_answer_writes_nothing() {
     let kind = records::kind("allergies").unwrap();
     let id = owner.record(&ada, kind, &Sample::least(kind, 1));
     let base = format!("/patients/{ada}/allergies");
-    let ends: [(&str, &dyn Fn(&Person)); 3] = [
+    let ends: [(&str, End<'_>); 3] = [
         ("revoked", &|who| revoke(&t.app, &who.id)),
         ("removed", &|who| {
             let of = patient_shares::table.filter(patient_shares::shared_with_user_id.eq(who.id.clone()));

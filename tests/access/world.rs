@@ -39,7 +39,7 @@ pub enum Slot {
     Gone,
     GonePlain,
     GoneSecret,
-    /// Of another patient.
+    /// Of another patient, asked for under Ada's address; where no record is asked for, that patient's own address.
     Foreign,
 }
 
@@ -128,6 +128,7 @@ pub struct World {
     pub t: TestApp,
     pub owner: Person,
     pub ada: PatientId,
+    pub bea: PatientId,
     pub cleo: PatientId,
     pub tag: String,
     pub entry: String,
@@ -173,6 +174,7 @@ impl World {
             t,
             owner,
             ada,
+            bea,
             cleo,
         };
         for (word, tells) in
@@ -182,7 +184,7 @@ impl World {
         }
         for kind in records::kinds() {
             for (variant, slot) in Slot::ALL.into_iter().enumerate() {
-                world.plant(&bea, kind, slot, variant + 1).await;
+                world.plant(kind, slot, variant + 1).await;
             }
         }
         world.bring_in();
@@ -200,14 +202,14 @@ impl World {
         *self.words.get(word).unwrap_or_else(|| panic!("{word} was never planted"))
     }
 
-    async fn plant(&mut self, bea: &PatientId, kind: &'static Kind, slot: Slot, variant: usize) {
+    async fn plant(&mut self, kind: &'static Kind, slot: Slot, variant: usize) {
         let letters: String = kind.name.chars().filter(char::is_ascii_alphabetic).collect();
         let word = format!("{CANARY}{letters}{}", slot.letters());
         let house = format!("{word}house");
         self.words.insert(word.clone(), Tells::Record(kind.name, slot));
         self.words.insert(house.clone(), Tells::House(kind.name, slot));
         let owner = self.owner.clone();
-        let patient = if slot == Slot::Foreign { bea.clone() } else { self.ada.clone() };
+        let patient = if slot == Slot::Foreign { self.bea.clone() } else { self.ada.clone() };
         let mut sample = marked(kind, Sample::full(&owner, &patient, kind, variant), &word);
         for spec in &kind.fields {
             match spec.input {
