@@ -37,7 +37,18 @@ pub enum Action {
     Listed,
     Searched,
     Downloaded,
+    Printed,
     Imported,
+    Shared,
+    ShareChanged,
+    ShareEnded,
+    Invited,
+    InvitationAnswered,
+    OwnershipGiven,
+    LinkMade,
+    LinkOpened,
+    LinkRefused,
+    LinkRevoked,
 }
 
 impl Action {
@@ -60,7 +71,18 @@ impl Action {
             Self::Listed => "listed",
             Self::Searched => "searched",
             Self::Downloaded => "downloaded",
+            Self::Printed => "printed",
             Self::Imported => "imported",
+            Self::Shared => "shared",
+            Self::ShareChanged => "share_changed",
+            Self::ShareEnded => "share_ended",
+            Self::Invited => "invited",
+            Self::InvitationAnswered => "invitation_answered",
+            Self::OwnershipGiven => "ownership_given",
+            Self::LinkMade => "link_made",
+            Self::LinkOpened => "link_opened",
+            Self::LinkRefused => "link_refused",
+            Self::LinkRevoked => "link_revoked",
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     auth::{setup, sign_in, sign_up, token::Bearer},
     directory::pages as directory,
     error::{Error, Result},
+    family::{pages as family, received},
     health,
     interchange::{kept, pages as import},
     lookup,
@@ -55,6 +56,9 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/import/{import}", get().to(import::show))
         .route("/import/{import}", post().to(import::apply))
         .route("/import/{import}/who", post().to(import::who))
+        .route("/family-history", get().to(received::list))
+        .route("/family-history/{share}/take", get().to(received::take_form))
+        .route("/family-history/{share}/take", post().to(received::take))
         // Practitioners, practices, pharmacies.
         .route("/directory/{list}", get().to(directory::list))
         .route("/directory/{list}", post().to(directory::create))
@@ -76,6 +80,7 @@ pub fn map(config: &mut ServiceConfig) {
         .route("/patients/{patient}/history", get().to(history::show))
         .route("/patients/{patient}/history/{version}", post().to(history::revert))
         .route("/patients/{patient}/timeline", get().to(timeline::show))
+        .route("/patients/{patient}/family", get().to(family::show))
         .route("/patients/{patient}/trash", get().to(patients::trash))
         .route("/patients/{patient}/original", get().to(kept::of_patient))
         .route("/patients/{patient}/offers", get().to(kept::offers))

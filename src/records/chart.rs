@@ -608,8 +608,9 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
 /// Everything a person could look for in a record.
 fn searchable(kind: &Kind, head: &Head, entry: &dyn AnyRecord, tags: &[String]) -> String {
     use super::field::Input;
-    let wanted =
-        |input: &Input| !matches!(input, Input::Practitioner | Input::Pharmacy | Input::Patient | Input::Record(_) | Input::Sensitivity | Input::Flag);
+    let wanted = |input: &Input| {
+        !matches!(input, Input::Practitioner | Input::Pharmacy | Input::Patient | Input::Record(_) | Input::Sensitivity | Input::Flag)
+    };
     let mut parts = vec![head.title.clone()];
     parts.extend(kind.fields.iter().enumerate().filter(|(_, f)| wanted(&f.input)).filter_map(|(i, _)| entry.get(i)));
     if let Some(children) = &kind.children {

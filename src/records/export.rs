@@ -14,9 +14,10 @@ use actix_web::{
 use futures_util::stream;
 
 use super::{
-    Children, Kind, api, linked,
+    Children, Kind, api,
     chart::{Loaded, headings},
     field::{FieldSpec, Input, Mode},
+    linked,
     pages::{MARKS, Place, kind_of, patient_of},
     query::ListQuery,
 };

@@ -37,10 +37,8 @@ pub fn load<L: Level>(conn: &mut Conn, accesses: &[&PatientAccess<L>], kind: &'s
         .select(Head::as_select())
         .load(conn)?;
     let mut entries = stored::load(conn, kind, &heads)?;
-    let mut rows: Vec<Loaded> = heads
-        .into_iter()
-        .filter_map(|head| Some(Loaded { entry: entries.remove(&head.id)?, head, tags: Vec::new() }))
-        .collect();
+    let mut rows: Vec<Loaded> =
+        heads.into_iter().filter_map(|head| Some(Loaded { entry: entries.remove(&head.id)?, head, tags: Vec::new() })).collect();
     linked::hide(conn, one, kind, rows.iter_mut().map(|row| &mut row.entry))?;
     Ok(rows)
 }

@@ -159,8 +159,11 @@ pub fn show(ui: &Ui, patient: &str, spec: &FieldSpec, text: &str, unit: Option<&
             href: names.is_open(text).then(|| format!("/directory/practitioners/{text}")),
             ..Shown::default()
         },
-        Input::Patient => Names::find(&names.patients, text)
-            .map_or_else(Shown::default, |name| Shown { text: name, href: Some(format!("/patients/{text}")), ..Shown::default() }),
+        Input::Patient => Names::find(&names.patients, text).map_or_else(Shown::default, |name| Shown {
+            text: name,
+            href: Some(format!("/patients/{text}")),
+            ..Shown::default()
+        }),
         Input::Practice => plain(Names::find(&names.practices, text).unwrap_or_default()),
         Input::Pharmacy => Shown {
             text: Names::find(&names.pharmacies, text).unwrap_or_default(),
