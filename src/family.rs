@@ -4,6 +4,7 @@ pub mod pages;
 pub mod pedigree;
 pub mod received;
 pub mod risk;
+pub mod share_form;
 pub mod shares;
 pub mod taken;
 pub mod tree;

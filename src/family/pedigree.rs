@@ -10,11 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree::{OWN, Sex, Tree};
 
 /// The room of one symbol with its words, from middle to middle.
-pub const SLOT: i32 = 132;
+pub const SLOT: i32 = 144;
 /// Half a symbol.
 pub const HALF: i32 = 20;
 /// One line of words below a symbol.
 pub const LINE: i32 = 15;
+/// From a symbol to the first line of words below it: room for the stroke through who is deceased.
+pub const BELOW: i32 = 8;
 const MARGIN: i32 = 20;
 /// The generation's number stands left of the row.
 const NUMERAL: i32 = 28;
@@ -326,30 +328,29 @@ fn mean(values: &[f64]) -> Option<f64> {
 
 /// Moves the blocks of a row to where their parents (on the way down) or their children (on the way up) want them, without overlap.
 fn settle(tree: &Tree, plan: &Plan<'_>, row: &mut [Block], middles: &BTreeMap<usize, f64>, down: bool) {
-    let of = |nodes: &[usize]| mean(&nodes.iter().filter_map(|n| middles.get(n).copied()).collect::<Vec<_>>());
-    let couple = |union: usize| {
-        let partners = tree.unions.get(union).map(|u| u.partners)?;
-        of(&[Some(partners.0), partners.1].into_iter().flatten().collect::<Vec<_>>())
-    };
+    let offsets = offsets(row);
+    let packed: BTreeMap<usize, f64> = row
+        .iter()
+        .zip(&offsets)
+        .flat_map(|(block, at)| block.nodes.iter().zip(0..).map(move |(node, place)| (*node, at + slots(place))))
+        .collect();
     let wanted: Vec<(f64, f64)> = row
         .iter()
         .map(|block| {
-            let mut moves = Vec::new();
-            for node in &block.nodes {
-                if down {
-                    let parents = plan.child_of.get(node).copied();
-                    let siblings = parents.and_then(|p| tree.unions.get(p)).and_then(|u| of(&u.children));
-                    moves.extend(parents.and_then(couple).zip(siblings).map(|(to, from)| to - from));
-                } else {
-                    for union in plan.unions_of.get(node).into_iter().flatten() {
-                        let children = tree.unions.get(*union).and_then(|u| of(&u.children));
-                        moves.extend(children.zip(couple(*union)).map(|(to, from)| to - from));
-                    }
-                }
-            }
-            mean(&moves).map_or((block.x, 0.05), |by| (block.x + by, 1.0))
+            let moves = |node: &usize| {
+                if down { under_parents(tree, plan, *node, middles, &packed) } else { over_children(tree, plan, *node, middles) }
+            };
+            mean(&block.nodes.iter().flat_map(moves).collect::<Vec<_>>()).map_or((block.x, 0.05), |by| (block.x + by, 1.0))
         })
         .collect();
+    let targets: Vec<(f64, f64)> = wanted.iter().zip(&offsets).map(|((x, weight), offset)| (x - offset, *weight)).collect();
+    for ((block, at), offset) in row.iter_mut().zip(pooled(&targets)).zip(&offsets) {
+        block.x = at + offset;
+    }
+}
+
+/// Where each block of a row begins when all stand as close as they may; families keep a little apart.
+fn offsets(row: &[Block]) -> Vec<f64> {
     let mut before = 0.0;
     let mut offsets = Vec::new();
     for (place, block) in row.iter().enumerate() {
@@ -358,10 +359,32 @@ fn settle(tree: &Tree, plan: &Plan<'_>, row: &mut [Block], middles: &BTreeMap<us
         offsets.push(before);
         before += slots(block.nodes.len());
     }
-    let targets: Vec<(f64, f64)> = wanted.iter().zip(&offsets).map(|((x, weight), offset)| (x - offset, *weight)).collect();
-    for ((block, at), offset) in row.iter_mut().zip(pooled(&targets)).zip(&offsets) {
-        block.x = at + offset;
-    }
+    offsets
+}
+
+fn middle_of(nodes: &[usize], middles: &BTreeMap<usize, f64>) -> Option<f64> {
+    mean(&nodes.iter().filter_map(|node| middles.get(node).copied()).collect::<Vec<_>>())
+}
+
+fn couple_middle(tree: &Tree, union: usize, middles: &BTreeMap<usize, f64>) -> Option<f64> {
+    let (one, other) = tree.unions.get(union).map(|union| union.partners)?;
+    middle_of(&[Some(one), other].into_iter().flatten().collect::<Vec<_>>(), middles)
+}
+
+/// How far a child is from its place among its siblings, when these stand close together under their parents.
+fn under_parents(tree: &Tree, plan: &Plan<'_>, node: usize, middles: &BTreeMap<usize, f64>, packed: &BTreeMap<usize, f64>) -> Vec<f64> {
+    let wish = || {
+        let parents = *plan.child_of.get(&node)?;
+        let siblings = middle_of(&tree.unions.get(parents)?.children, packed)?;
+        Some(couple_middle(tree, parents, middles)? + packed.get(&node)? - siblings - middles.get(&node)?)
+    };
+    wish().into_iter().collect()
+}
+
+/// How far the couples of a partner are from the middle of their children.
+fn over_children(tree: &Tree, plan: &Plan<'_>, node: usize, middles: &BTreeMap<usize, f64>) -> Vec<f64> {
+    let wish = |union: &usize| Some(middle_of(&tree.unions.get(*union)?.children, middles)? - couple_middle(tree, *union, middles)?);
+    plan.unions_of.get(&node).into_iter().flatten().filter_map(wish).collect()
 }
 
 /// The nearest values that never fall (isotonic regression): neighbours that would are pooled at their mean.
@@ -401,7 +424,7 @@ impl Plan<'_> {
                 layout.places.push(Place { node: *node, x, y });
             }
             placed.push(at);
-            y = y.saturating_add(HALF * 2 + LINE * i32::try_from(lines).unwrap_or_default() + GAP);
+            y = y.saturating_add(HALF * 2 + BELOW + LINE * i32::try_from(lines).unwrap_or_default() + GAP);
         }
         layout.width = layout.places.iter().map(|place| place.x).max().unwrap_or_default() + SLOT / 2 + MARGIN;
         layout.height = y - GAP + MARGIN;

@@ -182,7 +182,8 @@ pub const OWN: usize = 0;
 
 pub fn build(own: Sex, own_birth: Option<i32>, relatives: &[Told]) -> Tree {
     let generations = generations(relatives);
-    let mut builder = Builder { tree: Tree::default(), of_relative: vec![None; relatives.len()], partners: BTreeMap::new(), between: BTreeSet::new() };
+    let mut builder =
+        Builder { tree: Tree::default(), of_relative: vec![None; relatives.len()], partners: BTreeMap::new(), between: BTreeSet::new() };
     builder.node(Who::Own, own, Side::Unknown, 0, own_birth, false);
     for (place, (told, generation)) in relatives.iter().zip(&generations).enumerate() {
         match generation {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     Family, Relative,
-    pedigree::{self, HALF, LINE, Layout},
+    pedigree::{self, BELOW, HALF, LINE, Layout},
     risk::{self, Counted, Degree, Group, Groups, Had, Risk},
     tree::{self, Node, OWN, Sex, Side, Tree, Who},
 };
@@ -14,8 +14,9 @@ use crate::{access::family::KIND, page::Ui, records::view::Choice};
 pub const PATTERNS: usize = 4;
 /// Lines below a symbol for conditions.
 const MOST_WORDS: usize = 3;
-/// Letters that fit below a symbol.
-const LETTERS: usize = 19;
+/// Letters that fit below a symbol, and of a name, which is heavier.
+const LETTERS: usize = 20;
+const NAME_LETTERS: usize = 16;
 
 pub struct Drawing {
     pub width: i32,
@@ -105,7 +106,12 @@ fn parts(sex: Sex, count: usize) -> &'static [&'static str] {
         (Sex::Female, 2) => &["M0 -20A20 20 0 0 0 0 20Z", "M0 -20A20 20 0 0 1 0 20Z"],
         (Sex::Unknown, 2) => &["M0 -20L-20 0L0 20Z", "M0 -20L20 0L0 20Z"],
         (Sex::Male, _) => &["M-20 -20H0V0H-20Z", "M0 -20H20V0H0Z", "M0 0H20V20H0Z", "M-20 0H0V20H-20Z"],
-        (Sex::Female, _) => &["M0 0L-20 0A20 20 0 0 1 0 -20Z", "M0 0L0 -20A20 20 0 0 1 20 0Z", "M0 0L20 0A20 20 0 0 1 0 20Z", "M0 0L0 20A20 20 0 0 1 -20 0Z"],
+        (Sex::Female, _) => &[
+            "M0 0L-20 0A20 20 0 0 1 0 -20Z",
+            "M0 0L0 -20A20 20 0 0 1 20 0Z",
+            "M0 0L20 0A20 20 0 0 1 0 20Z",
+            "M0 0L0 20A20 20 0 0 1 -20 0Z",
+        ],
         (Sex::Unknown, _) => &["M0 0L-20 0L0 -20Z", "M0 0L0 -20L20 0Z", "M0 0L20 0L0 20Z", "M0 0L0 20L-20 0Z"],
     }
 }
@@ -195,7 +201,7 @@ pub fn make(ui: &Ui, patient: &str, family: &Family, chosen: Option<&str>) -> Fa
         None => groups.all.iter().take(PATTERNS).collect(),
     };
     let tree = tree::build(family.own.sex, family.own.birth_year, &super::told(&family.relatives));
-    let words: Vec<Vec<String>> = tree.nodes.iter().map(|node| words(ui, family, node)).collect();
+    let words: Vec<Vec<(String, bool)>> = tree.nodes.iter().map(|node| words(ui, family, node)).collect();
     let layout = pedigree::draw(&tree, &words.iter().map(Vec::len).collect::<Vec<_>>());
     let numbers = numbers(&layout);
     let has_it = |had: &[Had], group: &Group| had.iter().any(|had| groups.key(had).as_ref() == Some(&group.key));
@@ -248,29 +254,48 @@ fn had_of<'f>(family: &'f Family, node: &Node) -> &'f [Had] {
     }
 }
 
-/// The lines below a symbol: name, years, conditions.
-fn words(ui: &Ui, family: &Family, node: &Node) -> Vec<String> {
+/// The lines below a symbol, and which of them are the name: name, years, conditions.
+fn words(ui: &Ui, family: &Family, node: &Node) -> Vec<(String, bool)> {
     let (name, years) = match (node.who, relative(family, node)) {
         (Who::Own, _) => (family.own.name.clone(), years(ui, family.own.birth_year, None, family.own.is_deceased)),
         (_, Some(one)) => (one.name.clone(), years(ui, one.birth_year, one.death_year, one.is_deceased)),
         _ => return Vec::new(),
     };
-    let mut lines = vec![short(&name), short(&years)];
+    let mut lines: Vec<(String, bool)> = in_two(&name).into_iter().map(|line| (line, true)).collect();
+    let mut plain = vec![short(&years)];
     let had: Vec<String> = had_of(family, node).iter().map(|had| had_short(ui, had)).filter(|text| !text.is_empty()).collect();
     let more = had.len().saturating_sub(MOST_WORDS);
-    lines.extend(had.into_iter().take(MOST_WORDS));
+    plain.extend(had.into_iter().take(MOST_WORDS));
     if more > 0 {
-        lines.push(ui.n("family.more", &i64::try_from(more).unwrap_or(i64::MAX)));
+        plain.push(ui.n("family.more", &i64::try_from(more).unwrap_or(i64::MAX)));
     }
-    lines.retain(|line| !line.is_empty());
+    lines.extend(plain.into_iter().map(|line| (line, false)));
+    lines.retain(|(line, _)| !line.is_empty());
     lines
 }
 
-fn symbol(family: &Family, node: &Node, (x, y): (i32, i32), count: usize, affected: &[usize], words: &[String]) -> Symbol {
+/// A name that is too long for one line, on two.
+fn in_two(name: &str) -> Vec<String> {
+    let fits = |text: &str| text.chars().count() <= NAME_LETTERS;
+    let cut = |text: &str| {
+        if fits(text) {
+            return text.to_owned();
+        }
+        let kept: String = text.chars().take(NAME_LETTERS - 1).collect();
+        format!("{}…", kept.trim_end())
+    };
+    let first = name.match_indices(' ').map(|(at, _)| name.split_at(at)).filter(|(first, _)| fits(first)).next_back();
+    match first {
+        Some((first, rest)) if !fits(name) => vec![first.to_owned(), cut(rest.trim_start())],
+        _ => vec![cut(name)],
+    }
+}
+
+fn symbol(family: &Family, node: &Node, (x, y): (i32, i32), count: usize, affected: &[usize], words: &[(String, bool)]) -> Symbol {
     let parts = parts(node.sex, count);
-    let mut below = HALF + LINE + 1;
-    let word = |(place, text): (usize, &String)| {
-        let word = Word { y: below, text: text.clone(), is_name: place == 0 };
+    let mut below = HALF + BELOW + LINE - 3;
+    let word = |(text, is_name): &(String, bool)| {
+        let word = Word { y: below, text: text.clone(), is_name: *is_name };
         below += LINE;
         word
     };
@@ -292,7 +317,7 @@ fn symbol(family: &Family, node: &Node, (x, y): (i32, i32), count: usize, affect
         is_deceased: if node.who == Who::Own { family.own.is_deceased } else { relative(family, node).is_some_and(|one| one.is_deceased) },
         is_adopted: node.is_adopted,
         is_nobody: node.who == Who::Nobody,
-        words: words.iter().enumerate().map(word).collect(),
+        words: words.iter().map(word).collect(),
     }
 }
 

@@ -52,8 +52,8 @@ pub use offers::{accept, dismiss};
 pub use people::{Alike, Likeness, alike};
 pub use report::{AlikeReport, Change, Fate, Line, PatientReport, Problem, Report};
 use staging::Stage;
-pub(crate) use three_way::rows_to_text;
 pub use staging::{import, sweep};
+pub(crate) use three_way::rows_to_text;
 
 /// Whose chart the file is meant for.
 #[derive(Clone, Debug, PartialEq, Eq)]
