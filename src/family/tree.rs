@@ -299,9 +299,9 @@ impl Builder {
         let any = |wanted: &dyn Fn(&Told) -> bool| relatives.iter().any(wanted);
         let of_side =
             |told: &Told, side: Side| told.side == side && matches!(told.relation, Relation::Uncle | Relation::Aunt | Relation::Cousin);
-        let has_paternal =
+        let on_fathers_side =
             any(&|t| matches!(t.relation, Relation::PaternalGrandfather | Relation::PaternalGrandmother) || of_side(t, Side::Paternal));
-        let has_maternal =
+        let on_mothers_side =
             any(&|t| matches!(t.relation, Relation::MaternalGrandfather | Relation::MaternalGrandmother) || of_side(t, Side::Maternal));
         let has_near = any(&|t| {
             let half =
@@ -311,7 +311,7 @@ impl Builder {
                 Relation::Father | Relation::Mother | Relation::Brother | Relation::Sister | Relation::Niece | Relation::Nephew
             )
         });
-        let own = (has_near || has_paternal || has_maternal).then(|| {
+        let own = (has_near || on_fathers_side || on_mothers_side).then(|| {
             let father = self.first(relatives, Relation::Father).unwrap_or_else(|| self.unknown(Sex::Male, Side::Paternal, -1));
             let mother = self.first(relatives, Relation::Mother).unwrap_or_else(|| self.unknown(Sex::Female, Side::Maternal, -1));
             (father, mother)
@@ -321,8 +321,8 @@ impl Builder {
             let grandmother = self.first(relatives, mother).unwrap_or_else(|| self.unknown(Sex::Female, side, -2));
             (grandfather, grandmother)
         };
-        let paternal = has_paternal.then(|| grand(Relation::PaternalGrandfather, Relation::PaternalGrandmother, Side::Paternal));
-        let maternal = has_maternal.then(|| grand(Relation::MaternalGrandfather, Relation::MaternalGrandmother, Side::Maternal));
+        let paternal = on_fathers_side.then(|| grand(Relation::PaternalGrandfather, Relation::PaternalGrandmother, Side::Paternal));
+        let maternal = on_mothers_side.then(|| grand(Relation::MaternalGrandfather, Relation::MaternalGrandmother, Side::Maternal));
         Parents { own, paternal, maternal }
     }
 
