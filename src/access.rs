@@ -3,6 +3,7 @@
 //! An access is a predicate, not a yes: patient, level, kinds, tags, sensitivities left out, from and until. It is granted as the first
 //! statement of the transaction that uses it, and every query of records is filtered by it.
 
+pub mod family;
 mod link;
 mod scope;
 

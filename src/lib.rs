@@ -16,6 +16,7 @@ pub mod db;
 pub mod demo;
 pub mod directory;
 pub mod error;
+pub mod family;
 pub mod health;
 pub mod households;
 pub mod i18n;

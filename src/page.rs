@@ -89,11 +89,16 @@ impl Ui {
                 href,
             }
         };
+        let tree = || {
+            let href = format!("/patients/{id}/family");
+            NavItem { label: self.t("family.title"), count: String::new(), current: self.here == href, href }
+        };
         let groups = Group::ALL
             .into_iter()
-            .map(|group| NavGroup {
-                label: self.t(group.key()),
-                items: records::kinds().iter().filter(|k| k.group == group && access.scope().allows_kind(k.name)).map(item).collect(),
+            .map(|group| {
+                let kinds = records::kinds().iter().filter(|k| k.group == group && access.scope().allows_kind(k.name));
+                let has_tree = kinds.clone().any(|k| k.name == crate::access::family::KIND);
+                NavGroup { label: self.t(group.key()), items: kinds.map(item).chain(has_tree.then(tree)).collect() }
             })
             .filter(|group| !group.items.is_empty())
             .collect();

@@ -10,6 +10,7 @@ use crate::{
     auth::{setup, sign_in, sign_up, token::Bearer},
     directory::pages as directory,
     error::{Error, Result},
+    family::{pages as family, received, share_form},
     health,
     households::pages as households,
     interchange::{kept, pages as import},
@@ -167,6 +168,14 @@ routes! {
         post "/patients/{patient}/sharing/{share}" => sharing::change;
         post "/patients/{patient}/sharing/{share}/extend" => sharing::extend;
         post "/patients/{patient}/sharing/{share}/end" => sharing::end;
+        // What runs in the family.
+        get "/family-history" => received::list;
+        get "/family-history/{share}/take" => received::take_form;
+        post "/family-history/{share}/take" => received::take;
+        get "/patients/{patient}/family" => family::show;
+        get "/patients/{patient}/family/share" => share_form::show;
+        post "/patients/{patient}/family/share" => share_form::submit;
+        post "/patients/{patient}/family/shares/{share}/revoke" => share_form::revoke;
         // Links for professionals, and who looked.
         get "/patients/{patient}/links" => links::show;
         post "/patients/{patient}/links" => links::make;

@@ -57,7 +57,7 @@ fn bad_values(spec: &FieldSpec) -> Vec<String> {
         Input::Choice { .. } => owned(&["no such word", "ACTIVE ", ATTACK, "0"]),
         Input::Flag => owned(&["maybe", "2", ATTACK]),
         Input::Sensitivity => owned(&["a\u{0}b"]),
-        Input::Practitioner | Input::Practice | Input::Pharmacy | Input::Record(_) => {
+        Input::Practitioner | Input::Practice | Input::Pharmacy | Input::Patient | Input::Record(_) => {
             owned(&["0190a0a0-0000-7000-8000-000000000000", "' OR 1=1 --", ATTACK, "..", "0"])
         }
         Input::Details(_) => owned(&["{", "[]", "{\"no such name\":\"1\"}", "{\"phone\":{\"deep\":[]}}", "null", "1"]),

@@ -13,6 +13,7 @@ mod api;
 mod commands;
 mod common;
 mod concurrency;
+mod family;
 mod forms;
 mod imports;
 mod links;

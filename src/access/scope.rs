@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// Which records of a patient: `None` means all. The three narrow each other.
+/// Which records of a patient: `None` means all. The four narrow each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct Scope {
@@ -12,6 +12,8 @@ pub struct Scope {
     pub tags: Option<Vec<String>>,
     /// Sensitivities left out.
     pub without: Vec<String>,
+    /// Ids of records: these and no others. Never stored with a share or a link; what is shown record by record has rows of its own.
+    pub only: Option<Vec<String>>,
 }
 
 /// A scope as the three columns of a share or a link.
@@ -35,6 +37,7 @@ impl Scope {
             kinds: both(self.kinds.as_ref(), other.kinds.as_ref()),
             tags: both(self.tags.as_ref(), other.tags.as_ref()),
             without: without.into_iter().cloned().collect(),
+            only: both(self.only.as_ref(), other.only.as_ref()),
         }
     }
 
@@ -47,6 +50,7 @@ impl Scope {
         };
         narrower(&self.kinds, &other.kinds)
             && narrower(&self.tags, &other.tags)
+            && narrower(&self.only, &other.only)
             && other.without.iter().all(|word| self.without.contains(word))
     }
 
@@ -58,7 +62,7 @@ impl Scope {
 
     /// `None` for a list that cannot be read: it must not open everything.
     pub fn of_columns((kinds, tags, without): Columns) -> Option<Self> {
-        Some(Self { kinds: list(kinds)?, tags: list(tags)?, without: list(without)?.unwrap_or_default() })
+        Some(Self { kinds: list(kinds)?, tags: list(tags)?, without: list(without)?.unwrap_or_default(), only: None })
     }
 }
 
@@ -80,7 +84,7 @@ mod tests {
 
     fn scope(kinds: Option<&[&str]>, tags: Option<&[&str]>, without: &[&str]) -> Scope {
         let list = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
-        Scope { kinds: kinds.map(list), tags: tags.map(list), without: list(without) }
+        Scope { kinds: kinds.map(list), tags: tags.map(list), without: list(without), only: None }
     }
 
     #[test]
@@ -107,6 +111,15 @@ mod tests {
         ] {
             assert_eq!(narrower.is_within(&own), wider, "{narrower:?}");
         }
+    }
+
+    #[test]
+    fn single_records_narrow_like_kinds_do() {
+        let only = |ids: &[&str]| Scope { only: Some(ids.iter().map(ToString::to_string).collect()), ..Scope::default() };
+        assert_eq!(only(&["a", "b"]).within(&only(&["b", "c"])), only(&["b"]));
+        assert_eq!(only(&["a"]).within(&Scope::default()), only(&["a"]));
+        assert!(only(&["a"]).is_within(&only(&["a", "b"])) && !only(&["a", "b"]).is_within(&only(&["a"])));
+        assert!(!Scope::default().is_within(&only(&["a"])) && !only(&[]).is_whole());
     }
 
     #[test]

@@ -245,9 +245,15 @@ fn list_parameters(columns: &[Column], ranged: &dyn Fn(&Column) -> bool) -> Vec<
     if columns.iter().any(|column| column.input.is_none()) {
         all.push(parameter("Tag"));
     }
-    let orders: Vec<String> = columns.iter().flat_map(|column| [column.name.to_owned(), format!("-{}", column.name)]).collect();
+    let orders: Vec<String> = columns
+        .iter()
+        .filter(|column| !matches!(column.input, Some(Input::Patient)))
+        .flat_map(|column| [column.name.to_owned(), format!("-{}", column.name)])
+        .collect();
     all.push(json!({"name": "sort", "in": "query", "description": "The column; with `-` the other way round. What is empty comes last.", "schema": {"type": "string", "enum": orders}}));
-    for column in columns.iter().filter(|column| has_filter(column.name) && !matches!(column.input, Some(Input::Details(_)))) {
+    for column in
+        columns.iter().filter(|column| has_filter(column.name) && !matches!(column.input, Some(Input::Details(_) | Input::Patient)))
+    {
         let about = format!("Exactly this {}; repeated, any of them.", column.name);
         all.push(json!({"name": column.name, "in": "query", "description": about, "schema": {"type": "array", "items": item(column)}}));
     }

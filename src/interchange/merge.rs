@@ -53,6 +53,7 @@ pub use people::{Alike, Likeness, alike};
 pub use report::{AlikeReport, Change, Fate, Line, PatientReport, Problem, Report};
 use staging::Stage;
 pub use staging::{import, sweep};
+pub(crate) use three_way::rows_to_text;
 
 /// Whose chart the file is meant for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -333,7 +334,7 @@ fn refusal(error: &FieldError) -> &'static str {
 }
 
 /// SHA-256 as hexadecimal digits.
-fn digest(pieces: &[&str]) -> String {
+pub(crate) fn digest(pieces: &[&str]) -> String {
     use std::fmt::Write;
     let mut hash = Sha256::new();
     for piece in pieces {

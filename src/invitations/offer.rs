@@ -12,6 +12,7 @@ use crate::{
         types::{HouseholdId, PatientId, UserId},
     },
     error::{Error, Result},
+    family::shares as family,
     households::{self, Role},
     page::Ui,
     sharing::{shares, terms::Terms},
@@ -30,6 +31,8 @@ pub enum Offer {
         household: HouseholdId,
         role: String,
     },
+    /// To see relatives of a patient, one by one, and nothing else of theirs.
+    FamilyHistory(family::Wanted),
     /// To own a patient beside the sender, or in their place.
     Ownership {
         patient: PatientId,
@@ -42,6 +45,7 @@ impl Offer {
         match self {
             Self::Share { patients, .. } => patients.clone(),
             Self::Household { .. } => Vec::new(),
+            Self::FamilyHistory(wanted) => vec![wanted.patient.clone()],
             Self::Ownership { patient, .. } => vec![patient.clone()],
         }
     }
@@ -50,7 +54,7 @@ impl Offer {
     pub fn role(&self) -> &'static str {
         match self {
             Self::Share { .. } => "guest",
-            Self::Household { .. } | Self::Ownership { .. } => "user",
+            Self::Household { .. } | Self::FamilyHistory(_) | Self::Ownership { .. } => "user",
         }
     }
 
@@ -67,6 +71,10 @@ impl Offer {
             Self::Household { household, role } => {
                 Role::parse(role).ok_or(Error::BadRequest("unknown_role"))?;
                 households::must_keep(conn, household, &sender.user)
+            }
+            Self::FamilyHistory(wanted) => {
+                let access = access::grant::<Full>(conn, sender, &wanted.patient, now)?;
+                family::check(conn, &access, wanted)
             }
             Self::Ownership { patient, .. } => access::grant::<Own>(conn, sender, patient, now).map(drop),
         }
@@ -85,6 +93,8 @@ impl Offer {
                 Ok(true)
             }
             Self::Household { household, .. } => households::is_member(conn, household, user),
+            // Who sees some of the family may be shown more of it.
+            Self::FamilyHistory(_) => Ok(false),
             Self::Ownership { patient, .. } => shares::is_owner(conn, patient, user),
         }
     }
@@ -103,6 +113,19 @@ impl Offer {
             Self::Household { household, role } => {
                 if let Some(name) = households::name(conn, household)? {
                     lines.push(ui.words.with("invitation.household", &[("name", &name), ("role", &ui.choice("HouseholdRole", role))]));
+                }
+            }
+            Self::FamilyHistory(wanted) => {
+                let Some(access) = some(access::grant::<Full>(conn, sender, &wanted.patient, now))? else { return Ok(lines) };
+                // Somebody of them may be gone: then it is no longer what was meant.
+                let members = match family::preview(conn, &access, wanted) {
+                    Err(Error::Invalid(_) | Error::NotFound) => return Ok(lines),
+                    members => members?,
+                };
+                for one in members {
+                    let relation = ui.choice("FamilyRelationship", &one.relationship);
+                    let had = ui.n("invitation.had", &i64::try_from(one.conditions).unwrap_or(i64::MAX));
+                    lines.push(format!("{} · {relation} · {had}", one.name));
                 }
             }
             Self::Ownership { patient, instead } => {
@@ -143,6 +166,7 @@ pub(super) fn give(tx: &mut Tx<'_>, invitation: &Invitation, receiver: &Actor, a
             households::must_keep(tx, household, &sender.user)?;
             households::join(tx, receiver, household, role, answer.bring, now)
         }
+        Offer::FamilyHistory(wanted) => family::accept(tx, &sender, &receiver.user, &invitation.id, wanted, now).map(drop),
         Offer::Ownership { patient, instead } => own(tx, &sender, receiver, patient, *instead, now),
     };
     given.map_err(|error| match error {

@@ -85,7 +85,8 @@ struct InvitationsPage {
 pub async fn list(app: web::Data<App>, signed: Signed, request: HttpRequest) -> Result<HttpResponse> {
     let here = request.path().to_owned();
     let told = Form(crate::body::query(&request)).text("done");
-    let done = ["accepted", "rejected", "cancelled", "again"].into_iter().find(|word| told == *word).unwrap_or_default().to_owned();
+    let done =
+        ["invited", "accepted", "rejected", "cancelled", "again"].into_iter().find(|word| told == *word).unwrap_or_default().to_owned();
     let page = app
         .read(move |conn, app| {
             let now = app.clock.now();

@@ -98,6 +98,7 @@ fn store(tx: &mut Tx<'_>, actor: &Actor, wanted: &Wanted<'_>, to: &str, now: Nai
     let (sort, household): (InvitationType, Option<&HouseholdId>) = match wanted.offer {
         Offer::Share { .. } => (InvitationType::PatientShare, None),
         Offer::Household { household, .. } => (InvitationType::FamilyJoin, Some(household)),
+        Offer::FamilyHistory(_) => (InvitationType::FamilyHistoryShare, None),
         Offer::Ownership { .. } => (InvitationType::Ownership, None),
     };
     let context = serde_json::to_string(wanted.offer).map_err(|error| Error::Internal(format!("invitation: {error}")))?;

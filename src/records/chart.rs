@@ -10,7 +10,7 @@ use diesel::{
 use serde_json::{Value, json};
 
 use super::{
-    AnyRecord, Kind, input,
+    AnyRecord, Kind, input, linked,
     query::{Condition, ListQuery, narrowed, order, visible},
     rows::{self, Row},
     schema::{record_codes, record_links, record_versions, records},
@@ -167,7 +167,7 @@ impl<L: Level> Chart<'_, L> {
             .offset((query.page - 1).saturating_mul(query.per_page))
             .select(Head::as_select())
             .load(conn)?;
-        self.complete(conn, heads, false)
+        self.shown(conn, heads, false)
     }
 
     /// The records in which the query's words stand, if it has any.
@@ -199,7 +199,9 @@ impl<L: Level> Chart<'_, L> {
     }
 
     pub fn get(&self, conn: &mut Conn, id: &RecordId) -> Result<Loaded> {
-        self.find(conn, id, false)
+        let mut found = self.find(conn, id, false)?;
+        linked::hide(conn, self.access, self.kind, std::iter::once(&mut found.entry))?;
+        Ok(found)
     }
 
     /// Those of these records that are here and not in the trash, in a few statements however many.
@@ -213,7 +215,7 @@ impl<L: Level> Chart<'_, L> {
                 .filter(records::deleted_at.is_null())
                 .select(Head::as_select())
                 .load(conn)?;
-            found.extend(self.complete(conn, heads, false)?.into_iter().map(|loaded| (loaded.head.id.clone(), loaded)));
+            found.extend(self.shown(conn, heads, false)?.into_iter().map(|loaded| (loaded.head.id.clone(), loaded)));
         }
         Ok(found)
     }
@@ -224,6 +226,7 @@ impl<L: Level> Chart<'_, L> {
         mine.select(records::version).first(conn).optional()?.ok_or(Error::NotFound)
     }
 
+    /// The record as it is stored, with what may be hidden from this person (see [`linked`]).
     fn find(&self, conn: &mut Conn, id: &RecordId, trashed: bool) -> Result<Loaded> {
         let head = self.find_head(conn, id, trashed)?;
         self.complete(conn, vec![head], false)?.pop().ok_or(Error::NotFound)
@@ -252,7 +255,7 @@ impl<L: Level> Chart<'_, L> {
             .first(conn)
             .optional()?;
         let (head, author, imported) = found.ok_or(Error::NotFound)?;
-        let mut record = self.complete(conn, vec![head], true)?.pop().ok_or(Error::NotFound)?;
+        let mut record = self.shown(conn, vec![head], true)?.pop().ok_or(Error::NotFound)?;
         let (ties, heads) = self.ties(conn, &[id])?;
         for (_, to, relation, _) in ties.iter().filter(|(from, ..)| from == id) {
             if let Some((_, spec)) = self.kind.field(relation) {
@@ -261,6 +264,13 @@ impl<L: Level> Chart<'_, L> {
         }
         let links = self.linked(&[id], &ties, &heads).remove(id).unwrap_or_default();
         Ok(Tied { record, links, heads, changed_by: author.unwrap_or_default(), imported })
+    }
+
+    /// As [`Chart::complete`], as far as this person may see it.
+    fn shown(&self, conn: &mut Conn, heads: Vec<Head>, lean: bool) -> Result<Vec<Loaded>> {
+        let mut rows = self.complete(conn, heads, lean)?;
+        linked::hide(conn, self.access, self.kind, rows.iter_mut().map(|row| &mut row.entry))?;
+        Ok(rows)
     }
 
     /// Details, children, column links and tags of these heads: a statement each, however many rows.
@@ -344,11 +354,13 @@ impl<L: Level> Chart<'_, L> {
     pub fn versions(&self, conn: &mut Conn, id: &RecordId) -> Result<Vec<Version>> {
         let known = records::table.filter(self.mine()).filter(records::id.eq(id)).select(records::id).first::<RecordId>(conn).optional()?;
         known.ok_or(Error::NotFound)?;
-        Ok(record_versions::table
+        let mut versions: Vec<Version> = record_versions::table
             .filter(record_versions::record_id.eq(id))
             .order(record_versions::version.desc())
             .select(Version::as_select())
-            .load(conn)?)
+            .load(conn)?;
+        linked::hide_in_versions(conn, self.access, self.kind, &mut versions)?;
+        Ok(versions)
     }
 }
 
@@ -424,35 +436,37 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
 
     /// Replaces a record. `expected` is the version the person saw; a double click or an unchanged form makes no new version.
     pub fn change(&self, tx: &mut Tx<'_>, id: &RecordId, expected: i32, draft: &Draft) -> Result<i32> {
-        let current = self.get(tx, id)?;
+        let current = self.find(tx, id, false)?;
         if current.head.version != expected {
             return Err(Error::Stale { current: current.head.version });
         }
+        let kept = linked::kept(tx, self.access, self.kind, current.entry.as_ref(), draft.entry.as_ref())?;
+        let entry = kept.as_deref().unwrap_or(draft.entry.as_ref());
         let old_tags: Vec<String> = current.tags.iter().map(|tag| tag.name.clone()).collect();
         let old_links = self.outgoing(tx, id)?;
         let tags = draft.tags.clone().unwrap_or_else(|| old_tags.clone());
         let links = draft.links.clone().unwrap_or_else(|| old_links.clone());
         let before = Snapshot::of(self.kind, current.entry.as_ref(), &old_tags, &old_links);
-        if before == Snapshot::of(self.kind, draft.entry.as_ref(), &tags, &links) {
+        if before == Snapshot::of(self.kind, entry, &tags, &links) {
             return Ok(expected);
         }
         let mut head = self.touched(current.head, &draft.source);
-        head.take(draft.entry.as_ref());
+        head.take(entry);
         diesel::update(records::table.find(id)).set(&head).execute(&mut **tx)?;
-        draft.entry.update(tx, id)?;
+        entry.update(tx, id)?;
         if let Some(children) = &self.kind.children {
             diesel::sql_query(format!("DELETE FROM {} WHERE record_id = $1", children.table)).bind::<Text, _>(id).execute(&mut **tx)?;
-            draft.entry.insert_children(tx, id)?;
+            entry.insert_children(tx, id)?;
         }
-        self.write_links(tx, id, draft.entry.as_ref(), &links)?;
+        self.write_links(tx, id, entry, &links)?;
         tags::set(tx, self.access, id, &tags)?;
-        self.written(tx, &head, draft.entry.as_ref(), &tags, &links, Action::Changed)?;
+        self.written(tx, &head, entry, &tags, &links, Action::Changed)?;
         Ok(head.version)
     }
 
     /// Into the trash, from where it comes back whole.
     pub fn remove(&self, tx: &mut Tx<'_>, id: &RecordId, expected: i32) -> Result<()> {
-        let current = self.get(tx, id)?;
+        let current = self.find(tx, id, false)?;
         if current.head.version != expected {
             return Err(Error::Stale { current: current.head.version });
         }
@@ -594,8 +608,9 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
 /// Everything a person could look for in a record.
 fn searchable(kind: &Kind, head: &Head, entry: &dyn AnyRecord, tags: &[String]) -> String {
     use super::field::Input;
-    let wanted =
-        |input: &Input| !matches!(input, Input::Practitioner | Input::Pharmacy | Input::Record(_) | Input::Sensitivity | Input::Flag);
+    let wanted = |input: &Input| {
+        !matches!(input, Input::Practitioner | Input::Pharmacy | Input::Patient | Input::Record(_) | Input::Sensitivity | Input::Flag)
+    };
     let mut parts = vec![head.title.clone()];
     parts.extend(kind.fields.iter().enumerate().filter(|(_, f)| wanted(&f.input)).filter_map(|(i, _)| entry.get(i)));
     if let Some(children) = &kind.children {

@@ -17,6 +17,7 @@ use super::{
     Children, Kind, api,
     chart::{Loaded, headings},
     field::{FieldSpec, Input, Mode},
+    linked,
     pages::{MARKS, Place, kind_of, patient_of},
     query::ListQuery,
 };
@@ -114,6 +115,7 @@ impl Names {
         let pharmacies = Pharmacy::names_of(conn, &ids(|input| matches!(input, Input::Pharmacy)))?;
         let mut names: HashMap<String, String> = practitioners.into_iter().chain(pharmacies).collect();
         let linked: Vec<RecordId> = rows.iter().flat_map(|row| row.entry.head().links.values().cloned()).collect();
+        names.extend(linked::names(conn, access, &ids(|input| matches!(input, Input::Patient)))?);
         names.extend(headings(conn, access, &linked)?.into_iter().map(|(id, head)| (id.to_string(), head.title)));
         Ok(Self(names))
     }
@@ -211,7 +213,7 @@ fn moment(at: chrono::NaiveDateTime) -> String {
 
 /// `practitioner` beside `practitioner_id`.
 fn name_column(spec: &FieldSpec) -> Option<&'static str> {
-    let points = matches!(spec.input, Input::Practitioner | Input::Pharmacy | Input::Record(_));
+    let points = matches!(spec.input, Input::Practitioner | Input::Pharmacy | Input::Patient | Input::Record(_));
     if points { spec.name.strip_suffix("_id") } else { None }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Brief, Child, Context, Entry, Group, Record, child_column, choices::Severity, column, columns, head, link_column, statements};
 use crate::{
-    db::types::choice,
+    db::types::{PatientId, choice},
     patients::Gender,
     records::field::{Errors, Field, FieldError, refuse},
 };
@@ -30,6 +30,7 @@ columns! {
         relationship: FamilyRelationship,
         side: FamilySide,
         gender: Gender,
+        linked_patient_id: PatientId,
     } integers { birth_year, death_year } flags { is_deceased, is_adopted }
 }
 
@@ -60,6 +61,7 @@ impl Record for FamilyMember {
         column!(is_adopted).more(),
         link_column!("father_id", "family-members").more(),
         link_column!("mother_id", "family-members").more(),
+        column!(linked_patient_id).more(),
         head::sensitivity(),
         head::notes(),
     ];

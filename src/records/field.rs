@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use crate::{
     codes::List,
     dates::{DateError, PartialDate, Typing},
-    db::types::{PharmacyId, PracticeId, PractitionerId, RecordId},
+    db::types::{PatientId, PharmacyId, PracticeId, PractitionerId, RecordId},
     measured::{Measured, MeasuredError},
 };
 
@@ -44,6 +44,8 @@ pub enum Input {
     Pharmacy,
     /// Another record of the same patient, of this kind; kept in `record_links` under the field's name as relation.
     Record(&'static str),
+    /// Another patient, of the same household: this record tells of them. Everybody sees it through their own access to that patient.
+    Patient,
     /// Named texts kept as one JSON column; the words are the names allowed.
     Details(&'static [&'static str]),
 }
@@ -264,6 +266,7 @@ pub enum FieldError {
     NoSuchPractitioner,
     NoSuchPharmacy,
     NoSuchPractice,
+    NoSuchPatient,
     UnknownName(String),
     WrongType,
     Repeated,
@@ -312,6 +315,7 @@ impl FieldError {
             Self::NoSuchPractitioner => ("error.no_such_practitioner", vec![]),
             Self::NoSuchPharmacy => ("error.no_such_pharmacy", vec![]),
             Self::NoSuchPractice => ("error.no_such_practice", vec![]),
+            Self::NoSuchPatient => ("error.no_such_patient", vec![]),
             Self::UnknownName(name) => ("error.unknown_name", vec![("name", name.clone())]),
             Self::WrongType => ("error.wrong_type", vec![]),
             Self::Repeated => ("error.repeated", vec![]),
@@ -559,6 +563,7 @@ bind_id! {
     PharmacyId = Input::Pharmacy, NoSuchPharmacy;
     PracticeId = Input::Practice, NoSuchPractice;
     RecordId = Input::Record(""), NoSuchRecord;
+    PatientId = Input::Patient, NoSuchPatient;
 }
 
 /// Named texts in one column, as a JSON object (`{"deductible":"500"}`).
@@ -627,6 +632,10 @@ impl FieldSpec {
     /// Words a person wrote, as opposed to a choice, a date or an id.
     pub fn is_prose(&self) -> bool {
         matches!(self.input, Input::Line | Input::Text | Input::Email | Input::Phone | Input::Measured(_))
+    }
+    /// Does it name something that may be hidden from who sees the record?
+    pub fn points_beyond(&self) -> bool {
+        self.place == Place::Link || matches!(self.input, Input::Patient)
     }
     pub fn is_measured(&self) -> bool {
         matches!(self.input, Input::Measured(_))

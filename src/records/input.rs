@@ -7,7 +7,7 @@ use diesel::{OptionalExtension, prelude::*};
 use super::{
     AnyRecord, Context, Kind,
     field::{Errors, FieldError, FieldSpec, Input, Mode, Place, Unit, refuse},
-    people,
+    linked, people,
     query::visible,
     schema::{record_links, records},
     stored::{base_number, convertible_unit},
@@ -363,6 +363,10 @@ fn references<L: Level>(
                 let fits =
                     if chosen { people::may_name_pharmacy(conn, access, &text)? } else { !Pharmacy::names_of(conn, &[text])?.is_empty() };
                 (!fits).then_some(FieldError::NoSuchPharmacy)
+            }
+            Input::Patient => {
+                let fits = if chosen { linked::may_name(conn, access, kind, own, &text)? } else { linked::exists(conn, &text)? };
+                (!fits).then_some(FieldError::NoSuchPatient)
             }
             Input::Record(wanted) if spec.place == Place::Link => {
                 let itself = own.is_some_and(|own| own.as_str() == text);

@@ -9,6 +9,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::{
+    chart::headings,
     query::visible,
     schema::{import_offers, imported_leftovers, record_origins, records},
     staged,
@@ -71,6 +72,27 @@ pub fn all<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<HashM
         (key, Origin { record, kind, title, occurred_on, is_trashed, fingerprint })
     };
     Ok(rows.into_iter().map(origin).collect())
+}
+
+/// Living records whose source's key begins so, with the key.
+pub fn of_source<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, prefix: &str) -> Result<Vec<(RecordId, String)>> {
+    let mut found: Vec<(RecordId, String)> = record_origins::table
+        .filter(record_origins::patient_id.eq(access.id()))
+        .filter(record_origins::source_key.like(format!("{prefix}%")))
+        .order(record_origins::record_id)
+        .select((record_origins::record_id, record_origins::source_key))
+        .load(conn)?;
+    let ids: Vec<RecordId> = found.iter().map(|(id, _)| id.clone()).collect();
+    let seen = headings(conn, access, &ids)?;
+    found.retain(|(id, _)| seen.contains_key(id));
+    Ok(found)
+}
+
+/// Is there a record of the patient by this source's key, be it in the trash?
+pub fn is_known<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, source_key: &str) -> Result<bool> {
+    let mine = record_origins::table.filter(record_origins::patient_id.eq(access.id()));
+    let known = mine.filter(record_origins::source_key.eq(source_key)).select(record_origins::record_id);
+    Ok(known.first::<RecordId>(conn).optional()?.is_some())
 }
 
 /// What the source last told of these records.

@@ -83,7 +83,7 @@ impl ListQuery {
             "sort" => {
                 let (column, descending) = value.strip_prefix('-').map_or((value, false), |column| (column, true));
                 // A link's other end may be hidden from this person: its title must not show in an order.
-                let known = column_name(kind, column).filter(|c| kind.field(c).is_none_or(|(_, f)| f.place != Place::Link));
+                let known = column_name(kind, column).filter(|c| kind.field(c).is_none_or(|(_, f)| !f.points_beyond()));
                 let column = known.ok_or(FieldError::UnknownChoice)?;
                 self.sort = Some((column, descending));
             }
@@ -156,7 +156,8 @@ pub fn has_range(kind: &Kind, column: &str) -> bool {
 
 /// Words outside a fixed choice can match nothing: said, instead of an empty list.
 fn check_filter(kind: &Kind, column: &str, value: &str) -> Result<(), FieldError> {
-    if !has_filter(column) {
+    // Whom a record names who may be hidden from this person cannot be found out by asking for them.
+    if !has_filter(column) || kind.field(column).is_some_and(|(_, spec)| matches!(spec.input, Input::Patient)) {
         return Err(FieldError::UnknownField);
     }
     match kind.field(column).map(|(_, spec)| spec.input) {
@@ -209,6 +210,9 @@ pub fn visible<L: Level>(access: &PatientAccess<L>) -> Condition {
         }
         condition = Box::new(condition.and(any));
     }
+    if let Some(only) = &scope.only {
+        condition = Box::new(condition.and(records::id.eq_any(only.clone())));
+    }
     if !scope.without.is_empty() {
         condition = Box::new(condition.and(records::sensitivity.ne_all(scope.without.clone())));
     }
@@ -254,7 +258,7 @@ fn reach(kind: &Kind, column: &str, suffix: &str) -> (String, &'static str) {
     }
 }
 
-fn equals(kind: &Kind, column: &str, value: &str) -> Condition {
+pub(super) fn equals(kind: &Kind, column: &str, value: &str) -> Condition {
     let (start, end) = reach(kind, column, "");
     let start = format!("{start} = ");
     match kind.field(column).map(|(_, spec)| spec.input) {

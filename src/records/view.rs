@@ -10,7 +10,7 @@ use super::{
     AnyRecord, Kind,
     chart::{LinkedRecord, Loaded},
     field::{Confirmed, Details, Errors, FieldSpec, Input, Place, Unit},
-    people,
+    linked, people,
     query::ListQuery,
     rows::{self, Row},
     stored::{Head, unit_of},
@@ -46,6 +46,8 @@ pub struct Names {
     practitioners: Vec<(String, String)>,
     pharmacies: Vec<(String, String)>,
     practices: Vec<(String, String)>,
+    /// Patients whom this person may see, or choose in a form.
+    patients: Vec<(String, String)>,
     records: HashMap<RecordId, Head>,
     /// Entries of the directory whose pages are not for this person.
     closed: Vec<String>,
@@ -89,7 +91,8 @@ impl Names {
         let pharmacies = Pharmacy::seen(conn, user, &ids(|input| matches!(input, Input::Pharmacy)))?;
         let closed = practitioners.iter().chain(&pharmacies).filter(|entry| !entry.open).map(|entry| entry.id.clone()).collect();
         let named = |entries: Vec<Seen>| entries.into_iter().map(|entry| (entry.id, entry.name)).collect();
-        Ok(Self { practitioners: named(practitioners), pharmacies: named(pharmacies), records, closed, ..Self::default() })
+        let patients = linked::names(conn, access, &ids(|input| matches!(input, Input::Patient)))?;
+        Ok(Self { practitioners: named(practitioners), pharmacies: named(pharmacies), patients, records, closed, ..Self::default() })
     }
 
     /// The names that these versions of a record need besides its form's.
@@ -101,7 +104,8 @@ impl Names {
         };
         let practitioners = Practitioner::names_of(conn, &ids(|input| matches!(input, Input::Practitioner)))?;
         let pharmacies = Pharmacy::names_of(conn, &ids(|input| matches!(input, Input::Pharmacy)))?;
-        Ok(Self { practitioners, pharmacies, records: Self::records_to_choose(conn, access, kind)?, ..Self::default() })
+        let patients = linked::names(conn, access, &ids(|input| matches!(input, Input::Patient)))?;
+        Ok(Self { practitioners, pharmacies, patients, records: Self::records_to_choose(conn, access, kind)?, ..Self::default() })
     }
 
     /// Everything a form of this kind offers to choose from.
@@ -112,6 +116,9 @@ impl Names {
             (names.practitioners, names.pharmacies) = people::choices(conn, access)?;
         } else if has(|input| matches!(input, Input::Practitioner)) {
             names.practitioners = people::practitioners(conn, access)?;
+        }
+        if has(|input| matches!(input, Input::Patient)) {
+            names.patients = linked::choices(conn, access)?;
         }
         Ok(names)
     }
@@ -152,6 +159,11 @@ pub fn show(ui: &Ui, patient: &str, spec: &FieldSpec, text: &str, unit: Option<&
             href: names.is_open(text).then(|| format!("/directory/practitioners/{text}")),
             ..Shown::default()
         },
+        Input::Patient => Names::find(&names.patients, text).map_or_else(Shown::default, |name| Shown {
+            text: name,
+            href: Some(format!("/patients/{text}")),
+            ..Shown::default()
+        }),
         Input::Practice => plain(Names::find(&names.practices, text).unwrap_or_default()),
         Input::Pharmacy => Shown {
             text: Names::find(&names.pharmacies, text).unwrap_or_default(),
@@ -567,6 +579,15 @@ fn shape(ui: &Ui, field: &mut FormField, spec: &FieldSpec, names: &Names, own: O
         Input::Pharmacy => {
             field.input = "select";
             field.choices = from(&names.pharmacies, &value);
+        }
+        Input::Patient => {
+            field.input = "select";
+            let mut pairs = names.patients.clone();
+            // Whom the record names already and this person sees, though only in part.
+            if !value.is_empty() && !pairs.iter().any(|(id, _)| *id == value) {
+                pairs.push((value.clone(), ui.t("record.as_it_is")));
+            }
+            field.choices = from(&pairs, &value);
         }
         Input::Practice => {
             field.input = "select";

@@ -48,7 +48,7 @@ impl Set {
 
     pub fn scope(&self) -> Scope {
         let kinds = (!self.kinds.is_empty()).then(|| owned(self.kinds));
-        Scope { kinds, tags: None, without: if self.private_left_out { owned(private()) } else { Vec::new() } }
+        Scope { kinds, without: if self.private_left_out { owned(private()) } else { Vec::new() }, ..Scope::default() }
     }
 }
 
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn nobody_gives_on_more_than_they_have() {
-        let own = Scope { kinds: Some(owned(&["allergies", "medications"])), tags: None, without: owned(&["violence"]) };
+        let own = Scope { kinds: Some(owned(&["allergies", "medications"])), without: owned(&["violence"]), ..Scope::default() };
         assert_eq!(refused("set=everything", &own), ["set"]);
         assert_eq!(refused("set=medications", &own), ["set"], "violence is not theirs to show");
         assert_eq!(refused("set=chosen&kinds=vitals&without=violence", &own), ["kinds"]);

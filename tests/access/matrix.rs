@@ -113,8 +113,8 @@ fn call<'a>(expected: &Expected, route: Route, kind: Option<&'static Kind>, slot
     if matches!(slot, Slot::Plain | Slot::Secret | Slot::GonePlain | Slot::GoneSecret) && !is_part {
         return None;
     }
-    let inside =
-        kind.is_none_or(|kind| if route.1.contains("{record}") { who.sees.record(kind.name, slot) } else { who.sees.kind(kind.name) });
+    let inside = if route.1.ends_with("/family") { who.sees.kind("family-members") } else { true }
+        && kind.is_none_or(|kind| if route.1.contains("{record}") { who.sees.record(kind.name, slot) } else { who.sees.kind(kind.name) });
     let column = match who.column {
         "part" if !inside && slot != Slot::Foreign => "out",
         "part-edit" if !inside && slot != Slot::Foreign => "out-edit",

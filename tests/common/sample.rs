@@ -147,7 +147,7 @@ fn value(owner: &str, spec: &FieldSpec, index: usize, variant: usize, kind: &Kin
             let parts = names.iter().map(|name| ((*name).to_owned(), words(owner, name, variant).into()));
             serde_json::Value::Object(parts.collect()).to_string()
         }
-        Input::Practitioner | Input::Practice | Input::Pharmacy | Input::Record(_) => return None,
+        Input::Practitioner | Input::Practice | Input::Pharmacy | Input::Patient | Input::Record(_) => return None,
     };
     Some(text)
 }

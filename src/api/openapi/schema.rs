@@ -263,7 +263,7 @@ fn shape(spec: &FieldSpec, way: Way) -> Value {
         Input::Flag => json!({"type": ["boolean", "null"]}),
         Input::Sensitivity if way == Way::Told => json!({"type": "string", "maxLength": spec.max}),
         Input::Sensitivity => json!({"type": ["string", "null"], "maxLength": spec.max, "default": "normal"}),
-        Input::Practitioner | Input::Practice | Input::Pharmacy | Input::Record(_) => {
+        Input::Practitioner | Input::Practice | Input::Pharmacy | Input::Patient | Input::Record(_) => {
             json!({"type": ["string", "null"], "maxLength": ID_LENGTH})
         }
         Input::Details(names) => details(names, way),
@@ -301,6 +301,7 @@ fn about(spec: &FieldSpec, way: Way) -> Option<String> {
         Input::Practitioner => Some("The id of a practitioner of the directory.".to_owned()),
         Input::Practice => Some("The id of a practice of the directory.".to_owned()),
         Input::Pharmacy => Some("The id of a pharmacy of the directory.".to_owned()),
+        Input::Patient => Some("The id of a patient of the same household; told to who may see that patient.".to_owned()),
         Input::Record(kind) => Some(format!("The id of a record of the same patient, of the kind `{kind}`.")),
         _ => None,
     }

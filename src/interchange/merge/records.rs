@@ -452,9 +452,9 @@ impl<'m, 'a> Merging<'m, 'a> {
 
     /// Ids mean nothing to a person.
     fn named(&self, kind: &Kind, mut change: Change) -> Change {
-        let is_id = kind
-            .field(&change.field)
-            .is_some_and(|(_, spec)| matches!(spec.input, Input::Practitioner | Input::Pharmacy | Input::Practice | Input::Record(_)));
+        let is_id = kind.field(&change.field).is_some_and(|(_, spec)| {
+            matches!(spec.input, Input::Practitioner | Input::Pharmacy | Input::Practice | Input::Patient | Input::Record(_))
+        });
         if is_id {
             change.before = change.before.map(|id| self.title(&id));
             change.after = change.after.map(|id| self.title(&id));

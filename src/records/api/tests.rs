@@ -31,7 +31,7 @@ fn sample(spec: &FieldSpec) -> Value {
         Input::Phone => "+1 555 0100".into(),
         Input::Details(names) => json!({*names.first().unwrap(): "500"}),
         Input::Text => "two\nlines".into(),
-        Input::Practitioner | Input::Practice | Input::Pharmacy | Input::Record(_) => "0190-a".into(),
+        Input::Practitioner | Input::Practice | Input::Pharmacy | Input::Patient | Input::Record(_) => "0190-a".into(),
         Input::Line | Input::Sensitivity => format!("some {}", spec.name).into(),
     }
 }
