@@ -158,14 +158,7 @@ pub fn join(tx: &mut Tx<'_>, actor: &Actor, household: &HouseholdId, place: Role
         return Err(wrong("to", "error.invite_known"));
     }
     let before: HouseholdId = users::table.find(&actor.user).select(users::household_id).first(&mut **tx)?;
-    diesel::insert_into(household_members::table)
-        .values((
-            household_members::household_id.eq(household),
-            household_members::user_id.eq(&actor.user),
-            household_members::role.eq(place),
-            household_members::created_at.eq(now),
-        ))
-        .execute(&mut **tx)?;
+    add(tx, household, &actor.user, place, now)?;
     if bring {
         for patient in kept_alone(tx, &before, &actor.user)? {
             move_patient(tx, actor, &patient, household, now)?;
@@ -173,6 +166,18 @@ pub fn join(tx: &mut Tx<'_>, actor: &Actor, household: &HouseholdId, place: Role
     }
     diesel::update(users::table.find(&actor.user)).set(users::household_id.eq(household)).execute(&mut **tx)?;
     told(actor, "joined", now).write(tx)?;
+    Ok(())
+}
+
+fn add(tx: &mut Tx<'_>, household: &HouseholdId, user: &UserId, role: Role, now: NaiveDateTime) -> Result<()> {
+    diesel::insert_into(household_members::table)
+        .values((
+            household_members::household_id.eq(household),
+            household_members::user_id.eq(user),
+            household_members::role.eq(role),
+            household_members::created_at.eq(now),
+        ))
+        .execute(&mut **tx)?;
     Ok(())
 }
 
@@ -248,20 +253,12 @@ fn next_household(tx: &mut Tx<'_>, left: &HouseholdId, member: &UserId, now: Nai
         .select(household_members::household_id)
         .first(&mut **tx)
         .optional()?;
-    let next = match other {
-        Some(other) => other,
-        None => {
-            let own = accounts::found_household(tx, &full_name, now)?;
-            diesel::insert_into(household_members::table)
-                .values((
-                    household_members::household_id.eq(&own),
-                    household_members::user_id.eq(member),
-                    household_members::role.eq(Role::Keeper),
-                    household_members::created_at.eq(now),
-                ))
-                .execute(&mut **tx)?;
-            own
-        }
+    let next = if let Some(other) = other {
+        other
+    } else {
+        let own = accounts::found_household(tx, &full_name, now)?;
+        add(tx, &own, member, Role::Keeper, now)?;
+        own
     };
     diesel::update(users::table.find(member)).set(users::household_id.eq(&next)).execute(&mut **tx)?;
     Ok(next)

@@ -127,7 +127,7 @@ async fn a_relative_who_is_a_patient_is_seen_through_ones_own_access() {
     api.post(&list, &body(&ada)).await.is(422);
     let form = owner.get(&format!("/patients/{ada}/family-members/new")).await.is(200).form(&format!("/patients/{ada}/family-members"));
     let offered = form.choices.iter().find(|(name, _)| name == "linked_patient_id").unwrap();
-    assert_eq!(offered.1, ["".to_owned(), grace.to_string()]);
+    assert_eq!(offered.1, [String::new(), grace.to_string()]);
     let id = relative(&owner, &ada, body(&grace)).await;
     let (page, tree) = (format!("/patients/{ada}/family-members/{id}"), format!("/patients/{ada}/family"));
     owner.get(&tree).await.is(200).says("Grace Hopper").says("Migraine, at 20");

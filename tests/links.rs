@@ -331,7 +331,7 @@ async fn nobody_gives_on_more_than_they_have() {
     let columns =
         professional_links::table.find(&link.id).select((professional_links::kinds, professional_links::tags, professional_links::without));
     let columns = t.app.db.read(|conn| Ok(columns.first(conn)?)).unwrap();
-    let scope = Scope { kinds: Some(vec!["allergies".into()]), tags: None, without: vec!["violence".into()] };
+    let scope = Scope { kinds: Some(vec!["allergies".into()]), tags: None, without: vec!["violence".into()], only: None };
     assert_eq!(Scope::of_columns(columns), Some(scope));
 }
 

@@ -45,12 +45,15 @@ pub struct Received {
     pub access: PatientAccess<View>,
 }
 
+/// What is shown, the sender's note and name, and what ties the sender to the patient.
+type ShownRow = (Shown, Option<String>, String, Patient, Option<UserId>, Option<ShareRow>);
+
 /// Everything that is shown to this person now. One statement; a link opens nothing of it.
 pub fn received(conn: &mut Conn, actor: &Actor, now: NaiveDateTime) -> Result<Vec<Received>> {
     if matches!(actor.via, Via::Link(_)) {
         return Ok(Vec::new());
     }
-    let rows: Vec<(Shown, Option<String>, String, Patient, Option<UserId>, Option<ShareRow>)> = family_history_shares::table
+    let rows: Vec<ShownRow> = family_history_shares::table
         .inner_join(users::table.on(users::id.eq(family_history_shares::shared_by_user_id)))
         .inner_join(patients::table.on(patients::id.eq(family_history_shares::patient_id)))
         .left_join(

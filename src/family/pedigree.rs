@@ -451,7 +451,7 @@ impl Plan<'_> {
             let bar = top - GAP / 3 - STEP * level(taken.entry(top).or_default(), left, right);
             let mut path = format!("M{stem} {from}V{bar}");
             if left < right {
-                path.push_str(&format!("M{left} {bar}H{right}"));
+                path = format!("{path}M{left} {bar}H{right}");
             }
             lines.push(Line { path, is_adoption: false });
             for (child, x, _) in children {

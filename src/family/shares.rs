@@ -142,7 +142,7 @@ pub fn revoke(tx: &mut Tx<'_>, access: &PatientAccess<Full>, share: &ShareId) ->
         .filter(family_history_shares::id.eq(share))
         .filter(family_history_shares::patient_id.eq(access.id()))
         .filter(family_history_shares::is_active.eq(true));
-    let member: Option<RecordId> = mine.clone().select(family_history_shares::family_member_id).first(&mut **tx).optional()?;
+    let member: Option<RecordId> = mine.select(family_history_shares::family_member_id).first(&mut **tx).optional()?;
     let member = member.ok_or(Error::NotFound)?;
     let version = chart::headings(tx, access, std::slice::from_ref(&member))?.remove(&member).map(|head| head.version);
     diesel::update(mine)
@@ -168,11 +168,12 @@ pub struct Given {
     pub created_at: NaiveDateTime,
 }
 
+type Line = (ShareId, RecordId, Option<NaiveDateTime>, NaiveDateTime, String, String);
+
 /// Who sees which member now, by whomever it was shared. Members this access does not see are not told of.
 pub fn list_given(conn: &mut Conn, access: &PatientAccess<Full>) -> Result<Vec<Given>> {
     access.chart(kind()?)?;
     let (receivers, senders) = diesel::alias!(users as receivers, users as senders);
-    type Line = (ShareId, RecordId, Option<NaiveDateTime>, NaiveDateTime, String, String);
     let rows: Vec<Line> = family_history_shares::table
         .inner_join(receivers.on(receivers.field(users::id).eq(family_history_shares::shared_with_user_id)))
         .inner_join(senders.on(senders.field(users::id).eq(family_history_shares::shared_by_user_id)))

@@ -382,9 +382,8 @@ impl Builder {
         let is_mother = self.get(OWN).is_some_and(|own| own.sex == Sex::Female);
         match (father, mother) {
             (Some(_), None) => self.set_parents(node, None, Some(OWN)),
-            (None, Some(_)) => self.set_parents(node, Some(OWN), None),
             (None, None) if is_mother => self.set_parents(node, None, Some(OWN)),
-            (None, None) => self.set_parents(node, Some(OWN), None),
+            (None, _) => self.set_parents(node, Some(OWN), None),
             (Some(_), Some(_)) => {}
         }
     }
@@ -402,14 +401,13 @@ impl Builder {
             if self.between.contains(&one) {
                 continue;
             }
-            let partner = match self.partners.get(&one) {
-                Some(known) => *known,
-                None => {
-                    let sex = if is_father { Sex::Female } else { Sex::Male };
-                    let made = self.unknown(sex, parent.side, parent.generation);
-                    self.partners.insert(one, made);
-                    made
-                }
+            let partner = if let Some(known) = self.partners.get(&one) {
+                *known
+            } else {
+                let sex = if is_father { Sex::Female } else { Sex::Male };
+                let made = self.unknown(sex, parent.side, parent.generation);
+                self.partners.insert(one, made);
+                made
             };
             if is_father { self.set_parents(child, None, Some(partner)) } else { self.set_parents(child, Some(partner), None) }
         }

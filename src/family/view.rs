@@ -35,6 +35,7 @@ pub struct Numeral {
 }
 
 /// One symbol, drawn around its own middle.
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark of the drawing by itself")]
 pub struct Symbol {
     pub x: i32,
     pub y: i32,
@@ -284,7 +285,7 @@ fn in_two(name: &str) -> Vec<String> {
         let kept: String = text.chars().take(NAME_LETTERS - 1).collect();
         format!("{}…", kept.trim_end())
     };
-    let first = name.match_indices(' ').map(|(at, _)| name.split_at(at)).filter(|(first, _)| fits(first)).next_back();
+    let first = name.match_indices(' ').map(|(at, _)| name.split_at(at)).rfind(|(first, _)| fits(first));
     match first {
         Some((first, rest)) if !fits(name) => vec![first.to_owned(), cut(rest.trim_start())],
         _ => vec![cut(name)],
@@ -405,7 +406,7 @@ fn sentence(ui: &Ui, name: &str, line: &risk::Line) -> String {
     let mut text = counted.replace("{affected}", &ui.number(&affected)).replace("{condition}", name);
     if let Some(age) = line.youngest {
         let key = if line.affected == 1 { ui.t("family.risk.at") } else { ui.t("family.risk.youngest") };
-        text.push_str(&format!(", {}", key.replace("{age}", &age.to_string())));
+        text = format!("{text}, {}", key.replace("{age}", &age.to_string()));
     }
     let side = match (line.paternal, line.maternal) {
         (n, _) if n == line.affected => ui.t("family.risk.paternal"),
