@@ -4,13 +4,17 @@ pub mod pages;
 
 use std::collections::HashMap;
 
-use diesel::prelude::*;
+use diesel::{
+    dsl::sql,
+    prelude::*,
+    sql_types::{Bool, Text},
+};
 
 use crate::{
     access::{AtLeast, Edit, PatientAccess},
     db::{
         Conn, MultiBackend, Tx,
-        schema::{household_members, tags, users},
+        schema::tags,
         sql::among,
         types::{HouseholdId, RecordId, TagId, UserId},
     },
@@ -63,16 +67,15 @@ pub fn of_household(conn: &mut Conn, household: &HouseholdId) -> Result<Vec<Tag>
     Ok(tags::table.filter(tags::household_id.eq(household)).order(tags::name_folded).select(Tag::as_select()).load(conn)?)
 }
 
-/// The same for one of its people; none for anybody else.
-pub fn of_their_household(conn: &mut Conn, household: &HouseholdId, user: &UserId) -> Result<Vec<Tag>> {
-    let own = users::table.filter(users::id.eq(user)).select(users::household_id);
-    let joined = household_members::table.filter(household_members::user_id.eq(user)).select(household_members::household_id);
-    Ok(tags::table
-        .filter(tags::household_id.eq(household))
-        .filter(tags::household_id.eq_any(own).or(tags::household_id.eq_any(joined)))
-        .order(tags::name_folded)
-        .select(Tag::as_select())
-        .load(conn)?)
+/// The tags of a household, and whether this person belongs to it.
+pub fn of_household_for(conn: &mut Conn, household: &HouseholdId, user: &UserId) -> Result<(Vec<Tag>, bool)> {
+    let belongs = sql::<Bool>("EXISTS (SELECT 1 FROM household_members m WHERE m.household_id = tags.household_id AND m.user_id = ")
+        .bind::<Text, _>(user)
+        .sql(")");
+    let rows: Vec<(Tag, bool)> =
+        tags::table.filter(tags::household_id.eq(household)).order(tags::name_folded).select((Tag::as_select(), belongs)).load(conn)?;
+    let belongs = rows.first().is_some_and(|(_, belongs)| *belongs);
+    Ok((rows.into_iter().map(|(tag, _)| tag).collect(), belongs))
 }
 
 /// Cleans names: trimmed, without repeats (case and accents aside), none longer than allowed.

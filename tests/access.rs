@@ -401,6 +401,19 @@ const TELLS_NOTHING: &[&str] = &[
     "/api/v1",
     // Names of patients, to choose one.
     "/import",
+    // Who shares what with whom: of names and kinds, not of records.
+    "/sharing",
+    "/invitations",
+    "/invitations/{invitation}",
+    "/join/{text}",
+    "/join/{text}/account",
+    "/household",
+    "/household/{household}/members/{member}/leave",
+    "/patients/{patient}/sharing",
+    "/patients/{patient}/sharing/{share}",
+    // Noted with the members they show: see `family`.
+    "/family-history",
+    "/family-history/{share}/take",
     // For owners alone.
     "/patients/{patient}/looks",
     "/patients/{patient}/looks/csv",

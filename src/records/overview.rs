@@ -37,15 +37,13 @@ pub fn counts<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
 /// The tags to choose from: the household's for an owner who belongs to it; for anybody else those on records they see, because a tag's name
 /// can tell of an illness as well as a record does, and the household has other patients too.
 pub fn tags_to_choose<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<Tag>> {
-    if access.may(Rank::Own) {
-        let all = tags::of_their_household(conn, access.household(), &access.actor.user)?;
-        if !all.is_empty() {
-            return Ok(all);
-        }
+    let (all, belongs) = tags::of_household_for(conn, access.household(), &access.actor.user)?;
+    if access.may(Rank::Own) && belongs {
+        return Ok(all);
     }
     let mut seen = Vec::new();
     // A statement for each of the household's few tags: a condition that both databases understand cannot stand in a subquery.
-    for tag in tags::of_household(conn, access.household())? {
+    for tag in all {
         let on_it = sql::<Bool>("EXISTS (SELECT 1 FROM record_tags rt WHERE rt.record_id = records.id AND rt.tag_id = ")
             .bind::<Text, _>(tag.id.clone())
             .sql(")");

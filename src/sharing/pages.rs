@@ -27,7 +27,7 @@ use crate::{
         send::{self, Wanted},
     },
     page::{Ui, render, render_with, see_other},
-    records::{field::Errors, view::Choice},
+    records::{field::Errors, overview, view::Choice},
     tags::{self, Tag},
 };
 
@@ -150,7 +150,7 @@ fn load<L: AtLeast<Full>>(
 ) -> Result<SharingPage> {
     let id = access.id().to_string();
     let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{id}/sharing")).with_nav(conn, access)?;
-    let tags = tags::of_household(conn, access.household())?;
+    let tags = overview::tags_to_choose(conn, access)?;
     let owners = shares::owners(conn, access)?;
     let may_change = |share: &Share| share.with != access.actor.user && share.terms.scope.is_within(access.scope());
     let name = access.patient.name();
@@ -264,7 +264,7 @@ pub async fn invite(
 fn invite_now(tx: &mut Tx<'_>, app: &App, signed: &Signed, patient: &PatientId, form: &Form) -> Result<()> {
     let now = app.clock.now();
     let access = access::grant::<Full>(tx, &signed.actor, patient, now)?;
-    let tags = tags::of_household(tx, access.household())?;
+    let tags = overview::tags_to_choose(tx, &access)?;
     let typing = signed.me.dates.typing(app.clock.today());
     let terms = Terms::read(form, &tags, access.scope(), typing, app.clock.today());
     let message = terms::note(&form.text("message"));
@@ -359,6 +359,21 @@ struct SharePage {
     problems: Problems,
 }
 
+/// The tags to choose from, and those that the share has already: without them, saving it would open more than before.
+fn tags_for(conn: &mut Conn, access: &PatientAccess<Full>, share: &Share) -> Result<Vec<Tag>> {
+    let mut known = overview::tags_to_choose(conn, access)?;
+    let chosen = share.terms.scope.tags.as_deref().unwrap_or_default();
+    let is_missing = |id: &str| !known.iter().any(|tag| tag.id.as_str() == id);
+    if chosen.iter().any(|id| is_missing(id)) {
+        let more: Vec<Tag> = tags::of_household(conn, access.household())?
+            .into_iter()
+            .filter(|tag| is_missing(tag.id.as_str()) && chosen.iter().any(|id| id == tag.id.as_str()))
+            .collect();
+        known.extend(more);
+    }
+    Ok(known)
+}
+
 fn share_page(
     conn: &mut Conn,
     signed: &Signed,
@@ -368,7 +383,7 @@ fn share_page(
 ) -> Result<SharePage> {
     let patient = access.id().to_string();
     let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/sharing/{}", share.id)).with_nav(conn, access)?;
-    let tags = tags::of_household(conn, access.household())?;
+    let tags = tags_for(conn, access, share)?;
     let stored = as_form(&ui, &share.terms);
     let (form, errors) = typed.map_or((&stored, Errors::new()), |(form, errors)| (form, errors.clone()));
     Ok(SharePage {
@@ -410,7 +425,7 @@ pub async fn change(
         .write(move |tx, app| {
             let access = access::grant::<Full>(tx, &signed.actor, &patient, app.clock.now())?;
             let known = shares::manageable(tx, &access, &share)?;
-            let tags = tags::of_household(tx, access.household())?;
+            let tags = tags_for(tx, &access, &known)?;
             let typing = signed.me.dates.typing(app.clock.today());
             let changed = Terms::read(&form, &tags, access.scope(), typing, app.clock.today())
                 .map_err(Error::Invalid)

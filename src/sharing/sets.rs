@@ -198,8 +198,12 @@ pub fn words(ui: &Ui, scope: &Scope, tags: &[Tag]) -> String {
         (None, None) => ui.choice("ScopeSet", "everything"),
     }];
     if let Some(wanted) = &scope.tags {
-        let names = wanted.iter().filter_map(|id| tags.iter().find(|tag| tag.id.as_str() == id)).map(|tag| tag.name.clone());
-        parts.push(ui.t1("scope.tagged", "tags", names.collect::<Vec<_>>().join(", ")));
+        let mut names: Vec<String> =
+            wanted.iter().filter_map(|id| tags.iter().find(|tag| tag.id.as_str() == id)).map(|tag| tag.name.clone()).collect();
+        if names.len() < wanted.len() {
+            names.push(ui.t("scope.hidden_tag"));
+        }
+        parts.push(ui.t1("scope.tagged", "tags", names.join(", ")));
     }
     let said = set.map(|set| set.scope().without).unwrap_or_default();
     let more: Vec<String> = scope.without.iter().filter(|word| !said.contains(word)).map(|word| ui.choice("Sensitivity", word)).collect();
@@ -269,5 +273,7 @@ mod tests {
         assert_eq!(of("set=everything"), ui.choice("ScopeSet", "everything"));
         assert_eq!(of("set=not_private"), ui.choice("ScopeSet", "not_private"));
         assert_eq!(of("set=chosen&kinds=vitals&tags=t1&without=violence"), "Only vitals; tagged T1; without violence");
+        let hidden = Scope { tags: Some(owned(&["t9"])), ..Scope::default() };
+        assert!(words(&ui, &hidden, &[tag("t1")]).ends_with("tagged one that you can't see"), "a part is never told as the whole");
     }
 }

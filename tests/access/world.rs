@@ -197,9 +197,15 @@ impl World {
         &self.records[&(kind.name, slot)]
     }
 
-    /// What the word tells of; everything that begins like one of ours is one of ours.
-    pub fn tells(&self, word: &str) -> Tells {
-        *self.words.get(word).unwrap_or_else(|| panic!("{word} was never planted"))
+    /// What the word tells of; everything that begins like one of ours is one of ours. A drawing cuts long names: then it may be any that
+    /// begins so.
+    pub fn tells(&self, word: &str) -> Vec<Tells> {
+        if let Some(tells) = self.words.get(word) {
+            return vec![*tells];
+        }
+        let cut: Vec<Tells> = self.words.iter().filter(|(whole, _)| whole.starts_with(word)).map(|(_, tells)| *tells).collect();
+        assert!(!cut.is_empty(), "{word} was never planted");
+        cut
     }
 
     async fn plant(&mut self, kind: &'static Kind, slot: Slot, variant: usize) {
@@ -316,7 +322,7 @@ impl World {
         self.invitation = self.owner.invite(&self.ada, &spare, "cancelled");
         let key = &self.t.app.key;
         self.joining = sealed::text(key, Purpose::Invitation, &self.invitation, 1);
-        let form = [("set", "everything"), ("lasts", "1h"), ("protection", "made"), ("title", "Dr Link")];
+        let form = [("set", "everything"), ("lasts", "1h"), ("passcode_from", "made"), ("title", "Dr Link")];
         self.owner.post(&format!("/patients/{}/links", self.ada), &form).await;
         self.link = self.one("SELECT id AS text FROM professional_links");
         self.visiting = sealed::text(key, Purpose::ProfessionalLink, &self.link, 1);
