@@ -29,6 +29,11 @@ impl Scope {
         *self == Self::default()
     }
 
+    /// Of the kinds it opens, every record.
+    pub fn has_all_of_its_kinds(&self) -> bool {
+        self.tags.is_none() && self.without.is_empty()
+    }
+
     /// What both open. Of tags, a record that has one of each list but none that is in both stays closed: rather less than more.
     #[must_use]
     pub fn within(&self, other: &Self) -> Self {

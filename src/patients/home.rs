@@ -177,12 +177,22 @@ struct HomePage {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum NoneKnown {
     Said,
+    /// There may be some that this person does not see.
+    InPart,
     Unknown,
+    /// Not shared with this person at all.
+    Hidden,
 }
 
 impl NoneKnown {
     fn said(self) -> bool {
         self == Self::Said
+    }
+    fn in_part(self) -> bool {
+        self == Self::InPart
+    }
+    fn hidden(self) -> bool {
+        self == Self::Hidden
     }
 }
 
@@ -256,9 +266,14 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
     let ui = ui.with_nav(conn, access)?;
     let of = |kind: &'static str| current.iter().filter(move |c| c.kind.name == kind);
     let severe = |c: &&Current| matches!(c.get("severity").as_str(), "severe" | "life-threatening");
-    // "None known" tells of a kind as its records do.
-    let told = |kind: &str| access.scope().allows_kind(kind) && said.iter().any(|k| k == kind);
-    let none = |kind: &str| if told(kind) { NoneKnown::Said } else { NoneKnown::Unknown };
+    let scope = access.scope();
+    // "None known" tells of a kind as its records do, and an empty list of a part tells of that part only.
+    let none = |kind: &str| match () {
+        () if !scope.allows_kind(kind) => NoneKnown::Hidden,
+        () if said.iter().any(|k| k == kind) => NoneKnown::Said,
+        () if scope.has_all_of_its_kinds() => NoneKnown::Unknown,
+        () => NoneKnown::InPart,
+    };
     let id = access.id().to_string();
     Ok(HomePage {
         alerts: of("allergies").filter(severe).map(|c| alert(&ui, &id, c)).collect(),

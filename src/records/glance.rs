@@ -266,47 +266,66 @@ pub fn vitals<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
 }
 
 /// Something that lies ahead: a policy's end, a service, a planned procedure.
-#[derive(Clone, Debug, diesel::QueryableByName)]
+#[derive(Clone, Debug, Queryable)]
 pub struct Ahead {
-    #[diesel(sql_type = Text)]
     pub id: RecordId,
-    #[diesel(sql_type = Text)]
     pub kind: String,
-    #[diesel(sql_type = Text)]
     pub field: String,
-    #[diesel(sql_type = Text)]
     pub title: String,
-    #[diesel(sql_type = Text)]
     pub on: String,
 }
 
-/// Dates that may lie in the future, of every kind, from today on; one statement.
+/// Dates that may lie in the future, of every kind: what is seen is chosen before the nearest are, so that nothing hidden takes a place.
+struct Coming {
+    seen: Condition,
+    fields: Vec<(&'static super::Kind, &'static str)>,
+    today: String,
+    most: i64,
+}
+
+impl QueryId for Coming {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl Query for Coming {
+    type SqlType = (Text, Text, Text, Text, Text);
+}
+impl RunQueryDsl<Conn> for Coming {}
+impl QueryFragment<MultiBackend> for Coming {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("SELECT a.id, a.kind, a.field, a.title, a.day FROM (");
+        for (i, (kind, name)) in self.fields.iter().enumerate() {
+            if i > 0 {
+                out.push_sql(" UNION ALL ");
+            }
+            // Names come from the field tables.
+            out.push_sql(&format!(
+                "SELECT records.id AS id, records.kind AS kind, '{name}' AS field, records.title AS title, d.{name} AS day FROM {} d \
+                 JOIN records ON records.id = d.record_id WHERE ",
+                kind.table
+            ));
+            self.seen.walk_ast(out.reborrow())?;
+            out.push_sql(&format!(" AND records.kind = '{}' AND records.deleted_at IS NULL AND d.{name} >= ", kind.name));
+            out.push_bind_param::<Text, _>(&self.today)?;
+        }
+        out.push_sql(") a ORDER BY a.day, a.id LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.most)
+    }
+}
+
+/// What lies ahead from today on, the nearest first; one statement.
 pub fn ahead<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, today: &str, most: i64) -> Result<Vec<Ahead>> {
-    let fields = super::kinds().iter().filter(|k| access.scope().allows_kind(k.name)).flat_map(|kind| {
-        kind.fields.iter().filter(|f| f.future && f.is_date() && f.place == super::field::Place::Detail).map(move |f| (kind, f.name))
-    });
-    // Names come from the field tables; patient and day are bound once and repeated by number.
-    let parts: Vec<String> = fields
-        .map(|(kind, name)| {
-            format!(
-                "SELECT r.id AS id, r.kind AS kind, '{name}' AS field, r.title AS title, d.{name} AS \"on\" FROM {} d JOIN records r ON r.id = d.record_id \
-                 WHERE r.patient_id = $1 AND r.kind = '{}' AND r.deleted_at IS NULL AND d.{name} >= $2",
-                kind.table, kind.name
-            )
+    let kinds = super::kinds().iter().filter(|kind| access.scope().allows_kind(kind.name));
+    let fields: Vec<_> = kinds
+        .flat_map(|kind| {
+            let dates = kind.fields.iter().filter(|f| f.future && f.is_date() && f.place == super::field::Place::Detail);
+            dates.map(move |field| (kind, field.name))
         })
         .collect();
-    if parts.is_empty() {
+    if fields.is_empty() {
         return Ok(Vec::new());
     }
-    let text = format!("SELECT * FROM ({}) a ORDER BY \"on\", id LIMIT $3", parts.join(" UNION ALL "));
-    let found: Vec<Ahead> =
-        diesel::sql_query(text).bind::<Text, _>(access.id()).bind::<Text, _>(today.to_owned()).bind::<BigInt, _>(most).load(conn)?;
-    if access.scope().is_whole() {
-        return Ok(found);
-    }
-    let ids: Vec<RecordId> = found.iter().map(|a| a.id.clone()).collect();
-    let seen = super::chart::headings(conn, access, &ids)?;
-    Ok(found.into_iter().filter(|a| seen.contains_key(&a.id)).collect())
+    Ok(Coming { seen: visible(access), fields, today: today.to_owned(), most }.load(conn)?)
 }
 
 /// Several patients' counts and dangerous allergies, for the page of everyone one cares for.
