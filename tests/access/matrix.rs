@@ -123,8 +123,11 @@ fn call<'a>(expected: &Expected, route: Route, kind: Option<&'static Kind>, slot
     let mut answer = expected.answer(route, column);
     if slot == Slot::Foreign {
         // Ada's record would have been theirs; the other patient is, if they own her.
-        let is_asked =
-            if route.1.contains("{record}") { THROUGH.contains(&answer) } else { !who.is_owner && !matches!(who.sees, Sees::Nothing) };
+        let is_asked = if route.1.contains("{record}") {
+            THROUGH.contains(&answer)
+        } else {
+            !who.is_owner && who.visits.is_none() && !matches!(who.sees, Sees::Nothing)
+        };
         if !is_asked {
             return None;
         }
@@ -169,7 +172,10 @@ impl Call<'_> {
             .replace("{link}", &world.link)
             .replace("{household}", world.owner.household.as_str())
             .replace("{member}", world.owner.id.as_str())
-            .replace("{text}", if pattern.starts_with("/l/") { &world.visiting } else { &world.joining })
+            .replace(
+                "{text}",
+                if pattern.starts_with("/l/") { self.who.visits.as_ref().unwrap_or(&world.visiting) } else { &world.joining },
+            )
             .replace("{token}", &if pattern.contains("{token}") { world.owner.token_to_revoke() } else { String::new() });
         let query = match pattern {
             "/search" => format!("?q={CANARY}"),
@@ -367,7 +373,7 @@ fn upload(patient: &str) -> String {
 
 async fn part(part: usize) {
     let world = World::new().await;
-    let people = everybody(&world);
+    let people = everybody(&world).await;
     let expected = Expected::read();
     let (counts, versions) = (world.counts(), world.versions());
     let calls = calls(&expected, &people, part);
@@ -408,7 +414,7 @@ async fn everybody_asks_everything_part_four() {
 #[actix_web::test]
 async fn the_matrix_is_large_enough() {
     let world = World::new().await;
-    let people = everybody(&world);
+    let people = everybody(&world).await;
     let expected = Expected::read();
     let all: usize = (0..PARTS).map(|part| calls(&expected, &people, part).len()).sum();
     println!("{all} combinations of {} routes, {} people, {} kinds", ROUTES.len(), people.len(), records::kinds().len());

@@ -5,7 +5,10 @@ use chrono::Duration;
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 use kinchart::{
     access::{Own, Permission, grant},
-    auth::token_text,
+    auth::{
+        sealed::{self, Purpose},
+        token_text,
+    },
     db::schema::{api_tokens, patient_shares, users},
     patients, records,
 };
@@ -34,11 +37,13 @@ pub struct Who {
     pub is_housed: bool,
     /// Sees the owner's other patients too.
     pub is_owner: bool,
+    /// The end of the address of the professional's link that they came by.
+    pub visits: Option<String>,
 }
 
 impl Who {
     fn new(name: &'static str, column: &'static str, asks: Asks, sees: Sees) -> Self {
-        Self { name, column, asks, sees, is_housed: false, is_owner: false }
+        Self { name, column, asks, sees, is_housed: false, is_owner: false, visits: None }
     }
     fn both(name: &'static str, column: &'static str, person: Person, sees: Sees) -> Self {
         let api = Box::new(person.api(true));
@@ -79,8 +84,18 @@ fn is_api(path: &str) -> bool {
     path.starts_with("/api/")
 }
 
+/// Who opens a link of the owner's, without a passcode.
+async fn visitor(world: &World, name: &'static str, share: &Share, sees: Sees) -> Who {
+    let link = world.owner.link(&world.ada, share);
+    let text = sealed::text(&world.t.app.key, Purpose::ProfessionalLink, link.as_str(), 1);
+    let opened = world.t.anon().post(&format!("/l/{text}"), &[]).await.is(303);
+    let cookie = opened.header("set-cookie").map(|set| set.split(';').next().unwrap_or_default().to_owned());
+    let browser = world.t.anon().with_cookie(cookie);
+    Who { visits: Some(text), ..Who::new(name, "visitor", Asks::Browser(browser), sees) }
+}
+
 /// Everybody.
-pub fn everybody(world: &World) -> Vec<Who> {
+pub async fn everybody(world: &World) -> Vec<Who> {
     let World { t, owner, ada, cleo, tag, .. } = world;
     let (now, day) = (t.now(), Duration::days(1));
     let mut all = vec![
@@ -161,6 +176,14 @@ pub fn everybody(world: &World) -> Vec<Who> {
     set(owner, diesel::update(row(&expired)).set(api_tokens::expires_at.eq(now)));
     all.push(Who::new("a revoked token", "nobody", Asks::Program(revoked), Sees::Nothing));
     all.push(Who::new("an expired token", "nobody", Asks::Program(expired), Sees::Nothing));
+    // Who has a link, and who has a link and not its passcode.
+    let without = Share { without: of(&["mental_health"]), ..whole() };
+    all.push(visitor(world, "by a link", &whole(), Sees::Everything).await);
+    all.push(visitor(world, "by a link of some kinds", &Share { kinds: of(&even), ..whole() }, Sees::Kinds(even)).await);
+    all.push(visitor(world, "by a link without what is sensitive", &without, Sees::WithoutSensitive).await);
+    let guesser = t.anon();
+    guesser.post(&format!("/l/{}", world.visiting), &[("passcode", "guessed")]).await.is(422);
+    all.push(Who::new("by a link, with a wrong passcode", "nobody", Asks::Browser(guesser), Sees::Nothing));
     // A list that cannot be read must not open everything.
     let broken = t.stranger("broken");
     owner.share(ada, &broken, &Share { kinds: Some(vec![]), ..full() });
