@@ -20,8 +20,10 @@ use crate::common::{Answer, sample::Sample};
 
 /// Each part has a database of its own, so that they run beside each other.
 const PARTS: usize = 4;
-/// More wrong answers than anybody reads; then it is enough.
-const MOST_WRONG: usize = 40;
+/// More wrong answers than anybody reads; then it is enough. `KINCHART_TEST_MOST_WRONG` says another number: one is all it takes to notice.
+fn most_wrong() -> usize {
+    std::env::var("KINCHART_TEST_MOST_WRONG").ok().and_then(|number| number.parse().ok()).unwrap_or(40)
+}
 /// Fewer means that something of the matrix is gone.
 const LEAST: usize = 5000;
 
@@ -377,9 +379,9 @@ async fn part(part: usize) {
     let expected = Expected::read();
     let (counts, versions) = (world.counts(), world.versions());
     let calls = calls(&expected, &people, part);
-    let mut wrong = Vec::new();
+    let (mut wrong, most) = (Vec::new(), most_wrong());
     for call in &calls {
-        if wrong.len() >= MOST_WRONG {
+        if wrong.len() >= most {
             break;
         }
         let (path, answer) = call.ask(&world).await;
