@@ -149,6 +149,8 @@ pub struct World {
 impl World {
     pub async fn new() -> Self {
         let t = TestApp::new().await;
+        // What ends at this moment has ended at this moment, however long the rest takes.
+        t.app.clock.stop();
         let owner = t.user("owner");
         let person = |first: &str| {
             owner.patient_with(&[
