@@ -1,5 +1,6 @@
 //! The family's history as a whole: a pedigree, what runs in the family, and members shared with others.
 
+mod blood;
 pub mod pages;
 pub mod pedigree;
 pub mod received;

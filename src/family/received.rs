@@ -8,7 +8,7 @@ use crate::{
     access::{self, Accesses, Edit, family::KIND},
     app::App,
     audit::Action,
-    auth::session::Signed,
+    auth::{form::Problems, session::Signed},
     body,
     db::{
         Conn,
@@ -20,6 +20,7 @@ use crate::{
         field::{Errors, Input},
         view::Choice,
     },
+    sharing::terms::last_day,
 };
 
 #[derive(Template)]
@@ -81,7 +82,7 @@ fn member_line(ui: &Ui, one: &shares::ReceivedMember) -> MemberLine {
         years: view::told_years(ui, &one.relative),
         conditions: one.relative.had.iter().map(|had| view::told_conditions(ui, std::slice::from_ref(had))).collect(),
         note: one.share.note.clone().unwrap_or_default(),
-        until: one.share.expires_at.map(|at| ui.moment(&at)).unwrap_or_default(),
+        until: last_day(one.share.expires_at).map(|day| ui.day(&day.to_string())).unwrap_or_default(),
     }
 }
 
@@ -95,24 +96,18 @@ struct TakePage {
     patients: Vec<Choice>,
     relationships: Vec<Choice>,
     sides: Vec<Choice>,
-    /// Field and sentence.
-    wrong: Vec<(String, String)>,
+    problems: Problems,
 }
 
-impl TakePage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(name, _)| name == field).map(|(_, sentence)| sentence.as_str())
-    }
-}
-
-/// The words of a choice of the kind, one of them chosen.
+/// The words of a choice of the kind, and nothing; one of them chosen.
 fn words(ui: &Ui, field: &str, chosen: &str) -> Result<Vec<Choice>> {
     let Some(Input::Choice { set, words }) = super::kind()?.field(field).map(|(_, spec)| spec.input) else { return Ok(Vec::new()) };
     let choice = |word: &&str| Choice { value: (*word).to_owned(), label: ui.choice(set, word), selected: *word == chosen };
-    Ok(words.iter().map(choice).collect())
+    let nothing = Choice { value: String::new(), label: "–".to_owned(), selected: chosen.is_empty() };
+    Ok(std::iter::once(nothing).chain(words.iter().map(choice)).collect())
 }
 
-fn take_page(conn: &mut Conn, app: &App, signed: &Signed, share: &ShareId, told: &[(String, String)], wrong: Errors) -> Result<TakePage> {
+fn take_page(conn: &mut Conn, app: &App, signed: &Signed, share: &ShareId, told: &[(String, String)], wrong: &Errors) -> Result<TakePage> {
     let value = |name: &str| told.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
     let received = shares::received(conn, &signed.actor, app.clock.now())?;
     let shown = received.into_iter().find(|one| one.share.id == *share).ok_or(Error::NotFound)?;
@@ -128,7 +123,7 @@ fn take_page(conn: &mut Conn, app: &App, signed: &Signed, share: &ShareId, told:
             .collect(),
         relationships: words(&ui, "relationship", &value("relationship"))?,
         sides: words(&ui, "side", &value("side"))?,
-        wrong: wrong.iter().map(|(name, error)| (name.clone(), ui.error(error))).collect(),
+        problems: Problems::new(&ui.words, wrong),
         name: shown.relative.name,
         sender: shown.sender_name,
         ui,
@@ -138,7 +133,7 @@ fn take_page(conn: &mut Conn, app: &App, signed: &Signed, share: &ShareId, told:
 /// `GET /family-history/{share}/take`: into whose history, and as whom.
 pub async fn take_form(app: web::Data<App>, signed: Signed, share: web::Path<String>) -> Result<HttpResponse> {
     let share = ShareId::parse(&share).ok_or(Error::NotFound)?;
-    let page = app.read(move |conn, app| take_page(conn, app, &signed, &share, &[], Errors::new())).await?;
+    let page = app.read(move |conn, app| take_page(conn, app, &signed, &share, &[], &Errors::new())).await?;
     render(&page)
 }
 
@@ -175,7 +170,7 @@ pub async fn take(
     match taken {
         Ok(record) => Ok(see_other(&format!("/patients/{patient}/{KIND}/{record}"))),
         Err(Error::Invalid(wrong)) => {
-            let page = app.read(move |conn, app| take_page(conn, app, &signed, &share, &pairs, wrong)).await?;
+            let page = app.read(move |conn, app| take_page(conn, app, &signed, &share, &pairs, &wrong)).await?;
             render_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
         Err(error) => Err(error),

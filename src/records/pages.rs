@@ -11,7 +11,7 @@ use super::{
     chart::{self, Draft, Link, Loaded, RELATIONS, Tied},
     field::{Confirmed, Errors, FieldError, FieldSpec, Input, Mode, Unit},
     input::{self, Raw},
-    overview,
+    linked, overview,
     query::ListQuery,
     version::{Snapshot, differences},
     view::{self, ChildTable, Choice, ColumnHead, Filter, FormRow, FormSection, LinkLine, ListRow, Names, Section, Typed},
@@ -790,6 +790,7 @@ fn take_form(
         input::keep_unitless(kind, entry.as_mut(), current.entry.as_ref(), &sent.raw);
     }
     errors.extend(input::check_references(tx, access, kind, entry.as_ref(), own)?);
+    linked::complete_name(tx, access, kind, entry.as_mut())?;
     let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
     input::settle(kind, entry.as_mut(), current.as_ref().map(|c| c.entry.as_ref()), &context, &mut errors);
     if !errors.iter().all(|(name, error)| sent.confirmed.covers(name, error)) {

@@ -525,7 +525,7 @@ pub fn form_fields(
         hint: ui.hint(word, spec.name).or_else(|| spec.is_date().then(|| ui.t("hint.date"))).unwrap_or_default(),
         value,
         error,
-        required: spec.required,
+        required: spec.required && (spec.name_of.is_none() || names.patients.is_empty()),
         input: "line",
         choices: Vec::new(),
         max: spec.max,

@@ -27,7 +27,11 @@ use crate::{
         send::{self, Wanted},
     },
     page::{Ui, render, render_with, see_other},
-    records::{field::Errors, overview, view::Choice},
+    records::{
+        field::{Errors, FieldError},
+        overview,
+        view::Choice,
+    },
     tags::{self, Tag},
 };
 
@@ -127,6 +131,8 @@ struct SharingPage {
     may_own: bool,
     may_resign: bool,
     owner_to: String,
+    /// Handed over, not owned together.
+    owner_instead: bool,
     owner_problems: Problems,
     done: String,
 }
@@ -179,6 +185,7 @@ fn load<L: AtLeast<Full>>(
         message: typed.share.text("message"),
         problems: Problems::new(&ui.words, &typed.share_errors),
         owner_to: typed.owner.text("to"),
+        owner_instead: typed.owner.raw("how") == "instead",
         owner_problems: Problems::new(&ui.words, &typed.owner_errors),
         done: done.to_owned(),
         id,
@@ -309,10 +316,7 @@ pub async fn offer_ownership(
     let id = patient.clone();
     let outcome = app
         .run(move |app| {
-            let offer = Offer::Ownership { patient: patient.clone(), instead: form.text("how") == "instead" };
-            let to = form.text("to");
-            let wanted = Wanted { to: &to, offer: &offer, message: None };
-            let sent = app.db.write(|tx| send::send(tx, &signed.actor, &wanted, app.clock.now()));
+            let sent = app.db.write(|tx| offer_now(tx, app, &signed, &patient, &form));
             let Err(error) = sent else { return Ok(Outcome::Done("invited")) };
             let Error::Invalid(errors) = error else { return Err(error) };
             app.db.read(|conn| {
@@ -323,6 +327,17 @@ pub async fn offer_ownership(
         })
         .await?;
     answer(&id, outcome)
+}
+
+fn offer_now(tx: &mut Tx<'_>, app: &App, signed: &Signed, patient: &PatientId, form: &Form) -> Result<()> {
+    let instead = match form.raw("how") {
+        "" | "beside" => false,
+        "instead" => true,
+        _ => return Err(Error::Invalid(vec![("how".to_owned(), FieldError::UnknownChoice)])),
+    };
+    let offer = Offer::Ownership { patient: patient.clone(), instead };
+    let wanted = Wanted { to: &form.text("to"), offer: &offer, message: None };
+    send::send(tx, &signed.actor, &wanted, app.clock.now()).map(drop)
 }
 
 /// `POST /patients/{patient}/sharing/resign`: one of several owners gives up their part.
