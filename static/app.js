@@ -38,6 +38,12 @@ if (ticked && only) {
   ticked.addEventListener("change", (event) => { if (event.target.checked) only.checked = true; });
 }
 
+// The family tree is looked at from the person's own place.
+for (const part of document.querySelectorAll(".pedigree .scroll")) {
+  const own = part.querySelector(".own").getBoundingClientRect(), seen = part.getBoundingClientRect();
+  part.scrollLeft += own.left + own.width / 2 - (seen.left + seen.width / 2);
+}
+
 // A filter that was chosen is applied at once.
 for (const form of document.querySelectorAll("form.filters")) {
   for (const select of form.querySelectorAll("select")) select.addEventListener("change", () => form.requestSubmit());

@@ -31,9 +31,11 @@ struct ReceivedPage {
     may_take: bool,
 }
 
-/// What one person shows.
+/// What one person shows, with the same words and for as long.
 struct SenderPart {
     name: String,
+    note: String,
+    until: String,
     members: Vec<MemberLine>,
 }
 
@@ -43,8 +45,6 @@ struct MemberLine {
     relation: String,
     years: String,
     conditions: Vec<String>,
-    note: String,
-    until: String,
 }
 
 /// `GET /family-history`.
@@ -60,18 +60,25 @@ pub async fn list(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
             }
             let may_take = access::all(conn, &signed.actor, now)?.list.iter().any(taken::may_take_into);
             let ui = Ui::new(Some(signed.me), &here);
-            let mut senders: Vec<SenderPart> = Vec::new();
-            for one in &members {
-                let line = member_line(&ui, one);
-                match senders.iter_mut().find(|part| part.name == one.sender_name) {
-                    Some(part) => part.members.push(line),
-                    None => senders.push(SenderPart { name: one.sender_name.clone(), members: vec![line] }),
-                }
-            }
-            Ok(ReceivedPage { ui, senders, may_take })
+            Ok(ReceivedPage { senders: parts(&ui, &members), ui, may_take })
         })
         .await?;
     render(&page)
+}
+
+/// A sender's note is said once above all it was written to.
+fn parts(ui: &Ui, members: &[shares::ReceivedMember]) -> Vec<SenderPart> {
+    let mut parts: Vec<SenderPart> = Vec::new();
+    for one in members {
+        let note = one.share.note.clone().unwrap_or_default();
+        let until = last_day(one.share.expires_at).map(|day| ui.day(&day.to_string())).unwrap_or_default();
+        let line = member_line(ui, one);
+        match parts.iter_mut().find(|part| part.name == one.sender_name && part.note == note && part.until == until) {
+            Some(part) => part.members.push(line),
+            None => parts.push(SenderPart { name: one.sender_name.clone(), note, until, members: vec![line] }),
+        }
+    }
+    parts
 }
 
 fn member_line(ui: &Ui, one: &shares::ReceivedMember) -> MemberLine {
@@ -81,8 +88,6 @@ fn member_line(ui: &Ui, one: &shares::ReceivedMember) -> MemberLine {
         relation: view::told_relation(ui, &one.relative),
         years: view::told_years(ui, &one.relative),
         conditions: one.relative.had.iter().map(|had| view::told_conditions(ui, std::slice::from_ref(had))).collect(),
-        note: one.share.note.clone().unwrap_or_default(),
-        until: last_day(one.share.expires_at).map(|day| ui.day(&day.to_string())).unwrap_or_default(),
     }
 }
 

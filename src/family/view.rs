@@ -15,7 +15,7 @@ pub const PATTERNS: usize = 4;
 /// Lines below a symbol for conditions.
 const MOST_WORDS: usize = 3;
 /// Letters that fit below a symbol, and of a name, which is heavier.
-const LETTERS: usize = 22;
+const LETTERS: usize = 20;
 const NAME_LETTERS: usize = 17;
 /// Lines of a name below a symbol.
 const MOST_NAME_LINES: usize = 3;
@@ -51,6 +51,8 @@ pub struct Symbol {
     pub is_adopted: bool,
     /// Nothing is known of this person.
     pub is_nobody: bool,
+    /// In full, for a pointer that rests on it; below it stands what has room.
+    pub about: String,
     pub words: Vec<Word>,
 }
 
@@ -213,7 +215,9 @@ pub fn make(ui: &Ui, patient: &str, family: &Family, chosen: Option<&str>) -> Fa
         let node = tree.nodes.get(place.node)?;
         let had = had_of(family, node);
         let affected: Vec<usize> = shown.iter().enumerate().filter(|(_, group)| has_it(had, group)).map(|(place, _)| place).collect();
-        Some(symbol(family, node, (place.x, place.y), shown.len(), &affected, words.get(place.node).map(Vec::as_slice).unwrap_or_default()))
+        let words = words.get(place.node).map(Vec::as_slice).unwrap_or_default();
+        let drawn = symbol(family, node, (place.x, place.y), shown.len(), &affected, words);
+        Some(Symbol { about: symbol_about(ui, family, node), ..drawn })
     });
     FamilyView {
         drawing: Drawing {
@@ -328,8 +332,21 @@ fn symbol(family: &Family, node: &Node, (x, y): (i32, i32), count: usize, affect
         is_deceased: if node.who == Who::Own { family.own.is_deceased } else { relative(family, node).is_some_and(|one| one.is_deceased) },
         is_adopted: node.is_adopted,
         is_nobody: node.who == Who::Nobody,
+        about: String::new(),
         words: words.iter().map(word).collect(),
     }
+}
+
+/// `Karl Weber, father, 1931–2001: Colorectal cancer, at 61`.
+fn symbol_about(ui: &Ui, family: &Family, node: &Node) -> String {
+    let parts = match (node.who, relative(family, node)) {
+        (Who::Own, _) => vec![family.own.name.clone()],
+        (_, Some(one)) => vec![one.name.clone(), told_relation(ui, one), told_years(ui, one)],
+        _ => return ui.t("family.legend.nobody"),
+    };
+    let about = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    let had = told_conditions(ui, had_of(family, node));
+    if had.is_empty() { about } else { format!("{about}: {had}") }
 }
 
 /// `II-3`: the third of the second row.
@@ -395,18 +412,18 @@ fn risks(ui: &Ui, family: &Family, groups: &Groups, by_adoption: &[bool]) -> Vec
 fn risk_line(ui: &Ui, risk: &Risk) -> RiskLine {
     let name = group_name(ui, &risk.group);
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let mut sentences: Vec<String> = risk.lines.iter().map(|line| sentence(ui, &name, line)).collect();
+    let mut sentences: Vec<String> = risk.lines.iter().map(|line| sentence(ui, line)).collect();
     if risk.adopted > 0 {
-        sentences.push(ui.n("family.risk.adopted", &count(risk.adopted)).replace("{condition}", &name));
+        sentences.push(ui.n("family.risk.adopted", &count(risk.adopted)));
     }
     if risk.other > 0 {
-        sentences.push(ui.n("family.risk.other_relatives", &count(risk.other)).replace("{condition}", &name));
+        sentences.push(ui.n("family.risk.other_relatives", &count(risk.other)));
     }
     RiskLine { name, sentences }
 }
 
-/// `2 of 4 known first-degree relatives: colorectal cancer, youngest at 44, on the mother's side`.
-fn sentence(ui: &Ui, name: &str, line: &risk::Line) -> String {
+/// `2 of 4 known first-degree relatives, youngest at 44, on the mother's side`.
+fn sentence(ui: &Ui, line: &risk::Line) -> String {
     let known = i64::try_from(line.known).unwrap_or(i64::MAX);
     let counted = match line.degree {
         Degree::First => ui.n("family.risk.first", &known),
@@ -414,7 +431,7 @@ fn sentence(ui: &Ui, name: &str, line: &risk::Line) -> String {
         Degree::Third => ui.n("family.risk.third", &known),
     };
     let affected = i64::try_from(line.affected).unwrap_or(i64::MAX);
-    let mut text = counted.replace("{affected}", &ui.number(&affected)).replace("{condition}", name);
+    let mut text = counted.replace("{affected}", &ui.number(&affected));
     if let Some(age) = line.youngest {
         let key = if line.affected == 1 { ui.t("family.risk.at") } else { ui.t("family.risk.youngest") };
         text = format!("{text}, {}", key.replace("{age}", &age.to_string()));

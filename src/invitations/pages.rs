@@ -1,5 +1,7 @@
 //! The pages of invitations: both sides' lists, one of them before it is answered, and the way in by its link.
 
+use std::collections::HashMap;
+
 use actix_session::SessionExt;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -9,6 +11,7 @@ use super::{
     Answer, Invitation, InvitationType, Offer, accept, answerable, by_link, cancel, find, offer, own, received, reject, send, sent,
 };
 use crate::{
+    access,
     app::App,
     auth::{
         accounts::{self, Details, NewAccount},
@@ -16,11 +19,16 @@ use crate::{
         session::{self, Signed},
         throttle::Knock,
     },
-    db::{Conn, types::InvitationId, types::UserId},
+    db::{
+        Conn,
+        types::{InvitationId, PatientId, UserId},
+    },
     error::{Error, Result},
+    households,
     page::{Ui, render, render_with, see_other},
     records::field::{Errors, FieldError},
     sharing::terms,
+    tags::{self, Tag},
 };
 
 /// An invitation that was sent, in a list.
@@ -29,6 +37,8 @@ pub struct SentRow {
     pub to: String,
     pub by: String,
     pub about: String,
+    /// What of it exactly.
+    pub offered: String,
     pub state: &'static str,
     pub state_word: String,
     pub until: String,
@@ -39,10 +49,41 @@ pub struct SentRow {
     pub may_send_again: bool,
 }
 
+/// What the ids of offers are called, for who sees them.
+#[derive(Default)]
+pub struct Known {
+    pub names: HashMap<PatientId, String>,
+    pub tags: Vec<Tag>,
+}
+
+impl Known {
+    fn load(conn: &mut Conn, signed: &Signed, now: NaiveDateTime) -> Result<Self> {
+        let seen = access::all(conn, &signed.actor, now)?.list;
+        let mut tags = Vec::new();
+        for household in households::of(conn, &signed.me.id)? {
+            tags.extend(tags::of_household(conn, &household.id)?);
+        }
+        Ok(Self { names: seen.iter().map(|one| (one.id().clone(), one.patient.name())).collect(), tags })
+    }
+
+    /// `Ada Lovelace: May look · Only allergies · until 3 May 2026`; whom the reader no longer sees is not named.
+    fn told(&self, ui: &Ui, offer: &Offer) -> String {
+        let names = offer.patients().iter().filter_map(|id| self.names.get(id).cloned()).collect::<Vec<_>>().join(", ");
+        let what = match offer {
+            Offer::Share { terms, .. } => terms.words(ui, &self.tags),
+            Offer::Household { role, .. } => ui.choice("HouseholdRole", role),
+            Offer::FamilyHistory(wanted) => ui.n("invitation.relatives", &i64::try_from(wanted.members.len()).unwrap_or(i64::MAX)),
+            Offer::Ownership { .. } => String::new(),
+        };
+        [names, what].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+    }
+}
+
 /// `sender` is named where several people's invitations stand together.
 pub fn sent_row(
     ui: &Ui,
     app: &App,
+    known: &Known,
     invitation: &Invitation,
     sender: Option<String>,
     reader: &UserId,
@@ -56,6 +97,7 @@ pub fn sent_row(
         to: invitation.sent_to.clone(),
         by: sender.filter(|_| !mine).unwrap_or_default(),
         about: ui.choice("InvitationType", invitation.invitation_type.as_str()),
+        offered: known.told(ui, &invitation.offer()?),
         state,
         state_word: ui.choice("InvitationStatus", state),
         until: ui.moment(&invitation.expires_at),
@@ -96,9 +138,12 @@ pub async fn list(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
         .read(move |conn, app| {
             let now = app.clock.now();
             let ui = Ui::new(Some(signed.me.clone()), &here);
+            let known = Known::load(conn, &signed, now)?;
             let got = received(conn, &signed.me.id)?.into_iter().map(|(one, from)| received_row(&ui, &one, from, now)).collect();
-            let sent =
-                sent(conn, &signed.me.id)?.iter().map(|one| sent_row(&ui, app, one, None, &signed.me.id, now)).collect::<Result<_>>()?;
+            let sent = sent(conn, &signed.me.id)?
+                .iter()
+                .map(|one| sent_row(&ui, app, &known, one, None, &signed.me.id, now))
+                .collect::<Result<_>>()?;
             Ok(InvitationsPage { received: got, sent, done, ui })
         })
         .await?;

@@ -358,7 +358,7 @@ fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind,
             .into_iter()
             .map(|offer| OfferLine { label: ui.label(kind.word(), &offer.field), value: offer.value, field: offer.field })
             .collect(),
-        source: ui.t(&format!("source.{}", row.head.source.split(':').next().unwrap_or_default())),
+        source: view::source(&ui, &row.head.source),
         changed_by,
         changed_at: ui.moment(&row.head.updated_at),
         title: if row.head.title.is_empty() { ui.t("record.untitled") } else { row.head.title.clone() },
@@ -1179,7 +1179,7 @@ fn version_views(
                 action: ui.t(&format!("action.{}", version.action)),
                 who: version.actor_name.clone(),
                 at: ui.moment(&version.at),
-                source: ui.t(&format!("source.{}", version.source.split(':').next().unwrap_or_default())),
+                source: view::source(ui, &version.source),
                 changes: changes.into_iter().map(|change| difference_line(ui, patient, kind, &change, names)).collect(),
             }
         })

@@ -759,6 +759,15 @@ pub struct ListCell {
     pub flag_word: String,
 }
 
+/// Who says what a record says: `person`, `import:...`, `family:` and the name of who shared it.
+pub fn source(ui: &Ui, source: &str) -> String {
+    match source.split_once(':') {
+        Some(("family", name)) => ui.t1("source.family_of", "name", name),
+        Some((sort, _)) => ui.t2("source", sort),
+        None => ui.t2("source", source),
+    }
+}
+
 /// The columns of the kind's list, by index into its fields.
 pub fn list_columns(kind: &'static Kind) -> Vec<(usize, &'static FieldSpec)> {
     kind.fields.iter().copied().enumerate().filter(|(_, f)| f.in_list).collect()

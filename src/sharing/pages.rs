@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Result},
     invitations::{
         self, Offer,
-        pages::{SentRow, sent_row},
+        pages::{Known, SentRow, sent_row},
         send::{self, Wanted},
     },
     page::{Ui, render, render_with, see_other},
@@ -166,15 +166,17 @@ fn load<L: AtLeast<Full>>(
         .map(|share| share_row(&ui, share, &name, &tags, may_change(share), access.now))
         .partition::<Vec<_>, _>(|row| row.lives);
     let chosen: Vec<&str> = typed.share.0.iter().filter(|(n, _)| n == "patients").map(|(_, v)| v.as_str()).collect();
-    let others = access::all(conn, &access.actor, access.now)?
-        .list
+    let seen = access::all(conn, &access.actor, access.now)?.list;
+    let others = seen
         .iter()
         .filter(|other| other.id() != access.id() && other.may(Rank::Full))
         .map(|other| Choice { value: other.id().to_string(), label: other.patient.name(), selected: chosen.contains(&other.id().as_str()) })
         .collect();
+    let names = seen.iter().map(|other| (other.id().clone(), other.patient.name())).collect();
+    let known = Known { names, tags: tags.clone() };
     let sent = invitations::about(conn, access)?
         .into_iter()
-        .map(|(invitation, sender)| sent_row(&ui, app, &invitation, Some(sender), &access.actor.user, access.now))
+        .map(|(invitation, sender)| sent_row(&ui, app, &known, &invitation, Some(sender), &access.actor.user, access.now))
         .collect::<Result<_>>()?;
     Ok(SharingPage {
         owners: owners.iter().map(|(_, name)| name.clone()).collect(),
