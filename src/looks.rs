@@ -22,8 +22,9 @@ use crate::{
     dates::{PartialDate, Typing},
     db::{
         Conn, MultiBackend,
-        schema::audit_events,
-        types::{PatientId, RecordId},
+        schema::{audit_events, users},
+        sql::among,
+        types::{PatientId, RecordId, UserId},
     },
     error::{Error, Result},
     page::{self, Ui},
@@ -262,7 +263,7 @@ fn looks_page(
     let (events, total) = if errors.is_empty() { load(conn, access, query)? } else { (Vec::new(), 0) };
     let ids: Vec<RecordId> = events.iter().filter_map(|event| RecordId::parse(event.record_id.as_deref()?)).collect();
     let links = professional_links::names(conn, access, |at| ui.moment(at))?;
-    let told = Told { titles: headings(conn, access, &ids)?, links, patient: access.id().as_str() };
+    let told = Told { titles: headings(conn, access, &ids)?, links, receivers: receivers(conn, &events)?, patient: access.id().as_str() };
     let people = people(conn, access, &ui, &told.links, query.who.as_deref())?;
     let given = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
     let turn = |page: i64| {
@@ -332,6 +333,16 @@ fn people(
     Ok(people)
 }
 
+/// The names of those whom a share or ownership of these events is for.
+fn receivers(conn: &mut Conn, events: &[Event]) -> Result<HashMap<String, String>> {
+    let given = words(&[Action::Shared, Action::ShareChanged, Action::ShareEnded, Action::OwnershipGiven]);
+    let ids: Vec<&str> =
+        events.iter().filter(|event| given.contains(&event.action.as_str())).filter_map(|event| event.detail.as_deref()).collect();
+    let names: Vec<(UserId, String)> =
+        users::table.filter(among(conn, "users.id", &ids)).select((users::id, users::full_name)).load(conn)?;
+    Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
+}
+
 fn is_link(actor: &str) -> bool {
     actor.starts_with("link:")
 }
@@ -342,6 +353,8 @@ struct Told<'a> {
     titles: HashMap<RecordId, Head>,
     /// By the key that the audit names a link with.
     links: HashMap<String, String>,
+    /// Whom shares and ownership are for, by id.
+    receivers: HashMap<String, String>,
 }
 
 /// The same person looking at the same thing again and again within minutes is told once.
@@ -380,8 +393,11 @@ fn line(ui: &Ui, told: &Told<'_>, event: &Event, times: i64) -> Line {
         let title = if head.title.is_empty() { ui.t("record.untitled") } else { head.title.clone() };
         (format!("/patients/{patient}/{}/{}", head.kind, head.id), title)
     });
-    let link =
-        event.detail.as_deref().and_then(|key| told.links.get(key)).map(|title| (format!("/patients/{patient}/links"), title.clone()));
+    let named = |names: &HashMap<String, String>, page: &str| {
+        let name = names.get(event.detail.as_deref()?)?;
+        Some((format!("/patients/{patient}/{page}"), name.clone()))
+    };
+    let other = || named(&told.links, "links").or_else(|| named(&told.receivers, "sharing"));
     Line {
         time: event.at.format("%H:%M").to_string(),
         who: who(ui, told, event),
@@ -389,7 +405,7 @@ fn line(ui: &Ui, told: &Told<'_>, event: &Event, times: i64) -> Line {
         times: if times > 1 { ui.n("looks.times", &times) } else { String::new() },
         from: event.address.clone().unwrap_or_default(),
         failed: !event.success,
-        what: record.or(link),
+        what: record.or_else(other),
     }
 }
 
@@ -407,7 +423,7 @@ fn did(ui: &Ui, event: &Event) -> String {
     let action = &event.action;
     let kind = event.kind.as_deref();
     let known = kind.and_then(records::kind);
-    let mut keys = Vec::new();
+    let mut keys: Vec<String> = event.detail.iter().map(|detail| format!("looks.{action}.{detail}")).collect();
     if event.record_id.is_some() {
         keys.push(format!("looks.{action}.record"));
     } else if let Some(kind) = kind {
@@ -429,7 +445,7 @@ mod tests {
     use super::*;
     use crate::{
         access::{Actor, Via},
-        db::types::{LinkId, UserId},
+        db::types::LinkId,
         i18n::DateStyle,
     };
 
@@ -463,7 +479,7 @@ mod tests {
         let ui = Ui::new(None, "");
         let look = |minutes: i64| event(Via::Cli, Action::Read, noon() + Duration::minutes(minutes)).kind("vitals");
         let list = |events: &[Event]| -> Vec<String> {
-            days(&ui, &Told { patient: "p1", titles: HashMap::new(), links: HashMap::new() }, events)
+            days(&ui, &Told { patient: "p1", titles: HashMap::new(), links: HashMap::new(), receivers: HashMap::new() }, events)
                 .into_iter()
                 .flat_map(|day| day.lines)
                 .map(|line| line.times)

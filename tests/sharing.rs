@@ -311,6 +311,7 @@ async fn a_share_is_changed_extended_and_given_back() {
     let (id, _) = invite(&t, &mother, &ada, "aunt", &[("ends_on", "2026-03-16")]).await;
     accept(&aunt, &id).await;
     mother.get("/").await.is(200).says("aunt sees Ada");
+    mother.get(&format!("/patients/{ada}/looks")).await.is(200).says("mother shared the record with somebody: aunt");
     let share: String = t.app.db.read(|conn| Ok(patient_shares::table.select(patient_shares::id).first(conn)?)).unwrap();
     let path = format!("{}/{share}", sharing(&ada));
     mother.post(&format!("{path}/extend"), &[]).await.is(303);
@@ -341,6 +342,8 @@ async fn ownership_is_given_with_consent_and_never_lost() {
     assert_eq!(owners(&t, &ada), std::slice::from_ref(&mother.id), "not before it is accepted");
     accept(&father, &id).await;
     assert_eq!(owners(&t, &ada), [mother.id.clone(), father.id.clone()]);
+    let page = mother.get(&format!("/patients/{ada}/looks")).await.is(200);
+    page.says("mother made somebody else an owner: father").says("father became an owner");
     father.post(&format!("/patients/{ada}/delete"), &[]).await.is(303);
     father.post(&format!("/patients/trash/{ada}/restore"), &[]).await.is(303);
     mother.post(&format!("{}/resign", sharing(&ada)), &[]).await.is(303);

@@ -15,7 +15,7 @@ pub const PATTERNS: usize = 4;
 /// Lines below a symbol for conditions.
 const MOST_WORDS: usize = 3;
 /// Letters that fit below a symbol, and of a name, which is heavier.
-const LETTERS: usize = 20;
+const LETTERS: usize = 21;
 const NAME_LETTERS: usize = 17;
 /// Lines of a name below a symbol.
 const MOST_NAME_LINES: usize = 3;
