@@ -36,8 +36,13 @@ for (const javaScriptEnabled of [true, false]) {
     const look = async (page, name) => {
       await shot(page, `story-${name}${suffix}`);
       if (javaScriptEnabled) assert.deepEqual(await axe(page), [], name);
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.equal(over, 0, `${name} fits its window`);
+      const { width, height } = page.viewportSize();
+      for (const narrow of [width, 360]) {
+        await page.setViewportSize({ width: narrow, height });
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.equal(over, 0, `${name} fits a window of ${narrow} px`);
+      }
+      await page.setViewportSize({ width, height });
     };
     const menu = (page) => page.getByRole("navigation", { name: /’s records$/ });
     const open = async (page, patient, link) => {
