@@ -165,6 +165,7 @@ fn received_row(ui: &Ui, invitation: &Invitation, from: String, now: NaiveDateTi
 
 #[derive(Template)]
 #[template(path = "sharing/invitation.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of the template by itself")]
 struct InvitationPage {
     ui: Ui,
     /// Where the answer goes.
