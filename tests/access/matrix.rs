@@ -85,7 +85,7 @@ fn kinds_of((_, pattern): Route) -> Vec<Option<&'static Kind>> {
 fn slots_of((_, pattern): Route) -> Vec<Slot> {
     if !pattern.contains("{record}") {
         let is_of_one = pattern.contains("/{patient}") && !pattern.starts_with("/patients/trash/");
-        return if is_of_one { vec![Slot::Open, Slot::Foreign] } else { vec![Slot::Open] };
+        return if is_of_one { vec![Slot::Open, Slot::Foreign, Slot::Thrown] } else { vec![Slot::Open] };
     }
     let living = [Slot::Open, Slot::Plain, Slot::Secret, Slot::Foreign];
     if pattern.ends_with("/restore") { living.map(Slot::gone).to_vec() } else { living.to_vec() }
@@ -123,6 +123,10 @@ fn call<'a>(expected: &Expected, route: Route, kind: Option<&'static Kind>, slot
         column => column,
     };
     let mut answer = expected.answer(route, column);
+    if slot == Slot::Thrown {
+        let is_asked = matches!(who.column, "owner" | "second" | "read" | "write") && THROUGH.contains(&answer);
+        return is_asked.then_some(Call { route, kind, slot, who, answer: "404" });
+    }
     if slot == Slot::Foreign {
         // Ada's record would have been theirs; the other patient is, if they own her.
         let is_asked = if route.1.contains("{record}") {
@@ -152,6 +156,7 @@ impl Call<'_> {
         let (_, pattern) = self.route;
         let record = self.kind.map(|kind| world.record(kind, self.slot).to_string()).unwrap_or_default();
         let patient = match self.slot {
+            Slot::Thrown => &world.cleo,
             _ if pattern.starts_with("/patients/trash/") => &world.cleo,
             Slot::Foreign if !pattern.contains("{record}") => &world.bea,
             _ => &world.ada,
