@@ -154,7 +154,8 @@ impl Call<'_> {
 
     fn path(&self, world: &World) -> String {
         let (_, pattern) = self.route;
-        let record = self.kind.map(|kind| world.record(kind, self.slot).to_string()).unwrap_or_default();
+        let record =
+            self.kind.filter(|_| pattern.contains("{record}")).map(|kind| world.record(kind, self.slot).to_string()).unwrap_or_default();
         let patient = match self.slot {
             Slot::Thrown => &world.cleo,
             _ if pattern.starts_with("/patients/trash/") => &world.cleo,
