@@ -1,5 +1,6 @@
 //! The family's history as a whole: a pedigree, what runs in the family, and members shared with others.
 
+mod blood;
 pub mod pages;
 pub mod pedigree;
 pub mod received;
@@ -20,6 +21,7 @@ use crate::{
         types::{PatientId, RecordId},
     },
     error::{Error, Result},
+    page::Ui,
     patients::PatientStatus,
     records::{self, AnyRecord, Kind, chart::Loaded, several},
     text::fold,
@@ -106,7 +108,28 @@ pub fn load(conn: &mut Conn, access: &PatientAccess<View>) -> Result<Family> {
 
 /// What a record says of a relative.
 pub fn relative(kind: &Kind, row: &Loaded) -> Relative {
-    let entry = row.entry.as_ref();
+    told_of(kind, &row.head.id, &row.head.title, row.entry.as_ref())
+}
+
+/// A relative in two cells: how they are related, and what they had.
+pub struct InBrief {
+    pub relation: String,
+    pub conditions: String,
+    /// The nearest by blood come first where what matters is what runs in the family.
+    pub degree: u8,
+}
+
+pub fn in_brief(ui: &Ui, kind: &Kind, record: &RecordId, title: &str, entry: &dyn AnyRecord) -> InBrief {
+    let one = told_of(kind, record, title, entry);
+    let degree = risk::Degree::of(one.relation).filter(|_| !one.is_adopted);
+    InBrief {
+        relation: view::told_relation(ui, &one),
+        conditions: view::told_conditions(ui, &one.had),
+        degree: degree.map_or(u8::MAX, |degree| degree as u8),
+    }
+}
+
+fn told_of(kind: &Kind, record: &RecordId, title: &str, entry: &dyn AnyRecord) -> Relative {
     let text = |name: &str| value(kind, entry, name);
     let number = |name: &str| text(name).and_then(|n| n.parse().ok());
     let flag = |name: &str| text(name).as_deref() == Some("true");
@@ -114,8 +137,8 @@ pub fn relative(kind: &Kind, row: &Loaded) -> Relative {
     let relation = Relation::of(&relationship);
     let parent = |name: &str| entry.head().links.get(name).cloned();
     Relative {
-        record: row.head.id.clone(),
-        name: row.head.title.clone(),
+        record: record.clone(),
+        name: title.to_owned(),
         side: Side::of(relation, text("side").as_deref()),
         sex: Sex::of(text("gender").as_deref(), Some(relation)),
         birth_year: number("birth_year"),

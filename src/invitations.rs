@@ -203,10 +203,10 @@ pub struct Answer {
 }
 
 /// The invitation, if it is this person's to answer. `link` is the generation of the link they came with.
-fn answerable(tx: &mut Tx<'_>, actor: &Actor, id: &InvitationId, link: Option<i32>, now: NaiveDateTime) -> Result<Invitation> {
-    let invitation = find(tx, id)?;
+fn answerable(conn: &mut Conn, actor: &Actor, id: &InvitationId, link: Option<i32>, now: NaiveDateTime) -> Result<Invitation> {
+    let invitation = find(conn, id)?;
     let by_link = link == Some(invitation.generation);
-    if !invitation.is_for(tx, &actor.user, by_link)? {
+    if !invitation.is_for(conn, &actor.user, by_link)? {
         return Err(Error::NotFound);
     }
     if actor.via_read_only() {

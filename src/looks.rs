@@ -22,11 +22,13 @@ use crate::{
     dates::{PartialDate, Typing},
     db::{
         Conn, MultiBackend,
-        schema::audit_events,
-        types::{PatientId, RecordId},
+        schema::{audit_events, users},
+        sql::among,
+        types::{PatientId, RecordId, UserId},
     },
     error::{Error, Result},
     page::{self, Ui},
+    professional_links,
     records::{
         self, Head,
         chart::headings,
@@ -99,10 +101,9 @@ struct Day {
 struct Line {
     time: String,
     who: String,
-    by_link: bool,
     did: String,
-    /// Where the record is, and its title.
-    record: Option<(String, String)>,
+    /// Where the record or the link is, and what it is called.
+    what: Option<(String, String)>,
     /// "3 times", where it was more than once.
     times: String,
     from: String,
@@ -261,8 +262,9 @@ fn looks_page(
     let base = ui.here.clone();
     let (events, total) = if errors.is_empty() { load(conn, access, query)? } else { (Vec::new(), 0) };
     let ids: Vec<RecordId> = events.iter().filter_map(|event| RecordId::parse(event.record_id.as_deref()?)).collect();
-    let titles = headings(conn, access, &ids)?;
-    let people = people(conn, access, &ui, query.who.as_deref())?;
+    let links = professional_links::names(conn, access, |at| ui.moment(at))?;
+    let told = Told { titles: headings(conn, access, &ids)?, links, receivers: receivers(conn, &events)?, patient: access.id().as_str() };
+    let people = people(conn, access, &ui, &told.links, query.who.as_deref())?;
     let given = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
     let turn = |page: i64| {
         let mut kept: Vec<(String, String)> = pairs.iter().filter(|(n, v)| n != "page" && !v.is_empty()).cloned().collect();
@@ -272,7 +274,7 @@ fn looks_page(
     let kept: Vec<&(String, String)> = pairs.iter().filter(|(n, v)| !matches!(n.as_str(), "page" | "per_page") && !v.is_empty()).collect();
     Ok(LooksPage {
         export: format!("{base}/csv?{}", serde_urlencoded::to_string(kept).unwrap_or_default()),
-        days: days(&ui, access.id().as_str(), &events, &titles),
+        days: days(&ui, &told, &events),
         what: WHAT
             .iter()
             .map(|(word, _)| Choice { value: (*word).to_owned(), label: ui.choice("Looks", word), selected: query.what == Some(word) })
@@ -306,7 +308,13 @@ fn load(conn: &mut Conn, access: &PatientAccess<Own>, query: &Query) -> Result<(
 }
 
 /// Everybody who did anything here, to choose from.
-fn people(conn: &mut Conn, access: &PatientAccess<Own>, ui: &Ui, chosen: Option<&str>) -> Result<Vec<Choice>> {
+fn people(
+    conn: &mut Conn,
+    access: &PatientAccess<Own>,
+    ui: &Ui,
+    links: &HashMap<String, String>,
+    chosen: Option<&str>,
+) -> Result<Vec<Choice>> {
     let rows: Vec<(String, Option<String>)> = audit_events::table
         .filter(audit_events::patient_id.eq(access.id().to_string()))
         .group_by(audit_events::actor)
@@ -317,7 +325,7 @@ fn people(conn: &mut Conn, access: &PatientAccess<Own>, ui: &Ui, chosen: Option<
         .into_iter()
         .map(|(actor, name)| {
             let name = name.unwrap_or_default();
-            let label = if is_link(&actor) { ui.t1("looks.by_link", "name", name) } else { name };
+            let label = if is_link(&actor) { ui.t1("looks.link", "title", links.get(&actor).unwrap_or(&name)) } else { name };
             Choice { selected: chosen == Some(actor.as_str()), label, value: actor }
         })
         .collect();
@@ -325,12 +333,32 @@ fn people(conn: &mut Conn, access: &PatientAccess<Own>, ui: &Ui, chosen: Option<
     Ok(people)
 }
 
+/// The names of those whom a share or ownership of these events is for.
+fn receivers(conn: &mut Conn, events: &[Event]) -> Result<HashMap<String, String>> {
+    let given = words(&[Action::Shared, Action::ShareChanged, Action::ShareEnded, Action::OwnershipGiven]);
+    let ids: Vec<&str> =
+        events.iter().filter(|event| given.contains(&event.action.as_str())).filter_map(|event| event.detail.as_deref()).collect();
+    let names: Vec<(UserId, String)> =
+        users::table.filter(among(conn, "users.id", &ids)).select((users::id, users::full_name)).load(conn)?;
+    Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
+}
+
 fn is_link(actor: &str) -> bool {
     actor.starts_with("link:")
 }
 
+/// What ids are called, for the owner alone.
+struct Told<'a> {
+    patient: &'a str,
+    titles: HashMap<RecordId, Head>,
+    /// By the key that the audit names a link with.
+    links: HashMap<String, String>,
+    /// Whom shares and ownership are for, by id.
+    receivers: HashMap<String, String>,
+}
+
 /// The same person looking at the same thing again and again within minutes is told once.
-fn days(ui: &Ui, patient: &str, events: &[Event], titles: &HashMap<RecordId, Head>) -> Vec<Day> {
+fn days(ui: &Ui, told: &Told<'_>, events: &[Event]) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     let mut rest = events.iter().peekable();
     while let Some(event) = rest.next() {
@@ -343,7 +371,7 @@ fn days(ui: &Ui, patient: &str, events: &[Event], titles: &HashMap<RecordId, Hea
             days.push(Day { day, lines: Vec::new() });
         }
         if let Some(day) = days.last_mut() {
-            day.lines.push(line(ui, patient, event, times, titles));
+            day.lines.push(line(ui, told, event, times));
         }
     }
     days
@@ -359,20 +387,34 @@ fn is_again(event: &Event, older: &Event, earliest: NaiveDateTime) -> bool {
         && event.at.date() == older.at.date()
 }
 
-fn line(ui: &Ui, patient: &str, event: &Event, times: i64, titles: &HashMap<RecordId, Head>) -> Line {
-    let record = event.record_id.as_deref().and_then(RecordId::parse).and_then(|id| titles.get(&id)).map(|head| {
+fn line(ui: &Ui, told: &Told<'_>, event: &Event, times: i64) -> Line {
+    let patient = told.patient;
+    let record = event.record_id.as_deref().and_then(RecordId::parse).and_then(|id| told.titles.get(&id)).map(|head| {
         let title = if head.title.is_empty() { ui.t("record.untitled") } else { head.title.clone() };
         (format!("/patients/{patient}/{}/{}", head.kind, head.id), title)
     });
+    let named = |names: &HashMap<String, String>, page: &str| {
+        let name = names.get(event.detail.as_deref()?)?;
+        Some((format!("/patients/{patient}/{page}"), name.clone()))
+    };
+    let other = || named(&told.links, "links").or_else(|| named(&told.receivers, "sharing"));
     Line {
         time: event.at.format("%H:%M").to_string(),
-        who: event.actor_name.clone(),
-        by_link: is_link(&event.actor),
+        who: who(ui, told, event),
         did: did(ui, event),
         times: if times > 1 { ui.n("looks.times", &times) } else { String::new() },
         from: event.address.clone().unwrap_or_default(),
         failed: !event.success,
-        record,
+        what: record.or_else(other),
+    }
+}
+
+/// Who it was; of a link nobody knows more than what it was called.
+fn who(ui: &Ui, told: &Told<'_>, event: &Event) -> String {
+    if is_link(&event.actor) {
+        ui.t1("looks.by_link", "title", told.links.get(&event.actor).unwrap_or(&event.actor_name))
+    } else {
+        event.actor_name.clone()
     }
 }
 
@@ -381,7 +423,7 @@ fn did(ui: &Ui, event: &Event) -> String {
     let action = &event.action;
     let kind = event.kind.as_deref();
     let known = kind.and_then(records::kind);
-    let mut keys = Vec::new();
+    let mut keys: Vec<String> = event.detail.iter().map(|detail| format!("looks.{action}.{detail}")).collect();
     if event.record_id.is_some() {
         keys.push(format!("looks.{action}.record"));
     } else if let Some(kind) = kind {
@@ -403,7 +445,7 @@ mod tests {
     use super::*;
     use crate::{
         access::{Actor, Via},
-        db::types::{LinkId, UserId},
+        db::types::LinkId,
         i18n::DateStyle,
     };
 
@@ -437,7 +479,11 @@ mod tests {
         let ui = Ui::new(None, "");
         let look = |minutes: i64| event(Via::Cli, Action::Read, noon() + Duration::minutes(minutes)).kind("vitals");
         let list = |events: &[Event]| -> Vec<String> {
-            days(&ui, "p1", events, &HashMap::new()).into_iter().flat_map(|day| day.lines).map(|line| line.times).collect()
+            days(&ui, &Told { patient: "p1", titles: HashMap::new(), links: HashMap::new(), receivers: HashMap::new() }, events)
+                .into_iter()
+                .flat_map(|day| day.lines)
+                .map(|line| line.times)
+                .collect()
         };
         assert_eq!(list(&[look(9), look(5), look(1), look(-30)]), [ui.n("looks.times", &3), String::new()]);
         let change = |minutes| event(Via::Cli, Action::Changed, noon() + Duration::minutes(minutes));

@@ -16,7 +16,7 @@ use diesel::{dsl::sql, prelude::*, sql_types::Bool};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
-    access::{Actor, Columns, Full, PatientAccess, Scope, Via},
+    access::{Actor, Columns, Full, Own, PatientAccess, Scope, Via},
     audit::{Action, Event},
     auth::{
         sealed::{self, Purpose},
@@ -180,8 +180,32 @@ pub fn create(tx: &mut Tx<'_>, access: &PatientAccess<Full>, new: &NewLink) -> R
             professional_links::created_at.eq(access.now),
         ))
         .execute(&mut **tx)?;
-    Event::new(&access.actor, Action::LinkMade, access.now).patient(access.id()).write(tx)?;
+    of_link(access, Action::LinkMade, &id).write(tx)?;
     Ok(id)
+}
+
+/// What somebody did with a link. Which one is told by its id: its title is a person's words, which the audit does not keep.
+fn of_link(access: &PatientAccess<Full>, action: Action, link: &LinkId) -> Event {
+    Event { detail: Some(key_of(link)), ..Event::new(&access.actor, action, access.now).patient(access.id()) }
+}
+
+/// A link as the audit names it.
+pub fn key_of(link: &LinkId) -> String {
+    format!("link:{link}")
+}
+
+/// What the links of a patient are called, by their keys; those of the same title with the moment each was made.
+pub fn names(conn: &mut Conn, access: &PatientAccess<Own>, moment: impl Fn(&NaiveDateTime) -> String) -> Result<HashMap<String, String>> {
+    let links: Vec<(LinkId, String, NaiveDateTime)> = professional_links::table
+        .filter(professional_links::patient_id.eq(access.id()))
+        .select((professional_links::id, professional_links::title, professional_links::created_at))
+        .load(conn)?;
+    let is_only = |title: &str| links.iter().filter(|(_, other, _)| other == title).count() == 1;
+    let name = |(id, title, made): &(LinkId, String, NaiveDateTime)| {
+        let name = if is_only(title) { title.clone() } else { format!("{title}, {}", moment(made)) };
+        (key_of(id), name)
+    };
+    Ok(links.iter().map(name).collect())
 }
 
 /// The links of a patient that this person sees: an owner all of them, anybody else their own.
@@ -252,7 +276,7 @@ pub fn revoke(tx: &mut Tx<'_>, access: &PatientAccess<Full>, id: &LinkId) -> Res
     let mine = professional_links::table.find(&link.id).filter(professional_links::revoked_at.is_null());
     let ended = diesel::update(mine).set(professional_links::revoked_at.eq(access.now)).execute(&mut **tx)?;
     if ended > 0 {
-        Event::new(&access.actor, Action::LinkRevoked, access.now).patient(access.id()).write(tx)?;
+        of_link(access, Action::LinkRevoked, &link.id).write(tx)?;
     }
     Ok(())
 }

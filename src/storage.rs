@@ -62,7 +62,7 @@ impl Span {
     }
 }
 
-/// A place that keeps sealed bytes. A third one (S3, WebDAV) is one file that implements this.
+/// A place that keeps sealed bytes. A third one (S3, `WebDAV`) is one file that implements this.
 pub trait Storage: Send + Sync {
     /// As the database calls it.
     fn name(&self) -> &'static str;

@@ -31,6 +31,19 @@ for (const part of document.querySelectorAll("details[data-by]")) {
   });
 }
 
+// Kinds that are ticked are what "Only what I tick" means: the one leads to the other.
+const ticked = document.getElementById("f-kinds"), only = document.getElementById("f-set-chosen");
+if (ticked && only) {
+  only.addEventListener("change", () => { ticked.closest("details").open = true; });
+  ticked.addEventListener("change", (event) => { if (event.target.checked) only.checked = true; });
+}
+
+// The family tree is looked at from the person's own place.
+for (const part of document.querySelectorAll(".pedigree .scroll")) {
+  const own = part.querySelector(".own").getBoundingClientRect(), seen = part.getBoundingClientRect();
+  part.scrollLeft += own.left + own.width / 2 - (seen.left + seen.width / 2);
+}
+
 // A filter that was chosen is applied at once.
 for (const form of document.querySelectorAll("form.filters")) {
   for (const select of form.querySelectorAll("select")) select.addEventListener("change", () => form.requestSubmit());

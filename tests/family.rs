@@ -47,8 +47,7 @@ async fn the_tree_is_drawn_counted_and_listed() {
     let ids = a_family(&owner, &ada).await;
     let page = owner.get(&url).await.is(200);
     let page = page
-        .says("2 of 4 known first-degree relatives: ")
-        .says(", youngest at 44")
+        .says("2 of 4 known first-degree relatives, youngest at 44")
         .says("1 relative by adoption, not related by blood")
         .says("Relatives without a place stand in the list only")
         .has("role=\"img\"")
@@ -328,7 +327,15 @@ async fn a_relative_taken_over_keeps_its_source_and_is_offered_what_changes() {
         .says("taken over into this history before");
     let mine = format!("/api/v1/patients/{own}/family-members/{id}");
     let record = s.receiver.api(false).get(&mine).await.is(200).json();
-    assert_eq!((&record["relationship"], &record["side"], &record["source"]), (&json!("aunt"), &json!("maternal"), &json!("family")));
+    assert_eq!(
+        (&record["relationship"], &record["side"], &record["source"]),
+        (&json!("aunt"), &json!("maternal"), &json!("family:sender"))
+    );
+    s.receiver
+        .get(&format!("/patients/{own}/family-members/{id}"))
+        .await
+        .is(200)
+        .says("Taken over from the family history that sender shared");
     assert_eq!((&record["birth_year"], &record["family_conditions"][0]["diagnosis_age"]), (&json!(1958), &json!(44)));
 
     let theirs = format!("/api/v1/patients/{}/family-members/{}", s.ada, s.ids[2]);
@@ -353,4 +360,85 @@ async fn a_relative_taken_over_keeps_its_source_and_is_offered_what_changes() {
     s.sender.api(true).put(&theirs, 2, &json!({"name": "Inge", "relationship": "sister", "birth_year": 1950})).await.is(200);
     s.receiver.clone().signed_in().get(&tree).await.is(200).says("Inge").lacks("has changed where").lacks("have changed where");
     assert_eq!(s.receiver.count(&own, records::kind("family-members").unwrap()), 1);
+}
+
+#[actix_web::test]
+async fn whoever_descends_from_an_adopted_relative_is_counted_in_no_degree() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let brother = relative(&owner, &ada, json!({"name": "Matthias", "relationship": "brother", "is_adopted": true})).await;
+    let gout = json!([had("Gout", "M10", 40)]);
+    let niece = json!({"name": "Nina", "relationship": "niece", "father_id": brother, "family_conditions": gout});
+    relative(&owner, &ada, niece).await;
+    let page = owner.get(&format!("/patients/{ada}/family")).await.is(200);
+    page.says("1 relative by adoption, not related by blood").lacks("known second-degree");
+}
+
+#[actix_web::test]
+async fn a_relative_with_an_own_record_needs_no_name_of_their_own() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let list = format!("/patients/{ada}/family-members");
+    let new = format!("{list}/new");
+    let grace = owner.patient_with(&[("first_name", "Grace"), ("last_name", "Hopper")]);
+    let form = owner.get(&new).await.is(200).form(&list).with("relationship", "mother");
+    owner.submit(&form).await.is(422).has("href=\"#f-name\"");
+    let id = owner.submit(&form.with("linked_patient_id", grace.as_str())).await.new_id();
+    owner.get(&format!("{list}/{id}")).await.is(200).says("Grace Hopper");
+    owner.get("/search?q=Hopper").await.is(200).has(&id);
+
+    let api = owner.api(true);
+    let path = format!("/api/v1{list}");
+    api.post(&path, &json!({"relationship": "mother"})).await.is(422);
+    let told = api.post(&path, &json!({"relationship": "sister", "linked_patient_id": grace})).await.is(201).json();
+    assert_eq!(told["name"], json!("Grace Hopper"));
+    // Of a patient whom the writer does not see, no name is told.
+    let foreign = t.stranger("elsewhere").patient("Foreign");
+    let answer = api.post(&path, &json!({"relationship": "sister", "linked_patient_id": foreign})).await.is(422);
+    assert!(!answer.body.contains("Lovelace") && answer.body.contains("linked_patient_id"), "{}", answer.body);
+}
+
+#[actix_web::test]
+async fn a_bad_form_shows_nobody_anything_and_loses_nothing() {
+    let s = shared().await;
+    let url = format!("/patients/{}/family/share", s.ada);
+    let base = [("member", s.ids[2].as_str()), ("to", "receiver"), ("until", ""), ("message", "keep me")];
+    for (name, value, says, at) in [
+        ("to", "", "Fill this in", "f-to"),
+        ("to", "sender", "This is you.", "f-to"),
+        ("to", "sender@example.org", "This is you.", "f-to"),
+        ("to", "two words", "no blanks", "f-to"),
+        ("until", "2026-03-13", "over already", "f-until"),
+        ("until", "2026", "whole day", "f-until"),
+        ("until", "someday", "", "f-until"),
+        ("member", "../x", "not there", "f-members"),
+        ("member", "nobody", "not there", "f-members"),
+        ("message", &"x".repeat(501), "500", "f-message"),
+    ] {
+        let mut pairs: Vec<(&str, &str)> = base.iter().copied().filter(|(n, _)| *n != name).collect();
+        pairs.push((name, value));
+        let answer = s.sender.post(&url, &pairs).await.is(422).has(&format!("href=\"#{at}\"")).has(&format!("id=\"{at}-d\""));
+        assert!(answer.text().contains(says), "{name}={value}: {}", answer.text());
+        if name != "message" {
+            answer.has("keep me");
+        }
+    }
+    let none: Vec<(&str, &str)> = base.iter().copied().filter(|(n, _)| *n != "member").collect();
+    s.sender.post(&url, &none).await.is(422).says("Choose at least one relative").has("href=\"#f-members\"");
+    s.sender.post(&url, &[("to", ""), ("until", "")]).await.is(422).has("href=\"#f-to\"").has("href=\"#f-members\"");
+    let both = [("member", s.ids[2].as_str()), ("to", ""), ("until", "2026"), ("message", "")];
+    s.sender.post(&url, &both).await.is(422).has("href=\"#f-to\"").has("href=\"#f-until\"");
+    // Who owns the record sees everybody.
+    let owner = s.t.stranger("owner-too");
+    s.sender.post(&format!("/patients/{}/sharing/owner", s.ada), &[("to", "owner-too")]).await.is(303);
+    let page = owner.get("/invitations").await.is(200);
+    let at = page.body.find("/invitations/").unwrap();
+    let invitation: String = page.body[at..].chars().take_while(|c| *c != '"').collect();
+    owner.post(&invitation, &[("answer", "accept")]).await.is(303);
+    let to_owner = [("member", s.ids[2].as_str()), ("to", "owner-too")];
+    s.sender.post(&url, &to_owner).await.is(422).says("in already");
+    s.sender.post(&url, &base).await.is(303);
+    s.receiver.get("/family-history").await.is(200).lacks("Inge");
 }

@@ -257,7 +257,7 @@ async fn the_trash_keeps_a_paper_for_its_time_and_then_the_bytes_go() {
     t.later(Duration::hours(2));
     work(&t);
     assert_eq!(on_disk(&t).0, 0);
-    owner.get(&page).await.is(404);
+    owner.signed_in().get(&page).await.is(404);
 }
 
 #[actix_web::test]

@@ -107,7 +107,21 @@ async fn a_link_and_who_came_through_it_are_told() {
     let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     t.anon().with_cookie(Some(cookie)).get(&answer.location()).await.is(200);
     let page = owner.get(&format!("/patients/{ada}/looks")).await.is(200);
-    let page = page.says("owner made a link for a professional").says("Dr. Lind (link) opened the link");
-    page.says("Dr. Lind (link) read the summary").says("Dr. Lind (link) gave a wrong passcode refused");
+    let page = page.says("owner made a link for a professional: Dr. Lind").says("Somebody with the link “Dr. Lind” opened the link");
+    page.says("link “Dr. Lind” read the summary").says("link “Dr. Lind” gave a wrong passcode refused");
     owner.get(&format!("/patients/{ada}/looks?what=link")).await.is(200).says("opened the link").lacks("read the summary");
+
+    // Two of the same title are told apart by when they were made, and so is what was withdrawn.
+    t.later(Duration::hours(3));
+    let owner = owner.signed_in();
+    owner.post(&url, &pairs).await.is(200);
+    let page = owner.get(&format!("/patients/{ada}/looks")).await.is(200);
+    let newer = page.text().split("made a link for a professional: Dr. Lind, ").nth(1).unwrap().split(" owner ").next().unwrap().to_owned();
+    let page = page.says("Somebody with the link “Dr. Lind, ");
+    assert!(!page.text().contains(&format!("Dr. Lind, {}” opened", newer.trim())), "{newer}");
+    let revoke = owner.get(&url).await.is(200).body;
+    let at = revoke.find(&format!("{url}/")).unwrap();
+    let path: String = revoke[at..].chars().take_while(|c| *c != '"').collect();
+    owner.post(&path, &[]).await.is(303);
+    owner.get(&format!("/patients/{ada}/looks")).await.is(200).says("owner withdrew a link: Dr. Lind, ");
 }

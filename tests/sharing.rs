@@ -82,7 +82,8 @@ async fn a_grandmother_sees_the_allergies_for_one_weekend() {
     granny.get("/").await.is(200).has("/invitations");
     granny.get(&link).await.is(200).says("Ada");
 
-    accept(&granny, &id).await;
+    let answer = granny.post(&format!("/invitations/{id}"), &[("answer", "accept")]).await;
+    granny.get(&answer.location()).await.is(200).says("It opens on the day it begins").lacks("open to you now");
     granny.get(&format!("/patients/{ada}/allergies")).await.is(404);
     t.set_day("2026-03-21");
     let granny = granny.clone().signed_in();
@@ -310,6 +311,7 @@ async fn a_share_is_changed_extended_and_given_back() {
     let (id, _) = invite(&t, &mother, &ada, "aunt", &[("ends_on", "2026-03-16")]).await;
     accept(&aunt, &id).await;
     mother.get("/").await.is(200).says("aunt sees Ada");
+    mother.get(&format!("/patients/{ada}/looks")).await.is(200).says("mother shared the record with somebody: aunt");
     let share: String = t.app.db.read(|conn| Ok(patient_shares::table.select(patient_shares::id).first(conn)?)).unwrap();
     let path = format!("{}/{share}", sharing(&ada));
     mother.post(&format!("{path}/extend"), &[]).await.is(303);
@@ -340,6 +342,8 @@ async fn ownership_is_given_with_consent_and_never_lost() {
     assert_eq!(owners(&t, &ada), std::slice::from_ref(&mother.id), "not before it is accepted");
     accept(&father, &id).await;
     assert_eq!(owners(&t, &ada), [mother.id.clone(), father.id.clone()]);
+    let page = mother.get(&format!("/patients/{ada}/looks")).await.is(200);
+    page.says("mother made somebody else an owner: father").says("father became an owner");
     father.post(&format!("/patients/{ada}/delete"), &[]).await.is(303);
     father.post(&format!("/patients/trash/{ada}/restore"), &[]).await.is(303);
     mother.post(&format!("{}/resign", sharing(&ada)), &[]).await.is(303);
@@ -540,4 +544,47 @@ async fn a_mail_server_that_is_away_is_asked_again() {
     assert_eq!(jobs::run_due(&t.app).unwrap(), 0, "not before its time");
     t.later(chrono::Duration::minutes(5));
     assert_eq!(jobs::run_due(&t.app).unwrap(), 1);
+}
+
+#[actix_web::test]
+async fn a_bad_offer_of_ownership_is_told_at_its_field_and_loses_nothing() {
+    let t = TestApp::new().await;
+    let (mother, father) = (t.user("mother"), t.stranger("father"));
+    let ada = mother.patient("Ada");
+    let url = format!("{}/owner", sharing(&ada));
+    for (to, says) in [("", "Fill this in"), ("mother", "This is you."), ("mother@example.org", "This is you."), ("two words", "no blanks")]
+    {
+        let page = mother.post(&url, &[("to", to), ("how", "instead")]).await.is(422).says(says);
+        let page = page.has("href=\"#o-to\"").has("value=\"instead\" checked").has(&format!("id=\"o-to\" name=\"to\" value=\"{to}\""));
+        page.lacks("href=\"#f-to\"");
+    }
+    mother.post(&url, &[("to", "father"), ("how", "by force")]).await.is(422).has("href=\"#o-how\"").has("value=\"father\"");
+    mother.post(&url, &[("to", "father")]).await.is(303);
+    accept(&father, &newest(&t).0).await;
+    mother.post(&url, &[("to", "father")]).await.is(422).says("in already").has("href=\"#o-to\"");
+}
+
+#[actix_web::test]
+async fn a_bad_answer_to_an_invitation_is_told_at_its_field_and_answers_nothing() {
+    let t = TestApp::new().await;
+    let (mother, aunt) = (t.user("mother"), t.stranger("aunt"));
+    let ada = mother.patient("Ada");
+    let (id, link) = invite(&t, &mother, &ada, "aunt", &[]).await;
+    let long = format!("keep me {}", "x".repeat(500));
+    for path in [format!("/invitations/{id}"), link] {
+        let page = aunt.post(&path, &[("answer", "accept"), ("note", &long)]).await.is(422).has("href=\"#f-note\"").has("id=\"f-note-d\"");
+        page.says("500").says("keep me").has(&format!("action=\"{path}\""));
+        aunt.post(&path, &[("note", "keep me")]).await.is(422).has("href=\"#f-answer\"").says("keep me");
+        t.stranger(&format!("other{}", path.len())).post(&path, &[("note", "keep me")]).await.is(404);
+    }
+    assert_eq!(shares(&t), 0);
+    accept(&aunt, &id).await;
+    aunt.post(&format!("/invitations/{id}"), &[("note", &long)]).await.is(409);
+    // The way into a household: what was typed stays, in the household it was typed for.
+    let home = format!("/household/{}", aunt.household);
+    let keeper = household_members::table.find((&aunt.household, &aunt.id));
+    t.app.db.write(|tx| Ok(diesel::update(keeper).set(household_members::role.eq("keeper")).execute(&mut **tx)?)).unwrap();
+    let typed = [("_what", "invite"), ("to", "aunt"), ("role", "keeper"), ("message", "keep me")];
+    aunt.post(&home, &typed).await.is(422).says("This is you.").says("keep me").has("value=\"keeper\" selected");
+    aunt.post(&home, &[("_what", "invite"), ("to", "mother"), ("role", "king")]).await.is(422).has("href=\"#f-role\"");
 }

@@ -51,7 +51,11 @@ impl Problems {
     }
     /// The fields' ids and sentences, for the summary.
     pub fn lines(&self) -> Vec<(String, String)> {
-        self.lines.iter().map(|(name, text)| (format!("f-{name}"), text.clone())).collect()
+        self.lines_at("f")
+    }
+    /// The same for one of several forms of a page, whose fields' ids begin with this.
+    pub fn lines_at(&self, prefix: &str) -> Vec<(String, String)> {
+        self.lines.iter().map(|(name, text)| (format!("{prefix}-{name}"), text.clone())).collect()
     }
     /// The sentences alone, for a terminal.
     pub fn sentences(&self) -> Vec<String> {

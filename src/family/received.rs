@@ -8,7 +8,7 @@ use crate::{
     access::{self, Accesses, Edit, family::KIND},
     app::App,
     audit::Action,
-    auth::session::Signed,
+    auth::{form::Problems, session::Signed},
     body,
     db::{
         Conn,
@@ -20,6 +20,7 @@ use crate::{
         field::{Errors, Input},
         view::Choice,
     },
+    sharing::terms::last_day,
 };
 
 #[derive(Template)]
@@ -30,9 +31,11 @@ struct ReceivedPage {
     may_take: bool,
 }
 
-/// What one person shows.
+/// What one person shows, with the same words and for as long.
 struct SenderPart {
     name: String,
+    note: String,
+    until: String,
     members: Vec<MemberLine>,
 }
 
@@ -42,8 +45,6 @@ struct MemberLine {
     relation: String,
     years: String,
     conditions: Vec<String>,
-    note: String,
-    until: String,
 }
 
 /// `GET /family-history`.
@@ -59,18 +60,25 @@ pub async fn list(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
             }
             let may_take = access::all(conn, &signed.actor, now)?.list.iter().any(taken::may_take_into);
             let ui = Ui::new(Some(signed.me), &here);
-            let mut senders: Vec<SenderPart> = Vec::new();
-            for one in &members {
-                let line = member_line(&ui, one);
-                match senders.iter_mut().find(|part| part.name == one.sender_name) {
-                    Some(part) => part.members.push(line),
-                    None => senders.push(SenderPart { name: one.sender_name.clone(), members: vec![line] }),
-                }
-            }
-            Ok(ReceivedPage { ui, senders, may_take })
+            Ok(ReceivedPage { senders: parts(&ui, &members), ui, may_take })
         })
         .await?;
     render(&page)
+}
+
+/// A sender's note is said once above all it was written to.
+fn parts(ui: &Ui, members: &[shares::ReceivedMember]) -> Vec<SenderPart> {
+    let mut parts: Vec<SenderPart> = Vec::new();
+    for one in members {
+        let note = one.share.note.clone().unwrap_or_default();
+        let until = last_day(one.share.expires_at).map(|day| ui.day(&day.to_string())).unwrap_or_default();
+        let line = member_line(ui, one);
+        match parts.iter_mut().find(|part| part.name == one.sender_name && part.note == note && part.until == until) {
+            Some(part) => part.members.push(line),
+            None => parts.push(SenderPart { name: one.sender_name.clone(), note, until, members: vec![line] }),
+        }
+    }
+    parts
 }
 
 fn member_line(ui: &Ui, one: &shares::ReceivedMember) -> MemberLine {
@@ -80,8 +88,6 @@ fn member_line(ui: &Ui, one: &shares::ReceivedMember) -> MemberLine {
         relation: view::told_relation(ui, &one.relative),
         years: view::told_years(ui, &one.relative),
         conditions: one.relative.had.iter().map(|had| view::told_conditions(ui, std::slice::from_ref(had))).collect(),
-        note: one.share.note.clone().unwrap_or_default(),
-        until: one.share.expires_at.map(|at| ui.moment(&at)).unwrap_or_default(),
     }
 }
 
@@ -95,24 +101,18 @@ struct TakePage {
     patients: Vec<Choice>,
     relationships: Vec<Choice>,
     sides: Vec<Choice>,
-    /// Field and sentence.
-    wrong: Vec<(String, String)>,
+    problems: Problems,
 }
 
-impl TakePage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(name, _)| name == field).map(|(_, sentence)| sentence.as_str())
-    }
-}
-
-/// The words of a choice of the kind, one of them chosen.
+/// The words of a choice of the kind, and nothing; one of them chosen.
 fn words(ui: &Ui, field: &str, chosen: &str) -> Result<Vec<Choice>> {
     let Some(Input::Choice { set, words }) = super::kind()?.field(field).map(|(_, spec)| spec.input) else { return Ok(Vec::new()) };
     let choice = |word: &&str| Choice { value: (*word).to_owned(), label: ui.choice(set, word), selected: *word == chosen };
-    Ok(words.iter().map(choice).collect())
+    let nothing = Choice { value: String::new(), label: "–".to_owned(), selected: chosen.is_empty() };
+    Ok(std::iter::once(nothing).chain(words.iter().map(choice)).collect())
 }
 
-fn take_page(conn: &mut Conn, app: &App, signed: &Signed, share: &ShareId, told: &[(String, String)], wrong: Errors) -> Result<TakePage> {
+fn take_page(conn: &mut Conn, app: &App, signed: &Signed, share: &ShareId, told: &[(String, String)], wrong: &Errors) -> Result<TakePage> {
     let value = |name: &str| told.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
     let received = shares::received(conn, &signed.actor, app.clock.now())?;
     let shown = received.into_iter().find(|one| one.share.id == *share).ok_or(Error::NotFound)?;
@@ -128,7 +128,7 @@ fn take_page(conn: &mut Conn, app: &App, signed: &Signed, share: &ShareId, told:
             .collect(),
         relationships: words(&ui, "relationship", &value("relationship"))?,
         sides: words(&ui, "side", &value("side"))?,
-        wrong: wrong.iter().map(|(name, error)| (name.clone(), ui.error(error))).collect(),
+        problems: Problems::new(&ui.words, wrong),
         name: shown.relative.name,
         sender: shown.sender_name,
         ui,
@@ -138,7 +138,7 @@ fn take_page(conn: &mut Conn, app: &App, signed: &Signed, share: &ShareId, told:
 /// `GET /family-history/{share}/take`: into whose history, and as whom.
 pub async fn take_form(app: web::Data<App>, signed: Signed, share: web::Path<String>) -> Result<HttpResponse> {
     let share = ShareId::parse(&share).ok_or(Error::NotFound)?;
-    let page = app.read(move |conn, app| take_page(conn, app, &signed, &share, &[], Errors::new())).await?;
+    let page = app.read(move |conn, app| take_page(conn, app, &signed, &share, &[], &Errors::new())).await?;
     render(&page)
 }
 
@@ -175,7 +175,7 @@ pub async fn take(
     match taken {
         Ok(record) => Ok(see_other(&format!("/patients/{patient}/{KIND}/{record}"))),
         Err(Error::Invalid(wrong)) => {
-            let page = app.read(move |conn, app| take_page(conn, app, &signed, &share, &pairs, wrong)).await?;
+            let page = app.read(move |conn, app| take_page(conn, app, &signed, &share, &pairs, &wrong)).await?;
             render_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
         Err(error) => Err(error),

@@ -3,7 +3,7 @@
 //! Degrees as the NCI Dictionary of Genetics Terms defines them: parents, siblings and children are of the first; grandparents, grandchildren,
 //! aunts, uncles, nieces, nephews and half-siblings of the second; first cousins of the third
 //! (<https://www.cancer.gov/publications/dictionaries/genetics-dictionary/def/first-degree-relative>, beside it `second-degree-relative` and
-//! `third-degree-relative`). Relatives by adoption share no genes: they are told apart and counted in no degree.
+//! `third-degree-relative`). Relatives by adoption, and through one, share no genes: they are told apart and counted in no degree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,7 +58,7 @@ pub struct Had {
 pub struct Counted<'a> {
     pub relation: Relation,
     pub side: Side,
-    pub is_adopted: bool,
+    pub by_adoption: bool,
     pub had: &'a [Had],
 }
 
@@ -172,7 +172,7 @@ fn risk(groups: &Groups, group: &Group, relatives: &[Counted<'_>]) -> Risk {
         (!mine.is_empty()).then(|| mine.iter().filter_map(|had| had.age).collect())
     };
     let line = |degree: Degree| {
-        let known = relatives.iter().filter(|one| !one.is_adopted && Degree::of(one.relation) == Some(degree));
+        let known = relatives.iter().filter(|one| !one.by_adoption && Degree::of(one.relation) == Some(degree));
         let affected: Vec<(&Counted<'_>, Vec<i32>)> = known.clone().filter_map(|one| Some((one, ages(one)?))).collect();
         let of_side = |side: Side| affected.iter().filter(|(one, _)| one.side == side).count();
         (!affected.is_empty()).then(|| Line {
@@ -188,8 +188,8 @@ fn risk(groups: &Groups, group: &Group, relatives: &[Counted<'_>]) -> Risk {
     Risk {
         group: group.clone(),
         lines: Degree::ALL.into_iter().filter_map(line).collect(),
-        adopted: has_it(&|one| one.is_adopted),
-        other: has_it(&|one| !one.is_adopted && Degree::of(one.relation).is_none()),
+        adopted: has_it(&|one| one.by_adoption),
+        other: has_it(&|one| !one.by_adoption && Degree::of(one.relation).is_none()),
     }
 }
 
@@ -205,9 +205,14 @@ mod tests {
         let groups = Groups::of(list.iter().map(|(.., had)| had.as_slice()));
         let counted: Vec<Counted<'_>> = list
             .iter()
-            .map(|(word, side, is_adopted, had)| {
+            .map(|(word, side, by_adoption, had)| {
                 let relation = Relation::of(word);
-                Counted { relation, side: Side::of(relation, Some(side).filter(|s| !s.is_empty()).copied()), is_adopted: *is_adopted, had }
+                Counted {
+                    relation,
+                    side: Side::of(relation, Some(side).filter(|s| !s.is_empty()).copied()),
+                    by_adoption: *by_adoption,
+                    had,
+                }
             })
             .collect();
         summary(&groups, &counted)

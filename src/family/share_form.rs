@@ -16,7 +16,7 @@ use crate::{
     access::{self, Full, PatientAccess, family::KIND},
     app::App,
     audit::Action,
-    auth::session::Signed,
+    auth::{form::Problems, session::Signed},
     body,
     db::{
         Conn, Tx,
@@ -48,13 +48,7 @@ struct SharePage {
     to: String,
     message: String,
     until: String,
-    wrong: Vec<(String, String)>,
-}
-
-impl SharePage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(name, _)| name == field).map(|(_, sentence)| sentence.as_str())
-    }
+    problems: Problems,
 }
 
 struct MemberChoice {
@@ -79,6 +73,8 @@ struct Typed {
     message: String,
     until: String,
     members: Vec<RecordId>,
+    /// Something was sent as a relative's id that can be none.
+    has_nobody: bool,
     /// A button that ticks: `paternal`, `maternal`, `all`.
     pick: Option<String>,
 }
@@ -86,11 +82,13 @@ struct Typed {
 impl Typed {
     fn of(pairs: &[(String, String)]) -> Self {
         let value = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim().to_owned());
+        let ids = || pairs.iter().filter(|(n, _)| n == "member").map(|(_, id)| RecordId::parse(id));
         Self {
             to: value("to").unwrap_or_default(),
             message: value("message").unwrap_or_default(),
             until: value("until").unwrap_or_default(),
-            members: pairs.iter().filter(|(n, _)| n == "member").filter_map(|(_, id)| RecordId::parse(id)).collect(),
+            members: ids().flatten().collect(),
+            has_nobody: ids().any(|id| id.is_none()),
             pick: value("_pick"),
         }
     }
@@ -147,24 +145,24 @@ fn page(conn: &mut Conn, access: &PatientAccess<Full>, ui: Ui, typed: &Typed, wr
                 name: one.name,
                 receiver: one.receiver,
                 sender: one.sender,
-                until: one.expires_at.map(|at| ui.moment(&at)).unwrap_or_default(),
+                until: terms::last_day(one.expires_at).map(|day| ui.day(&day.to_string())).unwrap_or_default(),
             })
             .collect(),
         to: typed.to.clone(),
         message: typed.message.clone(),
         until: typed.until.clone(),
-        wrong: wrong.iter().map(|(name, error)| (name.clone(), ui.error(error))).collect(),
+        problems: Problems::new(&ui.words, wrong),
         ui,
     })
 }
 
 /// The end of the day that was typed; nothing for a share without an end.
 fn until(text: &str, ui: &Ui, today: chrono::NaiveDate) -> Result<Option<NaiveDateTime>, FieldError> {
-    if text.is_empty() {
-        return Ok(None);
+    let last = terms::day(text, ui.words.dates.typing(today))?;
+    if last.is_some_and(|last| last < today) {
+        return Err(FieldError::Rule("error.share_already_over"));
     }
-    let date = crate::dates::PartialDate::parse_typed(text, ui.words.dates.typing(today))?;
-    Ok(date.latest_day().and_hms_opt(23, 59, 59))
+    Ok(last.and_then(terms::end_of))
 }
 
 /// `POST /patients/{patient}/family/share`: a button that ticks shows the form again; sending invites.
@@ -220,14 +218,19 @@ fn send(tx: &mut Tx<'_>, access: &PatientAccess<Full>, ui: &Ui, typed: &Typed) -
         wrong.push(("until".to_owned(), error));
         None
     });
-    if !wrong.is_empty() {
-        return Err(Error::Invalid(wrong));
+    if typed.has_nobody {
+        wrong.push(("members".to_owned(), FieldError::NoSuchRecord));
     }
     let members: HashSet<&RecordId> = typed.members.iter().collect();
     let mut members: Vec<RecordId> = members.into_iter().cloned().collect();
     members.sort();
     let wanted = Wanted { patient: access.id().clone(), members, note: message.clone(), expires_at };
-    invite(tx, access, &typed.to, message.as_deref(), &wanted)
+    // Everything that is wrong is told at once.
+    match invite(tx, access, &typed.to, message.as_deref(), &wanted) {
+        Err(Error::Invalid(more)) => Err(Error::Invalid(more.into_iter().chain(wrong).collect())),
+        Ok(()) if !wrong.is_empty() => Err(Error::Invalid(wrong)),
+        sent => sent,
+    }
 }
 
 /// `POST /patients/{patient}/family/shares/{share}/revoke`.

@@ -60,7 +60,7 @@ fn chosen(conn: &mut Conn, access: &PatientAccess<Full>, wanted: &Wanted) -> Res
         return Err(wrong("members", FieldError::Rule("error.too_many")));
     }
     if wanted.expires_at.is_some_and(|until| until <= access.now) {
-        return Err(wrong("expires_at", FieldError::Rule("error.share_ends_before_now")));
+        return Err(wrong("until", FieldError::Rule("error.share_ends_before_now")));
     }
     let mut members = wanted.members.clone();
     members.sort();

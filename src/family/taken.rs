@@ -77,7 +77,7 @@ pub fn take(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, share: &ShareId, plac
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    let id = chart.add(tx, &Draft { entry, tags: None, links: None, source: SOURCE.to_owned() })?;
+    let id = chart.add(tx, &Draft { entry, tags: None, links: None, source: format!("{SOURCE}:{}", shown.sender_name) })?;
     let text = told.to_text();
     let telling = Telling {
         source_key: key,

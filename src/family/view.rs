@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Family, Relative,
+    Family, Relative, blood,
     pedigree::{self, BELOW, HALF, LINE, Layout},
     risk::{self, Counted, Degree, Group, Groups, Had, Risk},
     tree::{self, Node, OWN, Sex, Side, Tree, Who},
@@ -15,8 +15,10 @@ pub const PATTERNS: usize = 4;
 /// Lines below a symbol for conditions.
 const MOST_WORDS: usize = 3;
 /// Letters that fit below a symbol, and of a name, which is heavier.
-const LETTERS: usize = 20;
-const NAME_LETTERS: usize = 16;
+const LETTERS: usize = 21;
+const NAME_LETTERS: usize = 17;
+/// Lines of a name below a symbol.
+const MOST_NAME_LINES: usize = 3;
 
 pub struct Drawing {
     pub width: i32,
@@ -49,6 +51,8 @@ pub struct Symbol {
     pub is_adopted: bool,
     /// Nothing is known of this person.
     pub is_nobody: bool,
+    /// In full, for a pointer that rests on it; below it stands what has room.
+    pub about: String,
     pub words: Vec<Word>,
 }
 
@@ -201,7 +205,8 @@ pub fn make(ui: &Ui, patient: &str, family: &Family, chosen: Option<&str>) -> Fa
         Some(group) => vec![group],
         None => groups.all.iter().take(PATTERNS).collect(),
     };
-    let tree = tree::build(family.own.sex, family.own.birth_year, &super::told(&family.relatives));
+    let told = super::told(&family.relatives);
+    let tree = tree::build(family.own.sex, family.own.birth_year, &told);
     let words: Vec<Vec<(String, bool)>> = tree.nodes.iter().map(|node| words(ui, family, node)).collect();
     let layout = pedigree::draw(&tree, &words.iter().map(Vec::len).collect::<Vec<_>>());
     let numbers = numbers(&layout);
@@ -210,7 +215,9 @@ pub fn make(ui: &Ui, patient: &str, family: &Family, chosen: Option<&str>) -> Fa
         let node = tree.nodes.get(place.node)?;
         let had = had_of(family, node);
         let affected: Vec<usize> = shown.iter().enumerate().filter(|(_, group)| has_it(had, group)).map(|(place, _)| place).collect();
-        Some(symbol(family, node, (place.x, place.y), shown.len(), &affected, words.get(place.node).map(Vec::as_slice).unwrap_or_default()))
+        let words = words.get(place.node).map(Vec::as_slice).unwrap_or_default();
+        let drawn = symbol(family, node, (place.x, place.y), shown.len(), &affected, words);
+        Some(Symbol { about: symbol_about(ui, family, node), ..drawn })
     });
     FamilyView {
         drawing: Drawing {
@@ -225,7 +232,7 @@ pub fn make(ui: &Ui, patient: &str, family: &Family, chosen: Option<&str>) -> Fa
         legend: shown.iter().enumerate().map(|(pattern, group)| Legend { pattern, name: group_name(ui, group) }).collect(),
         conditions: conditions(ui, &groups, chosen),
         lines: lines(ui, patient, family, &tree, &numbers),
-        risks: risks(ui, family, &groups),
+        risks: risks(ui, family, &groups, &blood::by_adoption(&tree, &told)),
         has_loose: !tree.loose.is_empty(),
         has_adopted: family.relatives.iter().any(|one| one.is_adopted),
         has_nobody: tree.nodes.iter().any(|node| node.who == Who::Nobody),
@@ -262,7 +269,7 @@ fn words(ui: &Ui, family: &Family, node: &Node) -> Vec<(String, bool)> {
         (_, Some(one)) => (one.name.clone(), years(ui, one.birth_year, one.death_year, one.is_deceased)),
         _ => return Vec::new(),
     };
-    let mut lines: Vec<(String, bool)> = in_two(&name).into_iter().map(|line| (line, true)).collect();
+    let mut lines: Vec<(String, bool)> = wrapped(&name).into_iter().map(|line| (line, true)).collect();
     let mut plain = vec![short(&years)];
     let had: Vec<String> = had_of(family, node).iter().map(|had| had_short(ui, had)).filter(|text| !text.is_empty()).collect();
     let more = had.len().saturating_sub(MOST_WORDS);
@@ -275,21 +282,28 @@ fn words(ui: &Ui, family: &Family, node: &Node) -> Vec<(String, bool)> {
     lines
 }
 
-/// A name that is too long for one line, on two.
-fn in_two(name: &str) -> Vec<String> {
+/// A name on as many lines as it needs, broken at blanks and hyphens; what has no room even then is cut.
+fn wrapped(name: &str) -> Vec<String> {
     let fits = |text: &str| text.chars().count() <= NAME_LETTERS;
-    let cut = |text: &str| {
-        if fits(text) {
-            return text.to_owned();
+    let mut lines: Vec<String> = Vec::new();
+    for part in name.split_inclusive([' ', '-']) {
+        match lines.last_mut() {
+            Some(line) if fits(format!("{line}{part}").trim_end()) => line.push_str(part),
+            _ => lines.push(part.to_owned()),
         }
-        let kept: String = text.chars().take(NAME_LETTERS - 1).collect();
+    }
+    let is_cut = lines.len() > MOST_NAME_LINES;
+    lines.truncate(MOST_NAME_LINES);
+    let last = lines.len().saturating_sub(1);
+    let told = |(place, line): (usize, &String)| {
+        let (line, is_cut) = (line.trim(), is_cut && place == last);
+        if fits(line) && !is_cut {
+            return line.to_owned();
+        }
+        let kept: String = line.chars().take(NAME_LETTERS - 1).collect();
         format!("{}…", kept.trim_end())
     };
-    let first = name.match_indices(' ').map(|(at, _)| name.split_at(at)).rfind(|(first, _)| fits(first));
-    match first {
-        Some((first, rest)) if !fits(name) => vec![first.to_owned(), cut(rest.trim_start())],
-        _ => vec![cut(name)],
-    }
+    lines.iter().enumerate().map(told).collect()
 }
 
 fn symbol(family: &Family, node: &Node, (x, y): (i32, i32), count: usize, affected: &[usize], words: &[(String, bool)]) -> Symbol {
@@ -318,8 +332,21 @@ fn symbol(family: &Family, node: &Node, (x, y): (i32, i32), count: usize, affect
         is_deceased: if node.who == Who::Own { family.own.is_deceased } else { relative(family, node).is_some_and(|one| one.is_deceased) },
         is_adopted: node.is_adopted,
         is_nobody: node.who == Who::Nobody,
+        about: String::new(),
         words: words.iter().map(word).collect(),
     }
+}
+
+/// `Karl Weber, father, 1931–2001: Colorectal cancer, at 61`.
+fn symbol_about(ui: &Ui, family: &Family, node: &Node) -> String {
+    let parts = match (node.who, relative(family, node)) {
+        (Who::Own, _) => vec![family.own.name.clone()],
+        (_, Some(one)) => vec![one.name.clone(), told_relation(ui, one), told_years(ui, one)],
+        _ => return ui.t("family.legend.nobody"),
+    };
+    let about = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    let had = told_conditions(ui, had_of(family, node));
+    if had.is_empty() { about } else { format!("{about}: {had}") }
 }
 
 /// `II-3`: the third of the second row.
@@ -372,11 +399,12 @@ fn lines(ui: &Ui, patient: &str, family: &Family, tree: &Tree, numbers: &HashMap
     drawn.into_iter().map(|(_, number, one)| line(one, number.clone())).chain(loose).collect()
 }
 
-fn risks(ui: &Ui, family: &Family, groups: &Groups) -> Vec<RiskLine> {
+fn risks(ui: &Ui, family: &Family, groups: &Groups, by_adoption: &[bool]) -> Vec<RiskLine> {
     let counted: Vec<Counted<'_>> = family
         .relatives
         .iter()
-        .map(|one| Counted { relation: one.relation, side: one.side, is_adopted: one.is_adopted, had: &one.had })
+        .zip(by_adoption)
+        .map(|(one, by_adoption)| Counted { relation: one.relation, side: one.side, by_adoption: *by_adoption, had: &one.had })
         .collect();
     risk::summary(groups, &counted).iter().map(|risk| risk_line(ui, risk)).collect()
 }
@@ -384,18 +412,18 @@ fn risks(ui: &Ui, family: &Family, groups: &Groups) -> Vec<RiskLine> {
 fn risk_line(ui: &Ui, risk: &Risk) -> RiskLine {
     let name = group_name(ui, &risk.group);
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let mut sentences: Vec<String> = risk.lines.iter().map(|line| sentence(ui, &name, line)).collect();
+    let mut sentences: Vec<String> = risk.lines.iter().map(|line| sentence(ui, line)).collect();
     if risk.adopted > 0 {
-        sentences.push(ui.n("family.risk.adopted", &count(risk.adopted)).replace("{condition}", &name));
+        sentences.push(ui.n("family.risk.adopted", &count(risk.adopted)));
     }
     if risk.other > 0 {
-        sentences.push(ui.n("family.risk.other_relatives", &count(risk.other)).replace("{condition}", &name));
+        sentences.push(ui.n("family.risk.other_relatives", &count(risk.other)));
     }
     RiskLine { name, sentences }
 }
 
-/// `2 of 4 known first-degree relatives: colorectal cancer, youngest at 44, on the mother's side`.
-fn sentence(ui: &Ui, name: &str, line: &risk::Line) -> String {
+/// `2 of 4 known first-degree relatives, youngest at 44, on the mother's side`.
+fn sentence(ui: &Ui, line: &risk::Line) -> String {
     let known = i64::try_from(line.known).unwrap_or(i64::MAX);
     let counted = match line.degree {
         Degree::First => ui.n("family.risk.first", &known),
@@ -403,7 +431,7 @@ fn sentence(ui: &Ui, name: &str, line: &risk::Line) -> String {
         Degree::Third => ui.n("family.risk.third", &known),
     };
     let affected = i64::try_from(line.affected).unwrap_or(i64::MAX);
-    let mut text = counted.replace("{affected}", &ui.number(&affected)).replace("{condition}", name);
+    let mut text = counted.replace("{affected}", &ui.number(&affected));
     if let Some(age) = line.youngest {
         let key = if line.affected == 1 { ui.t("family.risk.at") } else { ui.t("family.risk.youngest") };
         text = format!("{text}, {}", key.replace("{age}", &age.to_string()));
@@ -415,4 +443,25 @@ fn sentence(ui: &Ui, name: &str, line: &risk::Line) -> String {
         _ => return text,
     };
     format!("{text}, {side}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_told_on_several_lines() {
+        assert_eq!(wrapped("Karl-Heinz Weber"), ["Karl-Heinz Weber"]);
+        assert_eq!(wrapped("Ingeborg Wolkenstein-Rodenegg"), ["Ingeborg", "Wolkenstein-", "Rodenegg"]);
+        assert_eq!(
+            wrapped("Friedrich-Wilhelm von Hohenstein-Schillingsfürst"),
+            ["Friedrich-Wilhelm", "von Hohenstein-", "Schillingsfürst"]
+        );
+        assert_eq!(
+            wrapped("One Two Three Four Five Six Seven Eight Nine Ten Eleven"),
+            ["One Two Three", "Four Five Six", "Seven Eight Nine…"]
+        );
+        assert_eq!(wrapped("Donaudampfschifffahrtsgesellschaft"), ["Donaudampfschiff…"]);
+        assert!(wrapped("").concat().is_empty());
+    }
 }

@@ -245,6 +245,7 @@ async fn refusal(
 
 #[derive(Template)]
 #[template(path = "files/show.html")]
+#[expect(clippy::struct_excessive_bools, reason = "what a template asks")]
 struct ShowPage {
     ui: Ui,
     base: String,

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     records::field::{Errors, FieldError},
     storage::{
-        Incoming,
+        BlobName, Incoming,
         kinds::{self, Refused},
     },
 };
@@ -42,9 +42,19 @@ impl Received {
 
     /// Gives the bytes up that nothing was made of.
     pub async fn give_up(self, app: &App) {
-        let names: Vec<_> = self.files.into_iter().map(|file| file.blob.name).collect();
-        drop(app.run(move |app| Ok(names.iter().for_each(|name| blobs::give_up(app, app.storage.as_ref(), name)))).await);
+        for file in self.files {
+            give_up(app, file.blob.name).await;
+        }
     }
+}
+
+/// A failure is told in the log, and left to the sweep.
+async fn give_up(app: &App, name: BlobName) {
+    let done = app.run(move |app| {
+        blobs::give_up(app, app.storage.as_ref(), &name);
+        Ok(())
+    });
+    drop(done.await);
 }
 
 /// Reads the whole form. Whatever breaks it off leaves no file behind.
@@ -102,8 +112,14 @@ async fn take(app: &App, part: &mut Field, file_name: &str, received: &mut Recei
     let refuse = |error: FieldError| (name.clone(), error);
     let kept = match store(app, part).await? {
         Taken::Nothing if file_name.is_empty() => return Ok(()),
-        Taken::Nothing => return Ok(received.refused.push(refuse(FieldError::Rule("error.file_empty")))),
-        Taken::TooLarge => return Ok(received.refused.push(refuse(FieldError::Rule("error.file_too_large")))),
+        Taken::Nothing => {
+            received.refused.push(refuse(FieldError::Rule("error.file_empty")));
+            return Ok(());
+        }
+        Taken::TooLarge => {
+            received.refused.push(refuse(FieldError::Rule("error.file_too_large")));
+            return Ok(());
+        }
         Taken::Stored(kept) => kept,
     };
     match kinds::of(&kept.arrived.head, &name) {
@@ -113,7 +129,7 @@ async fn take(app: &App, part: &mut Field, file_name: &str, received: &mut Recei
         }
         Err(refused) => {
             received.refused.push(refuse(FieldError::Rule(sentence(refused))));
-            app.run(move |app| Ok(blobs::give_up(app, app.storage.as_ref(), &kept.name))).await?;
+            give_up(app, kept.name).await;
         }
     }
     Ok(())
@@ -134,7 +150,7 @@ fn sentence(refused: Refused) -> &'static str {
 /// Reads the part to its end, so that the browser comes to the answer, and stores it unless it is too large.
 async fn store(app: &App, part: &mut Field) -> Result<Taken> {
     let mut batch: Vec<u8> = Vec::new();
-    let mut writing: Option<(crate::storage::BlobName, Box<dyn Incoming>)> = None;
+    let mut writing: Option<(BlobName, Box<dyn Incoming>)> = None;
     let (mut size, mut too_large) = (0_u64, false);
     loop {
         let chunk = part.next().await;
@@ -156,7 +172,7 @@ async fn store(app: &App, part: &mut Field) -> Result<Taken> {
             batch = Vec::new();
             if let Some((name, incoming)) = writing.take() {
                 drop(incoming);
-                app.run(move |app| Ok(blobs::give_up(app, app.storage.as_ref(), &name))).await?;
+                give_up(app, name).await;
             }
         } else if batch.len() >= BATCH || (is_end && !batch.is_empty()) {
             let (state, now) = (writing.take(), std::mem::take(&mut batch));
@@ -173,24 +189,23 @@ async fn store(app: &App, part: &mut Field) -> Result<Taken> {
     }
 }
 
-type Writing = (crate::storage::BlobName, Box<dyn Incoming>);
+type Writing = (BlobName, Box<dyn Incoming>);
 
 async fn abandon(app: &App, writing: Option<Writing>, error: Error) -> Error {
     if let Some((name, incoming)) = writing {
         drop(incoming);
-        drop(app.run(move |app| Ok(blobs::give_up(app, app.storage.as_ref(), &name))).await);
+        give_up(app, name).await;
     }
     error
 }
 
 fn write(app: &App, state: Option<Writing>, bytes: &[u8]) -> Result<Writing> {
-    let (name, mut incoming) = match state {
-        Some(state) => state,
-        None => {
-            let (name, key) = blobs::expect(app, app.storage.as_ref())?;
-            let begun = app.storage.begin(&name, &key).map_err(|error| failed(app, &name, &error))?;
-            (name, begun)
-        }
+    let (name, mut incoming) = if let Some(state) = state {
+        state
+    } else {
+        let (name, key) = blobs::expect(app, app.storage.as_ref())?;
+        let begun = app.storage.begin(&name, &key).map_err(|error| failed(app, &name, &error))?;
+        (name, begun)
     };
     match incoming.write(bytes) {
         Ok(()) => Ok((name, incoming)),
@@ -201,7 +216,7 @@ fn write(app: &App, state: Option<Writing>, bytes: &[u8]) -> Result<Writing> {
     }
 }
 
-fn finish(app: &App, name: crate::storage::BlobName, incoming: Box<dyn Incoming>) -> Result<blobs::Kept> {
+fn finish(app: &App, name: BlobName, incoming: Box<dyn Incoming>) -> Result<blobs::Kept> {
     match incoming.finish() {
         Ok(arrived) => Ok(blobs::Kept { name, arrived }),
         Err(error) => Err(failed(app, &name, &error)),
@@ -209,7 +224,7 @@ fn finish(app: &App, name: crate::storage::BlobName, incoming: Box<dyn Incoming>
 }
 
 /// The store does not take it: a disk that is full or read only is told as what it is.
-fn failed(app: &App, name: &crate::storage::BlobName, error: &std::io::Error) -> Error {
+fn failed(app: &App, name: &BlobName, error: &std::io::Error) -> Error {
     blobs::give_up(app, app.storage.as_ref(), name);
     log::error!("the file store does not take a file: {}", error.kind());
     match error.kind() {

@@ -21,7 +21,10 @@ use crate::{
         send::{self, Wanted},
     },
     page::{Ui, render, render_with, see_other},
-    records::{field::Errors, view::Choice},
+    records::{
+        field::{Errors, FieldError},
+        view::Choice,
+    },
 };
 
 #[derive(Template)]
@@ -45,6 +48,9 @@ struct Part {
     roles: Vec<Choice>,
     typed_name: String,
     to: String,
+    message: String,
+    /// What the ids of its fields begin with; several households stand on the page.
+    prefix: String,
     problems: Problems,
 }
 
@@ -64,14 +70,16 @@ fn load(conn: &mut Conn, app: &App, signed: &Signed, failed: Option<&Failed>, do
     let accesses = access::all(conn, &signed.actor, app.clock.now())?;
     let households = super::of(conn, &signed.me.id)?
         .into_iter()
-        .map(|household| {
+        .enumerate()
+        .map(|(place, household)| {
             let people = accesses
                 .list
                 .iter()
                 .filter(|access| access.household() == &household.id)
                 .map(|access| (access.id().to_string(), access.patient.name()))
                 .collect();
-            part(&ui, signed, household, people, failed)
+            let prefix = if place == 0 { "f".to_owned() } else { format!("f{place}") };
+            Part { prefix, ..part(&ui, signed, household, people, failed) }
         })
         .collect();
     Ok(HouseholdsPage { households, done: done.to_owned(), ui })
@@ -99,6 +107,8 @@ fn part(ui: &Ui, signed: &Signed, household: Household, people: Vec<(String, Str
             .collect(),
         typed_name: if typed.has("name") { typed.text("name") } else { household.name.clone() },
         to: typed.text("to"),
+        message: typed.text("message"),
+        prefix: String::new(),
         problems: failed.map(|(_, _, errors)| Problems::new(&ui.words, errors)).unwrap_or_default(),
         id: household.id.to_string(),
         name: household.name,
@@ -152,6 +162,7 @@ fn apply(app: &App, signed: &Signed, household: &HouseholdId, form: &Form) -> Re
             super::set_role(tx, &signed.actor, household, &member, role, now)
         }
         "invite" => {
+            Role::parse(form.raw("role")).ok_or_else(|| Error::Invalid(vec![("role".to_owned(), FieldError::UnknownChoice)]))?;
             let offer = Offer::Household { household: household.clone(), role: form.text("role") };
             let (to, message) = (form.text("to"), form.text("message"));
             let message = crate::sharing::terms::note(&message).map_err(|error| Error::Invalid(vec![("message".to_owned(), error)]))?;

@@ -93,8 +93,8 @@ impl Offer {
                 Ok(true)
             }
             Self::Household { household, .. } => households::is_member(conn, household, user),
-            // Who sees some of the family may be shown more of it.
-            Self::FamilyHistory(_) => Ok(false),
+            // Who sees some of the family may be shown more of it; an owner sees all of it.
+            Self::FamilyHistory(wanted) => shares::is_owner(conn, &wanted.patient, user),
             Self::Ownership { patient, .. } => shares::is_owner(conn, patient, user),
         }
     }

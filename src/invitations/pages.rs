@@ -1,12 +1,17 @@
 //! The pages of invitations: both sides' lists, one of them before it is answered, and the way in by its link.
 
+use std::collections::HashMap;
+
 use actix_session::SessionExt;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use chrono::NaiveDateTime;
 
-use super::{Answer, Invitation, InvitationType, Offer, accept, by_link, cancel, find, offer, own, received, reject, send, sent};
+use super::{
+    Answer, Invitation, InvitationType, Offer, accept, answerable, by_link, cancel, find, offer, own, received, reject, send, sent,
+};
 use crate::{
+    access,
     app::App,
     auth::{
         accounts::{self, Details, NewAccount},
@@ -14,10 +19,16 @@ use crate::{
         session::{self, Signed},
         throttle::Knock,
     },
-    db::{Conn, types::InvitationId, types::UserId},
+    db::{
+        Conn,
+        types::{InvitationId, PatientId, UserId},
+    },
     error::{Error, Result},
-    page::{Ui, render, see_other},
+    households,
+    page::{Ui, render, render_with, see_other},
+    records::field::{Errors, FieldError},
     sharing::terms,
+    tags::{self, Tag},
 };
 
 /// An invitation that was sent, in a list.
@@ -26,6 +37,8 @@ pub struct SentRow {
     pub to: String,
     pub by: String,
     pub about: String,
+    /// What of it exactly.
+    pub offered: String,
     pub state: &'static str,
     pub state_word: String,
     pub until: String,
@@ -36,10 +49,41 @@ pub struct SentRow {
     pub may_send_again: bool,
 }
 
+/// What the ids of offers are called, for who sees them.
+#[derive(Default)]
+pub struct Known {
+    pub names: HashMap<PatientId, String>,
+    pub tags: Vec<Tag>,
+}
+
+impl Known {
+    fn load(conn: &mut Conn, signed: &Signed, now: NaiveDateTime) -> Result<Self> {
+        let seen = access::all(conn, &signed.actor, now)?.list;
+        let mut tags = Vec::new();
+        for household in households::of(conn, &signed.me.id)? {
+            tags.extend(tags::of_household(conn, &household.id)?);
+        }
+        Ok(Self { names: seen.iter().map(|one| (one.id().clone(), one.patient.name())).collect(), tags })
+    }
+
+    /// `Ada Lovelace: May look · Only allergies · until 3 May 2026`; whom the reader no longer sees is not named.
+    fn told(&self, ui: &Ui, offer: &Offer) -> String {
+        let names = offer.patients().iter().filter_map(|id| self.names.get(id).cloned()).collect::<Vec<_>>().join(", ");
+        let what = match offer {
+            Offer::Share { terms, .. } => terms.words(ui, &self.tags),
+            Offer::Household { role, .. } => ui.choice("HouseholdRole", role),
+            Offer::FamilyHistory(wanted) => ui.n("invitation.relatives", &i64::try_from(wanted.members.len()).unwrap_or(i64::MAX)),
+            Offer::Ownership { .. } => String::new(),
+        };
+        [names, what].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+    }
+}
+
 /// `sender` is named where several people's invitations stand together.
 pub fn sent_row(
     ui: &Ui,
     app: &App,
+    known: &Known,
     invitation: &Invitation,
     sender: Option<String>,
     reader: &UserId,
@@ -53,6 +97,7 @@ pub fn sent_row(
         to: invitation.sent_to.clone(),
         by: sender.filter(|_| !mine).unwrap_or_default(),
         about: ui.choice("InvitationType", invitation.invitation_type.as_str()),
+        offered: known.told(ui, &invitation.offer()?),
         state,
         state_word: ui.choice("InvitationStatus", state),
         until: ui.moment(&invitation.expires_at),
@@ -81,19 +126,24 @@ struct InvitationsPage {
     done: String,
 }
 
+/// What was just done, of those that have a sentence.
+const DONE: &[&str] = &["invited", "accepted", "accepted_later", "accepted_household", "accepted_family", "rejected", "cancelled", "again"];
+
 /// `GET /invitations`.
 pub async fn list(app: web::Data<App>, signed: Signed, request: HttpRequest) -> Result<HttpResponse> {
     let here = request.path().to_owned();
     let told = Form(crate::body::query(&request)).text("done");
-    let done =
-        ["invited", "accepted", "rejected", "cancelled", "again"].into_iter().find(|word| told == *word).unwrap_or_default().to_owned();
+    let done = DONE.iter().find(|word| told == **word).map(|word| (*word).to_owned()).unwrap_or_default();
     let page = app
         .read(move |conn, app| {
             let now = app.clock.now();
             let ui = Ui::new(Some(signed.me.clone()), &here);
+            let known = Known::load(conn, &signed, now)?;
             let got = received(conn, &signed.me.id)?.into_iter().map(|(one, from)| received_row(&ui, &one, from, now)).collect();
-            let sent =
-                sent(conn, &signed.me.id)?.iter().map(|one| sent_row(&ui, app, one, None, &signed.me.id, now)).collect::<Result<_>>()?;
+            let sent = sent(conn, &signed.me.id)?
+                .iter()
+                .map(|one| sent_row(&ui, app, &known, one, None, &signed.me.id, now))
+                .collect::<Result<_>>()?;
             Ok(InvitationsPage { received: got, sent, done, ui })
         })
         .await?;
@@ -115,6 +165,7 @@ fn received_row(ui: &Ui, invitation: &Invitation, from: String, now: NaiveDateTi
 
 #[derive(Template)]
 #[template(path = "sharing/invitation.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of the template by itself")]
 struct InvitationPage {
     ui: Ui,
     /// Where the answer goes.
@@ -131,6 +182,8 @@ struct InvitationPage {
     account: String,
     brings: bool,
     state_word: String,
+    note: String,
+    brought: bool,
     problems: Problems,
 }
 
@@ -151,11 +204,29 @@ fn page(conn: &mut Conn, app: &App, ui: Ui, invitation: &Invitation, action: Str
         account: String::new(),
         brings: invitation.invitation_type == InvitationType::FamilyJoin,
         state_word: ui.choice("InvitationStatus", state),
+        note: String::new(),
+        brought: false,
         problems: Problems::default(),
         action,
         signed_in,
         ui,
     })
+}
+
+/// The page again, with what was said and what is wrong with it.
+fn page_again(
+    conn: &mut Conn,
+    app: &App,
+    signed: &Signed,
+    invitation: &Invitation,
+    action: String,
+    form: &Form,
+    errors: &Errors,
+) -> Result<InvitationPage> {
+    let ui = Ui::new(Some(signed.me.clone()), &action);
+    let problems = Problems::new(&ui.words, errors);
+    let page = page(conn, app, ui, invitation, action, true)?;
+    Ok(InvitationPage { note: form.text("note"), brought: form.has("bring"), problems, ..page })
 }
 
 fn id_of(path: &str) -> Result<InvitationId> {
@@ -202,6 +273,10 @@ pub async fn join(app: web::Data<App>, signed: Option<Signed>, path: web::Path<S
     render(&page)
 }
 
+fn invalid(field: &str, error: FieldError) -> Error {
+    Error::Invalid(vec![(field.to_owned(), error)])
+}
+
 /// What a form of an answer says.
 struct Said {
     accepts: bool,
@@ -209,11 +284,11 @@ struct Said {
 }
 
 fn said(form: &Form) -> Result<Said> {
-    let note = terms::note(&form.text("note")).map_err(|error| Error::Invalid(vec![("note".to_owned(), error)]))?;
+    let note = terms::note(&form.text("note")).map_err(|error| invalid("note", error))?;
     let accepts = match form.raw("answer") {
         "accept" => true,
         "reject" => false,
-        _ => return Err(Error::BadRequest("broken_form")),
+        _ => return Err(invalid("answer", FieldError::Required)),
     };
     Ok(Said { accepts, answer: Answer { note, bring: form.has("bring") } })
 }
@@ -229,8 +304,8 @@ pub async fn respond(
     let id = id_of(&path)?;
     let (user, wanted) = (signed.me.id.clone(), id.clone());
     app.read(move |conn, _| if find(conn, &wanted)?.is_for(conn, &user, false)? { Ok(()) } else { Err(Error::NotFound) }).await?;
-    let said = said(&Form::read(&request, payload).await?)?;
-    answer(&app, signed, id, None, said).await
+    let form = Form::read(&request, payload).await?;
+    answer(&app, signed, id, None, format!("/invitations/{path}"), form).await
 }
 
 /// `POST /join/{text}`.
@@ -241,24 +316,58 @@ pub async fn respond_by_link(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse> {
-    let text = path.into_inner();
+    let text = path.clone();
     let (id, generation) = app.read(move |conn, app| by_link(conn, &app.key, &text).map(|one| (one.id.clone(), one.generation))).await?;
-    let said = said(&Form::read(&request, payload).await?)?;
-    answer(&app, signed, id, Some(generation), said).await
+    let form = Form::read(&request, payload).await?;
+    answer(&app, signed, id, Some(generation), format!("/join/{path}"), form).await
 }
 
-async fn answer(app: &App, signed: Signed, id: InvitationId, link: Option<i32>, said: Said) -> Result<HttpResponse> {
-    let accepts = said.accepts;
-    app.write(move |tx, app| {
-        let now = app.clock.now();
-        if accepts {
-            accept(tx, &signed.actor, &id, link, &said.answer, now)
-        } else {
-            reject(tx, &signed.actor, &id, link, said.answer.note.as_deref(), now)
-        }
-    })
-    .await?;
-    Ok(see_other(if accepts { "/invitations?done=accepted" } else { "/invitations?done=rejected" }))
+/// `link` is the generation of the link they came with, `here` the page they answer on.
+async fn answer(app: &App, signed: Signed, id: InvitationId, link: Option<i32>, here: String, form: Form) -> Result<HttpResponse> {
+    let said = match said(&form) {
+        Ok(said) => said,
+        Err(Error::Invalid(errors)) => return refused(app, signed, id, link, here, form, errors).await,
+        Err(error) => return Err(error),
+    };
+    let done = app
+        .write(move |tx, app| {
+            let now = app.clock.now();
+            if !said.accepts {
+                return reject(tx, &signed.actor, &id, link, said.answer.note.as_deref(), now).map(|()| "rejected");
+            }
+            accept(tx, &signed.actor, &id, link, &said.answer, now)?;
+            Ok(accepted_word(&find(tx, &id)?.offer()?, now))
+        })
+        .await?;
+    Ok(see_other(&format!("/invitations?done={done}")))
+}
+
+/// Where what was accepted is found, or that it is not open yet.
+fn accepted_word(offer: &Offer, now: NaiveDateTime) -> &'static str {
+    match offer {
+        Offer::Share { terms, .. } if terms.starts_at.is_some_and(|start| start > now) => "accepted_later",
+        Offer::Share { .. } | Offer::Ownership { .. } => "accepted",
+        Offer::Household { .. } => "accepted_household",
+        Offer::FamilyHistory(_) => "accepted_family",
+    }
+}
+
+async fn refused(
+    app: &App,
+    signed: Signed,
+    id: InvitationId,
+    link: Option<i32>,
+    here: String,
+    form: Form,
+    errors: Errors,
+) -> Result<HttpResponse> {
+    let page = app
+        .read(move |conn, app| {
+            let invitation = answerable(conn, &signed.actor, &id, link, app.clock.now())?;
+            page_again(conn, app, &signed, &invitation, here, &form, &errors)
+        })
+        .await?;
+    render_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
 /// `POST /invitations/{invitation}/cancel`.

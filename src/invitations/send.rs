@@ -38,7 +38,12 @@ pub fn send(tx: &mut Tx<'_>, actor: &Actor, wanted: &Wanted<'_>, now: NaiveDateT
     if actor.via_read_only() {
         return Err(Error::Forbidden);
     }
-    wanted.offer.check(tx, actor, now)?;
+    // What is wrong with the offer and with the name is told together.
+    if let Err(error) = wanted.offer.check(tx, actor, now) {
+        let Error::Invalid(mut errors) = error else { return Err(error) };
+        errors.extend(check_form(wanted.to.trim()).err().map(|error| ("to".to_owned(), error)));
+        return Err(Error::Invalid(errors));
+    }
     let to = receiver(tx, actor, wanted, now)?;
     let waiting: i64 = invitations::table
         .filter(invitations::sent_by_user_id.eq(&actor.user))

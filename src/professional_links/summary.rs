@@ -4,10 +4,11 @@ use askama::Template;
 
 use super::Met;
 use crate::{
-    access::{PatientAccess, View},
+    access::{PatientAccess, View, family::KIND},
     db::Conn,
     directory::{Listed, Practitioner},
     error::Result,
+    family,
     page::Ui,
     patients,
     records::{
@@ -153,6 +154,7 @@ fn table(ui: &Ui, access: &PatientAccess<View>, part: &Part, told: &[&Told], nam
         }
         row.cells.push(ListCell { label: until.as_str().into(), text, number: true, ..ListCell::default() });
     }
+    let (told, rows) = if part.kind.name == KIND { relatives(ui, part, told, rows) } else { (told.to_vec(), rows) };
     let width = rows.iter().map(|row| row.cells.len()).max().unwrap_or_default();
     let filled: Vec<bool> = (0..width)
         .map(|place| place == 0 || rows.iter().any(|row| row.cells.get(place).is_some_and(|cell| !cell.text.is_empty())))
@@ -162,22 +164,46 @@ fn table(ui: &Ui, access: &PatientAccess<View>, part: &Part, told: &[&Told], nam
         .filter(|(_, filled)| **filled)
         .map(|(place, _)| rows.iter().find_map(|row| row.cells.get(place)).map(|cell| cell.label.to_string()).unwrap_or_default())
         .collect();
+    Table { caption, columns, rows: with_parts(ui, access, part, &told, rows, &filled) }
+}
+
+fn with_parts(ui: &Ui, access: &PatientAccess<View>, part: &Part, told: &[&Told], rows: Vec<ListRow>, filled: &[bool]) -> Vec<Line> {
     let patient = access.id().as_str();
-    let rows = rows
-        .into_iter()
+    let width = filled.iter().filter(|filled| **filled).count();
+    rows.into_iter()
         .zip(told)
         .map(|(row, told)| {
-            let mut cells: Vec<ListCell> =
-                row.cells.into_iter().zip(&filled).filter(|(_, filled)| **filled).map(|(cell, _)| cell).collect();
-            let width = filled.iter().filter(|filled| **filled).count();
+            let mut cells: Vec<ListCell> = row.cells.into_iter().zip(filled).filter(|(_, filled)| **filled).map(|(cell, _)| cell).collect();
             cells.resize_with(width, ListCell::default);
             let entry = part.entries.get(&told.row.id);
+            // A relative's illnesses stand in their line.
+            let entry = entry.filter(|_| part.kind.name != KIND);
             let parts =
                 entry.and_then(|entry| view::children(ui, patient, part.kind, entry.as_ref())).map(|table| in_brief(ui, part, table));
             Line { cells, severe: row.severe, parts }
         })
-        .collect();
-    Table { caption, columns, rows }
+        .collect()
+}
+
+/// How each is related, with the side, and what they had, in one line; the nearest by blood first.
+fn relatives<'t>(ui: &Ui, part: &Part, told: &[&'t Told], rows: Vec<ListRow>) -> (Vec<&'t Told>, Vec<ListRow>) {
+    let place = view::list_columns(part.kind).iter().position(|(_, spec)| spec.name == "relationship");
+    let label = ui.t2("children", "family_conditions");
+    let mut all: Vec<(u8, &'t Told, ListRow)> = Vec::new();
+    for (told, mut row) in told.iter().copied().zip(rows) {
+        let entry = part.entries.get(&told.row.id);
+        let brief = entry.map(|entry| family::in_brief(ui, part.kind, &told.row.id, &told.row.title, entry.as_ref()));
+        let degree = brief.as_ref().map_or(u8::MAX, |brief| brief.degree);
+        if let Some(brief) = brief {
+            if let Some(cell) = place.and_then(|place| row.cells.get_mut(place)) {
+                cell.text = brief.relation;
+            }
+            row.cells.push(ListCell { label: label.as_str().into(), text: brief.conditions, ..ListCell::default() });
+        }
+        all.push((degree, told, row));
+    }
+    all.sort_by_key(|(degree, ..)| *degree);
+    all.into_iter().map(|(_, told, row)| (told, row)).unzip()
 }
 
 /// A laboratory's own heading of a value helps to file it, not to read it; and only a laboratory's status says that a value is out of range.

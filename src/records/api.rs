@@ -13,6 +13,7 @@ use super::{
     chart::{Chart, Draft, Link, LinkedRecord, Loaded, RELATIONS, headings},
     field::{Confirmed, Errors, FieldError, FieldSpec, Input, Mode, clean},
     input::{self, Raw, UnitSystem},
+    linked,
     query::ListQuery,
     stored::Head,
 };
@@ -393,6 +394,7 @@ impl Body {
         let missing = input::check_references(tx, access, kind, entry.as_ref(), own)?;
         // What it pointed at before and is gone or hidden since is no fault of this change.
         errors.extend(missing.into_iter().filter(|(name, _)| !is_unchanged(kind, name, entry.as_ref(), before)));
+        linked::complete_name(tx, access, kind, entry.as_mut())?;
         let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
         input::settle(kind, entry.as_mut(), before, &context, &mut errors);
         let links = self.links(tx, chart, own, &mut errors)?;

@@ -51,7 +51,7 @@ impl Record for FamilyMember {
     const GROUP: Group = Group::People;
     const OCCURRED: &'static [&'static str] = &[];
     const FIELDS: &'static [Field<Entry<Self>>] = &[
-        column!(name).required().list(),
+        column!(name).required().or_name_of("linked_patient_id").list(),
         column!(relationship).required().list(),
         column!(side),
         column!(gender),

@@ -122,6 +122,8 @@ pub struct FieldSpec {
     /// What a new record says that leaves the field out, in a form or the API. Never in an import: what its source did not say stays "not
     /// recorded", and nothing treats an unsaid "active" as inactive.
     pub default: Option<&'static str>,
+    /// The column that may name another patient: left empty, this one then says that patient's name.
+    pub name_of: Option<&'static str>,
 }
 
 /// A field of `T` (an `Entry` of a kind, or a child row).
@@ -157,11 +159,16 @@ impl<T> Field<T> {
             groups: None,
             pair: None,
             default: None,
+            name_of: None,
         };
         Self { spec, get, set }
     }
     pub const fn required(mut self) -> Self {
         self.spec.required = true;
+        self
+    }
+    pub const fn or_name_of(mut self, patient: &'static str) -> Self {
+        self.spec.name_of = Some(patient);
         self
     }
     pub const fn list(mut self) -> Self {

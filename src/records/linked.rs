@@ -91,6 +91,18 @@ pub fn kept<L: Level>(
     Ok(Some(entry))
 }
 
+/// Says the name of the patient whom the record names, where its own was left empty: what everybody who sees the record is to read.
+pub fn complete_name<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kind: &Kind, entry: &mut dyn AnyRecord) -> Result<()> {
+    let Some((index, of)) = kind.fields.iter().enumerate().find_map(|(index, spec)| Some((index, spec.name_of?))) else { return Ok(()) };
+    let named = kind.field(of).and_then(|(index, _)| entry.get(index));
+    let (None, Some(id)) = (entry.get(index), named) else { return Ok(()) };
+    if let Some(other) = seen(conn, access)?.list.iter().find(|other| other.id().as_str() == id) {
+        // A name that cannot be said is missing, and told so.
+        let _ = entry.set(index, &other.patient.name(), Mode::Strict);
+    }
+    Ok(())
+}
+
 /// Ids and names, in the order of the list of people.
 pub type Choices = Vec<(String, String)>;
 

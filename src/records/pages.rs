@@ -11,7 +11,7 @@ use super::{
     chart::{self, Draft, Link, Loaded, RELATIONS, Tied},
     field::{Confirmed, Errors, FieldError, FieldSpec, Input, Mode, Unit},
     input::{self, Raw},
-    overview,
+    linked, overview,
     query::ListQuery,
     version::{Snapshot, differences},
     view::{self, ChildTable, Choice, ColumnHead, Filter, FormRow, FormSection, LinkLine, ListRow, Names, Section, Typed},
@@ -363,7 +363,7 @@ fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind,
             .into_iter()
             .map(|offer| OfferLine { label: ui.label(kind.word(), &offer.field), value: offer.value, field: offer.field })
             .collect(),
-        source: ui.t(&format!("source.{}", row.head.source.split(':').next().unwrap_or_default())),
+        source: view::source(&ui, &row.head.source),
         changed_by,
         changed_at: ui.moment(&row.head.updated_at),
         title: if row.head.title.is_empty() { ui.t("record.untitled") } else { row.head.title.clone() },
@@ -797,6 +797,7 @@ fn take_form(
         input::keep_unitless(kind, entry.as_mut(), current.entry.as_ref(), &sent.raw);
     }
     errors.extend(input::check_references(tx, access, kind, entry.as_ref(), own)?);
+    linked::complete_name(tx, access, kind, entry.as_mut())?;
     let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
     input::settle(kind, entry.as_mut(), current.as_ref().map(|c| c.entry.as_ref()), &context, &mut errors);
     if !errors.iter().all(|(name, error)| sent.confirmed.covers(name, error)) {
@@ -1185,7 +1186,7 @@ fn version_views(
                 action: ui.t(&format!("action.{}", version.action)),
                 who: version.actor_name.clone(),
                 at: ui.moment(&version.at),
-                source: ui.t(&format!("source.{}", version.source.split(':').next().unwrap_or_default())),
+                source: view::source(ui, &version.source),
                 changes: changes.into_iter().map(|change| difference_line(ui, patient, kind, &change, names)).collect(),
             }
         })

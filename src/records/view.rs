@@ -525,7 +525,7 @@ pub fn form_fields(
         hint: ui.hint(word, spec.name).or_else(|| spec.is_date().then(|| ui.t("hint.date"))).unwrap_or_default(),
         value,
         error,
-        required: spec.required,
+        required: spec.required && (spec.name_of.is_none() || names.patients.is_empty()),
         input: "line",
         choices: Vec::new(),
         max: spec.max,
@@ -757,6 +757,15 @@ pub struct ListCell {
     /// `low`, `high`, ...: a value out of its range, with the word that says so.
     pub flag: String,
     pub flag_word: String,
+}
+
+/// Who says what a record says: `person`, `import:...`, `family:` and the name of who shared it.
+pub fn source(ui: &Ui, source: &str) -> String {
+    match source.split_once(':') {
+        Some(("family", name)) => ui.t1("source.family_of", "name", name),
+        Some((sort, _)) => ui.t2("source", sort),
+        None => ui.t2("source", source),
+    }
 }
 
 /// The columns of the kind's list, by index into its fields.

@@ -23,11 +23,15 @@ use crate::{
     error::{Error, Result},
     invitations::{
         self, Offer,
-        pages::{SentRow, sent_row},
+        pages::{Known, SentRow, sent_row},
         send::{self, Wanted},
     },
     page::{Ui, render, render_with, see_other},
-    records::{field::Errors, overview, view::Choice},
+    records::{
+        field::{Errors, FieldError},
+        overview,
+        view::Choice,
+    },
     tags::{self, Tag},
 };
 
@@ -127,6 +131,8 @@ struct SharingPage {
     may_own: bool,
     may_resign: bool,
     owner_to: String,
+    /// Handed over, not owned together.
+    owner_instead: bool,
     owner_problems: Problems,
     done: String,
 }
@@ -160,15 +166,17 @@ fn load<L: AtLeast<Full>>(
         .map(|share| share_row(&ui, share, &name, &tags, may_change(share), access.now))
         .partition::<Vec<_>, _>(|row| row.lives);
     let chosen: Vec<&str> = typed.share.0.iter().filter(|(n, _)| n == "patients").map(|(_, v)| v.as_str()).collect();
-    let others = access::all(conn, &access.actor, access.now)?
-        .list
+    let seen = access::all(conn, &access.actor, access.now)?.list;
+    let others = seen
         .iter()
         .filter(|other| other.id() != access.id() && other.may(Rank::Full))
         .map(|other| Choice { value: other.id().to_string(), label: other.patient.name(), selected: chosen.contains(&other.id().as_str()) })
         .collect();
+    let names = seen.iter().map(|other| (other.id().clone(), other.patient.name())).collect();
+    let known = Known { names, tags: tags.clone() };
     let sent = invitations::about(conn, access)?
         .into_iter()
-        .map(|(invitation, sender)| sent_row(&ui, app, &invitation, Some(sender), &access.actor.user, access.now))
+        .map(|(invitation, sender)| sent_row(&ui, app, &known, &invitation, Some(sender), &access.actor.user, access.now))
         .collect::<Result<_>>()?;
     Ok(SharingPage {
         owners: owners.iter().map(|(_, name)| name.clone()).collect(),
@@ -179,6 +187,7 @@ fn load<L: AtLeast<Full>>(
         message: typed.share.text("message"),
         problems: Problems::new(&ui.words, &typed.share_errors),
         owner_to: typed.owner.text("to"),
+        owner_instead: typed.owner.raw("how") == "instead",
         owner_problems: Problems::new(&ui.words, &typed.owner_errors),
         done: done.to_owned(),
         id,
@@ -309,10 +318,7 @@ pub async fn offer_ownership(
     let id = patient.clone();
     let outcome = app
         .run(move |app| {
-            let offer = Offer::Ownership { patient: patient.clone(), instead: form.text("how") == "instead" };
-            let to = form.text("to");
-            let wanted = Wanted { to: &to, offer: &offer, message: None };
-            let sent = app.db.write(|tx| send::send(tx, &signed.actor, &wanted, app.clock.now()));
+            let sent = app.db.write(|tx| offer_now(tx, app, &signed, &patient, &form));
             let Err(error) = sent else { return Ok(Outcome::Done("invited")) };
             let Error::Invalid(errors) = error else { return Err(error) };
             app.db.read(|conn| {
@@ -323,6 +329,17 @@ pub async fn offer_ownership(
         })
         .await?;
     answer(&id, outcome)
+}
+
+fn offer_now(tx: &mut Tx<'_>, app: &App, signed: &Signed, patient: &PatientId, form: &Form) -> Result<()> {
+    let instead = match form.raw("how") {
+        "" | "beside" => false,
+        "instead" => true,
+        _ => return Err(Error::Invalid(vec![("how".to_owned(), FieldError::UnknownChoice)])),
+    };
+    let offer = Offer::Ownership { patient: patient.clone(), instead };
+    let wanted = Wanted { to: &form.text("to"), offer: &offer, message: None };
+    send::send(tx, &signed.actor, &wanted, app.clock.now()).map(drop)
 }
 
 /// `POST /patients/{patient}/sharing/resign`: one of several owners gives up their part.

@@ -274,6 +274,6 @@ mod tests {
         assert_eq!(of("set=not_private"), ui.choice("ScopeSet", "not_private"));
         assert_eq!(of("set=chosen&kinds=vitals&tags=t1&without=violence"), "Only vitals; tagged T1; without violence");
         let hidden = Scope { tags: Some(owned(&["t9"])), ..Scope::default() };
-        assert!(words(&ui, &hidden, &[tag("t1")]).ends_with("tagged one that you can't see"), "a part is never told as the whole");
+        assert!(words(&ui, &hidden, &[tag("t1")]).ends_with("tagged one that you can’t see"), "a part is never told as the whole");
     }
 }

@@ -76,7 +76,7 @@ impl Terms {
         match permission {
             Some(permission) if errors.is_empty() => {
                 let starts_at = first.filter(|first| *first > today).map(|first| first.and_time(chrono::NaiveTime::MIN));
-                let expires_at = last.and_then(|last| last.checked_add_days(Days::new(1))).map(|end| end.and_time(chrono::NaiveTime::MIN));
+                let expires_at = last.and_then(end_of);
                 Ok(Self { permission, scope, starts_at, expires_at, note })
             }
             _ => Err(errors),
@@ -116,12 +116,17 @@ impl Terms {
     }
 }
 
+/// The midnight after a day: the day itself belongs to what ends with it.
+pub fn end_of(day: NaiveDate) -> Option<NaiveDateTime> {
+    day.checked_add_days(Days::new(1)).map(|end| end.and_time(chrono::NaiveTime::MIN))
+}
+
 pub fn last_day(expires_at: Option<NaiveDateTime>) -> Option<NaiveDate> {
     expires_at.map(|end| (end - chrono::Duration::microseconds(1)).date())
 }
 
 /// One whole day; a month or a year alone is no answer to "until when".
-fn day(text: &str, typing: Typing) -> Result<Option<NaiveDate>, FieldError> {
+pub fn day(text: &str, typing: Typing) -> Result<Option<NaiveDate>, FieldError> {
     if text.is_empty() {
         return Ok(None);
     }

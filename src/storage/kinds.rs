@@ -1,6 +1,6 @@
 //! What a file is, told by its bytes and never by its name or what a browser says of it.
 
-/// How much of a file's beginning is looked at: the mark of a DICOM file stands at 128, an Office file names its parts within the first KiBs.
+/// How much of a file's beginning is looked at: the mark of a DICOM file stands at 128, an Office file names its parts within the first few thousand bytes.
 pub const HEAD: usize = 8 * 1024;
 
 /// A type of file that can be kept.

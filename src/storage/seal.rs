@@ -27,7 +27,7 @@ use crate::auth::secret::{NoRandomness, SecretKey, random};
 const PIECE: usize = 64 * 1024;
 const TAG: usize = 16;
 const MAGIC: &[u8; 8] = b"kinfile1";
-/// XChaCha20's nonce without STREAM's counter and its mark of the last piece.
+/// `XChaCha20`'s nonce without STREAM's counter and its mark of the last piece.
 const NONCE: usize = 19;
 const HEADER: usize = MAGIC.len() + NONCE;
 /// Names what the derived key is for; a name is used for one purpose only.

@@ -41,6 +41,7 @@ fn list(names: &[&str]) -> Vec<String> {
 #[actix_web::test]
 async fn a_link_opens_its_patient_to_read_while_it_lasts() {
     let t = TestApp::new().await;
+    t.app.clock.stop();
     let owner = t.user("owner");
     let (ada, bea) = (owner.patient("Ada"), owner.patient("Bea"));
     let (now, hour) = (t.now(), Duration::hours(1));

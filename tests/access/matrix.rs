@@ -93,7 +93,7 @@ fn is_of_record(pattern: &str) -> bool {
 fn slots_of((_, pattern): Route) -> Vec<Slot> {
     if !is_of_record(pattern) {
         let is_of_one = pattern.contains("/{patient}") && !pattern.starts_with("/patients/trash/");
-        return if is_of_one { vec![Slot::Open, Slot::Foreign] } else { vec![Slot::Open] };
+        return if is_of_one { vec![Slot::Open, Slot::Foreign, Slot::Thrown] } else { vec![Slot::Open] };
     }
     let living = [Slot::Open, Slot::Plain, Slot::Secret, Slot::Foreign];
     if pattern.ends_with("/restore") { living.map(Slot::gone).to_vec() } else { living.to_vec() }
@@ -131,9 +131,13 @@ fn call<'a>(expected: &Expected, route: Route, kind: Option<&'static Kind>, slot
         column => column,
     };
     let mut answer = expected.answer(route, column);
+    if slot == Slot::Thrown {
+        let is_asked = matches!(who.column, "owner" | "second" | "read" | "write") && THROUGH.contains(&answer);
+        return is_asked.then_some(Call { route, kind, slot, who, answer: "404" });
+    }
     if slot == Slot::Foreign {
         // Ada's record would have been theirs; the other patient is, if they own her.
-        let is_asked = if route.1.contains("{record}") {
+        let is_asked = if is_of_record(route.1) {
             THROUGH.contains(&answer)
         } else {
             !who.is_owner && who.visits.is_none() && !matches!(who.sees, Sees::Nothing)
@@ -158,9 +162,11 @@ impl Call<'_> {
 
     fn path(&self, world: &World) -> String {
         let (_, pattern) = self.route;
-        let record = self.kind.map(|kind| world.record(kind, self.slot).to_string()).unwrap_or_default();
-        let file = self.kind.filter(|_| pattern.contains("{file}")).map(|kind| world.file(kind, self.slot).to_string()).unwrap_or_default();
+        let of = |what: &str| self.kind.filter(|_| pattern.contains(what));
+        let record = of("{record}").map(|kind| world.record(kind, self.slot).to_string()).unwrap_or_default();
+        let file = of("{file}").map(|kind| world.file(kind, self.slot).to_string()).unwrap_or_default();
         let patient = match self.slot {
+            Slot::Thrown => &world.cleo,
             _ if pattern.starts_with("/patients/trash/") => &world.cleo,
             Slot::Foreign if !is_of_record(pattern) => &world.bea,
             _ => &world.ada,

@@ -43,6 +43,8 @@ pub enum Slot {
     GoneSecret,
     /// Of another patient, asked for under Ada's address; where no record is asked for, that patient's own address.
     Foreign,
+    /// No record: the patient who lies in the trash, asked for by those whose patient she is.
+    Thrown,
 }
 
 impl Slot {
@@ -75,6 +77,7 @@ impl Slot {
             Self::GonePlain => "goneplain",
             Self::GoneSecret => "gonesecret",
             Self::Foreign => "foreign",
+            Self::Thrown => "thrown",
         }
     }
 }

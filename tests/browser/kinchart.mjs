@@ -26,15 +26,13 @@ const freePort = () =>
 
 /** Starts the program; `setupCode` is read from its log. */
 export async function start() {
+  const binary = process.env.KINCHART_BIN ?? join(root, "target", "debug", "kinchart");
   const folder = await mkdtemp(join(tmpdir(), "kinchart-browser-"));
   const port = await freePort();
   const url = `http://localhost:${port}`;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("KINCHART_")));
-  const program = spawn(process.env.KINCHART_BIN ?? join(root, "target", "debug", "kinchart"), ["serve"], {
-    cwd: folder,
-    env: { ...env, KINCHART_LISTEN: `127.0.0.1:${port}`, KINCHART_DATA: join(folder, "data"), KINCHART_UPLOADS: join(folder, "uploads"), KINCHART_PUBLIC_URL: url },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const settings = { ...env, KINCHART_LISTEN: `127.0.0.1:${port}`, KINCHART_DATA: join(folder, "data"), KINCHART_UPLOADS: join(folder, "uploads"), KINCHART_PUBLIC_URL: url };
+  const program = spawn(binary, ["serve"], { cwd: folder, env: settings, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   const hear = (chunk) => { log += chunk; };
   program.stdout.on("data", hear);
@@ -52,6 +50,16 @@ export async function start() {
   return {
     url,
     log: () => log,
+    /** Runs a command of the program on the same data, with this on its standard input. */
+    run: (args, input) =>
+      new Promise((resolve, reject) => {
+        const command = spawn(binary, args, { cwd: folder, env: settings, stdio: ["pipe", "ignore", "pipe"] });
+        let said = "";
+        command.stderr.on("data", (chunk) => { said += chunk; });
+        command.on("error", reject);
+        command.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`${args.join(" ")}: ${said}`))));
+        command.stdin.end(input);
+      }),
     setupCode: () => log.match(/[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}/)?.[0],
     async stop() {
       program.kill("SIGTERM");
@@ -83,9 +91,13 @@ export async function setUp(page, program) {
   if (new URL(page.url()).pathname === "/login") await signIn(page, program);
 }
 
-export async function signIn(page, program) {
+/** An account made by the command, as somebody who runs the program would make it. */
+export const addAccount = (program, name, fullName) =>
+  program.run(["user", "add", name, "--email", `${name}@example.org`, "--full-name", fullName, "--password-stdin"], PASSWORD + "\n");
+
+export async function signIn(page, program, username = "ada") {
   if (new URL(page.url()).pathname !== "/login") await page.goto(program.url + "/login");
-  await fill(page, { username: "ada", password: PASSWORD });
+  await fill(page, { username, password: PASSWORD });
   await page.locator("main form button.main").click();
   await page.waitForURL((url) => url.pathname !== "/login");
 }
