@@ -12,6 +12,7 @@ use crate::{
     db::{Conn, Db, Tx},
     error::{Error, Result},
     interchange::pages::Progress,
+    storage::Storage,
 };
 
 /// Handed to every handler; cheap to clone.
@@ -25,6 +26,8 @@ pub struct App {
     pub reads: ReadLog,
     pub setup: Setup,
     pub imports: Progress,
+    /// Where the bytes of documents lie.
+    pub storage: Arc<dyn Storage>,
 }
 
 impl App {

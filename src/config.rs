@@ -16,6 +16,9 @@ const PREFIX: &str = "KINCHART_";
 const FILE_SUFFIX: &str = "_FILE";
 const DATABASE_FILE: &str = "kinchart.db";
 const MOST_WORKERS: usize = 1024;
+const MEGABYTE: u64 = 1_000_000;
+/// In megabytes: more than any scan or film of an examination.
+const MOST_UPLOAD: u64 = 100_000;
 
 /// Everything an installation can set; what each setting means to its users is in the table below and in `docs/configuration.md`.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub struct Config {
     pub log: String,
     /// `KINCHART_WORKERS`: threads that answer requests.
     pub workers: NonZeroUsize,
+    /// `KINCHART_MAX_UPLOAD`: the largest document, in bytes.
+    pub max_upload: u64,
     /// `KINCHART_SMTP_*`: how mail is sent.
     pub smtp: Smtp,
     /// No setting but `--no-backup` of this one start: the tables are brought up to date without a copy.
@@ -58,7 +63,7 @@ struct Setting {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const SETTINGS: [Setting; 16] = [
+const SETTINGS: [Setting; 17] = [
     Setting {
         name: "KINCHART_LISTEN",
         default: "`127.0.0.1:8080`",
@@ -79,6 +84,13 @@ const SETTINGS: [Setting; 16] = [
         description: "Folder of the uploaded files.",
         secret: false,
         set: |config, text| put(&mut config.uploads, text, "must be a folder"),
+    },
+    Setting {
+        name: "KINCHART_MAX_UPLOAD",
+        default: "`50` (MB)",
+        description: "The largest document that is taken, in millions of bytes.",
+        secret: false,
+        set: set_max_upload,
     },
     Setting {
         name: "KINCHART_DATABASE_URL",
@@ -297,6 +309,7 @@ impl Default for Config {
             signup: Signup::Closed,
             trusted_proxies: Vec::new(),
             log: "info".to_owned(),
+            max_upload: 50 * MEGABYTE,
             smtp: Smtp::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             no_backup: false,
@@ -374,6 +387,16 @@ fn set_log(config: &mut Config, text: &str) -> Result<(), String> {
 fn set_workers(config: &mut Config, text: &str) -> Result<(), String> {
     put(&mut config.workers, text, "must be a number from 1 on")?;
     if config.workers.get() > MOST_WORKERS { Err(format!("must be at most {MOST_WORKERS}")) } else { Ok(()) }
+}
+
+fn set_max_upload(config: &mut Config, text: &str) -> Result<(), String> {
+    let mut megabytes = 0_u64;
+    put(&mut megabytes, text, "must be a number of megabytes")?;
+    if !(1..=MOST_UPLOAD).contains(&megabytes) {
+        return Err(format!("must be from 1 to {MOST_UPLOAD}"));
+    }
+    config.max_upload = megabytes * MEGABYTE;
+    Ok(())
 }
 
 /// Which database, and whether it may be made.

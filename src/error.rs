@@ -40,6 +40,15 @@ pub enum Error {
     /// 413.
     #[error("body over the limit")]
     TooLarge,
+    /// 507: the disk, or what one may use of it, is full.
+    #[error("the file store is full")]
+    StorageFull,
+    /// 503: files cannot be stored now.
+    #[error("the file store does not take files")]
+    StorageFailed,
+    /// 500: what lies on the disk is not what was stored.
+    #[error("a stored file is damaged or missing")]
+    FileDamaged,
     /// 415.
     #[error("unsupported media type")]
     UnsupportedMedia,
@@ -89,10 +98,11 @@ impl Error {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy | Self::Pool(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Busy | Self::Pool(_) | Self::StorageFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(_) | Self::Internal(_) | Self::FileDamaged => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -109,6 +119,9 @@ impl Error {
             Self::Stale { .. } => "stale",
             Self::PreconditionRequired => "precondition_required",
             Self::TooLarge => "too_large",
+            Self::StorageFull => "storage_full",
+            Self::StorageFailed => "storage_failed",
+            Self::FileDamaged => "file_damaged",
             Self::UnsupportedMedia => "unsupported_media",
             Self::Throttled(_) => "throttled",
             Self::CrossSite => "cross_site",

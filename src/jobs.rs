@@ -70,7 +70,7 @@ pub fn add(tx: &mut Tx<'_>, job: &NewJob<'_>, now: NaiveDateTime) -> Result<()> 
 }
 
 /// The jobs every installation has.
-fn ensure_standing(app: &App) -> Result<()> {
+pub fn ensure_standing(app: &App) -> Result<()> {
     let now = app.clock.now();
     app.db.write(|tx| {
         for (task, every) in [
@@ -78,6 +78,7 @@ fn ensure_standing(app: &App) -> Result<()> {
             ("purge_sessions", Duration::hours(1)),
             ("purge_imports", Duration::hours(6)),
             ("watch_shares", Duration::minutes(15)),
+            ("sweep_files", Duration::hours(1)),
         ] {
             add(tx, &NewJob { task, payload: "", unique_key: Some(task), repeat: Some(every), run_at: now }, now)?;
         }
@@ -138,6 +139,7 @@ fn run(app: &App, job: &Job) -> Result<()> {
     match job.task.as_str() {
         "purge_trash" => {
             // In batches, so that no transaction holds up the people who write.
+            while app.db.write(|tx| crate::files::purge(tx, now - TRASH))? > 0 {}
             while app.db.write(|tx| chart::purge(tx, now - TRASH, now))? > 0 {}
             while app.db.write(|tx| crate::patients::purge(tx, now - TRASH, now))? > 0 {}
             Ok(())
@@ -153,6 +155,10 @@ fn run(app: &App, job: &Job) -> Result<()> {
             Ok(())
         }
         crate::mail::TASK => crate::mail::deliver(app, &job.payload, job.attempts.saturating_add(1)),
+        "sweep_files" => {
+            while crate::files::blobs::sweep(app, app.storage.as_ref())? > 0 {}
+            Ok(())
+        }
         "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?))).map(drop),
         other => Err(Error::Internal(format!("no such task: {other}"))),
     }

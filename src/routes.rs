@@ -11,6 +11,7 @@ use crate::{
     directory::pages as directory,
     error::{Error, Result},
     family::{pages as family, received, share_form},
+    files::{api as files_api, pages as files},
     health,
     households::pages as households,
     interchange::{kept, pages as import},
@@ -185,6 +186,14 @@ routes! {
         get "/l/{text}" => visit::door;
         post "/l/{text}" => visit::enter;
         get "/l/{text}/summary" => visit::summary;
+        // Documents of a patient and of their records.
+        get "/patients/{patient}/files" => files::list;
+        post "/patients/{patient}/files" => files::upload;
+        get "/patients/{patient}/files/{file}" => files::show;
+        post "/patients/{patient}/files/{file}" => files::change;
+        get "/patients/{patient}/files/{file}/content" => files::content;
+        post "/patients/{patient}/files/{file}/delete" => files::delete;
+        post "/patients/{patient}/files/{file}/restore" => files::restore;
         // Records of every kind.
         post "/patients/{patient}/none-known/{kind}" => records::none_known;
         get "/patients/{patient}/{kind}" => records::list;
@@ -210,6 +219,9 @@ routes! {
         "/api/v1" for Bearer => get api::index;
         "/api/v1/patients" for Bearer => get api::patients::list, post api::patients::create;
         "/api/v1/patients/{patient}" for Bearer => get api::patients::show, put api::patients::change, delete api::patients::delete;
+        "/api/v1/patients/{patient}/files" for Bearer => get files_api::list, post files_api::create;
+        "/api/v1/patients/{patient}/files/{file}" for Bearer => get files_api::show, delete files_api::delete;
+        "/api/v1/patients/{patient}/files/{file}/content" for Bearer => get files_api::content;
         "/api/v1/patients/{patient}/{kind}" for Bearer => get records_api::list, post records_api::create;
         "/api/v1/patients/{patient}/{kind}/{record}" for Bearer => get records_api::show, put records_api::change, delete records_api::delete;
     }

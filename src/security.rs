@@ -37,8 +37,13 @@ pub async fn headers(request: ServiceRequest, next: Next<impl MessageBody + 'sta
     let https = request.app_data::<web::Data<App>>().is_some_and(|app| app.config.public_url.is_https());
     let mut response = next.call(request).await?.map_into_boxed_body();
     let headers = response.headers_mut();
+    // A file has a policy of its own, narrower than a page's.
+    let own_policy = headers.get(header::CONTENT_SECURITY_POLICY).cloned();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Some(policy) = own_policy {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     // Pages whose address itself opens something say less.
     if !headers.contains_key(header::REFERRER_POLICY) {

@@ -25,6 +25,7 @@ use crate::{
     config::{Config, Database},
     db::{Backup, Db},
     installation, jobs, routes, security,
+    storage::local::Local,
 };
 
 /// Each keeps two megabytes of pages; the file has one writer at a time, and reading is work for the processor, of which small machines have few.
@@ -65,8 +66,10 @@ pub fn open(config: Config) -> Result<App, StartError> {
     if stored.is_none() {
         installation::set(&db, installation::KEY_CHECK, &key.check_value())?;
     }
+    let storage = Arc::new(Local::new(&config.uploads));
     Ok(App {
         config: Arc::new(config),
+        storage,
         db,
         clock: Clock::default(),
         key: Arc::new(key),

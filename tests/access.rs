@@ -448,6 +448,9 @@ async fn every_address_that_shows_records_notes_who_looked() {
     owner.share(&ana, &helper, &Share::to(Permission::Full));
     let import = helper.imported(&ana, &report);
     let api = helper.api(false);
+    let letter = crate::files::form(&[("record", id.as_str())], &[("letter.txt", "Dear Ana")]);
+    let files = format!("/api/v1/patients/{ana}/files");
+    let file = owner.api(true).send(actix_web::http::Method::POST, &files, &[crate::files::FORM], letter).await.is(201).json();
     let keys = [("/patients/{patient}/original", "Patient/ana"), ("/patients/{patient}/kept/original", "Claim/c1")];
     let (mut silent, addresses) = (Vec::new(), looked_at());
     assert!(addresses.len() > 20, "{addresses:?}");
@@ -458,7 +461,8 @@ async fn every_address_that_shows_records_notes_who_looked() {
             .replace("{patient}", ana.as_str())
             .replace("{kind}", "allergies")
             .replace("{record}", id.as_str())
-            .replace("{import}", &import);
+            .replace("{import}", &import)
+            .replace("{file}", file["id"].as_str().unwrap());
         let path = format!("{path}{key}{q}");
         let before = owner.audit(&ana).iter().filter(|event| event.actor_name == "helper").count();
         let answer = if path.starts_with("/api/") { api.get(&path).await } else { helper.get(&path).await };

@@ -14,6 +14,7 @@ mod commands;
 mod common;
 mod concurrency;
 mod family;
+mod files;
 mod forms;
 mod imports;
 mod links;

@@ -3,15 +3,18 @@
 use clap::Args;
 
 use super::{Failure, Outcome, say};
-use crate::{config::Config, health};
+use crate::{config::Config, files::blobs, health};
 
 /// Look whether the database answers and holds together, the key is the right one and files can be stored.
 #[derive(Args)]
 #[command(after_help = "Example:\n  kinchart check || echo 'something is wrong'")]
-pub struct Check {}
+pub struct Check {
+    /// Read every document to its end, which proves that none was changed; it takes as long as reading all of them.
+    #[arg(long)]
+    deep: bool,
+}
 
 impl Check {
-    #[expect(clippy::unused_self, reason = "every command is run the same way")]
     pub fn run(self, config: Config) -> Outcome {
         let uploads = config.uploads.clone();
         // Opening brings the tables up to date and compares the key with the database's.
@@ -34,6 +37,23 @@ impl Check {
             Ok(()) => say(format_args!("Files can be stored in {}.", uploads.display()))?,
             Err(error) => say(format_args!("Files cannot be stored in {}: {error}.", uploads.display()))?,
         }
-        if dangling == 0 && writable.is_ok() { Ok(()) } else { Err(Failure::Found) }
+        let found = blobs::check(&app, app.storage.as_ref(), self.deep)?;
+        tell(&found)?;
+        if dangling == 0 && writable.is_ok() && found.is_well() { Ok(()) } else { Err(Failure::Found) }
     }
+}
+
+/// What became of the documents' bytes, by the names they have in the folder.
+fn tell(found: &blobs::Found) -> Outcome {
+    say(format_args!("{} documents are there, in their length.", found.whole))?;
+    if found.waiting > 0 {
+        say(format_args!("{} are on their way in or out; the server takes away what broke off.", found.waiting))?;
+    }
+    let bad = [("is missing", &found.missing), ("was changed", &found.changed), ("lies there and belongs to nothing", &found.unknown)];
+    for (what, names) in bad {
+        for name in names {
+            say(format_args!("{name} {what}."))?;
+        }
+    }
+    Ok(())
 }

@@ -441,7 +441,58 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    blobs (name) {
+        name -> Text,
+        storage_backend -> Text,
+        state -> Text,
+        key_id -> Text,
+        wrapped_key -> Text,
+        size -> Nullable<BigInt>,
+        sha256 -> Nullable<Text>,
+        md5 -> Nullable<Text>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    encryption_keys (id) {
+        id -> Text,
+        purpose -> Text,
+        algorithm -> Text,
+        since -> Timestamp,
+        retired_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    files (id) {
+        id -> Text,
+        patient_id -> Nullable<Text>,
+        record_id -> Nullable<Text>,
+        practitioner_id -> Nullable<Text>,
+        household_id -> Nullable<Text>,
+        blob -> Text,
+        file_name -> Text,
+        file_type -> Text,
+        file_size -> BigInt,
+        sha256 -> Text,
+        md5 -> Text,
+        description -> Nullable<Text>,
+        category -> Nullable<Text>,
+        document_date -> Nullable<Text>,
+        uploaded_by -> Nullable<Text>,
+        uploaded_at -> Timestamp,
+        updated_at -> Timestamp,
+        deleted_at -> Nullable<Timestamp>,
+        version -> Integer,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    blobs,
+    encryption_keys,
+    files,
     households,
     users,
     household_members,

@@ -64,7 +64,8 @@ id!(
     ImportId,
     ShareId,
     InvitationId,
-    LinkId
+    LinkId,
+    FileId
 );
 
 /// A fixed set of words kept as text. The first one is what a new form proposes only if the field says so.

@@ -28,6 +28,7 @@ use crate::{
         types::{PatientId, RecordId},
     },
     error::{Error, Result},
+    files,
     interchange::merge,
     list_views,
     page::{self, Ui, note_read, render, render_with, see_other},
@@ -273,6 +274,9 @@ struct ShowPage {
     changed_at: String,
     may_edit: bool,
     severe: bool,
+    files: Vec<files::pages::Line>,
+    /// Where documents are sent to.
+    files_at: String,
 }
 
 /// A newer value that a source told for a field a person had changed.
@@ -343,6 +347,7 @@ fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind,
     } else {
         (Vec::new(), Vec::new())
     };
+    let files = files::of_shown(conn, access, &id)?;
     let ui = ui.with_nav(conn, access)?;
     let patient = access.id().as_str();
     let entry = row.entry.as_ref();
@@ -367,6 +372,8 @@ fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind,
         imported,
         severe: matches!(kind.field("severity").and_then(|(i, _)| entry.get(i)).as_deref(), Some("severe" | "life-threatening")),
         may_edit: access.may(Rank::Edit),
+        files: files.iter().map(|file| files::pages::line(&ui, access.id(), file, None)).collect(),
+        files_at: format!("/patients/{patient}/files"),
         base: format!("/patients/{patient}/{}", kind.name),
         id: id.to_string(),
         version: row.head.version,

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     people::{Who, everybody},
-    world::{CANARY, KEY, Sees, Slot, Tells, World},
+    world::{CANARY, KEY, Sees, Slot, Tells, World, kinds_with_papers},
 };
 use crate::common::{Answer, sample::Sample};
 
@@ -75,6 +75,9 @@ struct Call<'a> {
 
 /// What a path with this pattern is asked with: kinds (or none), and which records of them.
 fn kinds_of((_, pattern): Route) -> Vec<Option<&'static Kind>> {
+    if pattern.contains("{file}") {
+        return kinds_with_papers().map(Some).collect();
+    }
     if !pattern.contains("{kind}") {
         return vec![None];
     }
@@ -82,8 +85,13 @@ fn kinds_of((_, pattern): Route) -> Vec<Option<&'static Kind>> {
     records::kinds().iter().filter(fits).map(Some).collect()
 }
 
+/// Is it about one record, or about one of its papers, which is seen as its record is?
+fn is_of_record(pattern: &str) -> bool {
+    pattern.contains("{record}") || pattern.contains("{file}")
+}
+
 fn slots_of((_, pattern): Route) -> Vec<Slot> {
-    if !pattern.contains("{record}") {
+    if !is_of_record(pattern) {
         let is_of_one = pattern.contains("/{patient}") && !pattern.starts_with("/patients/trash/");
         return if is_of_one { vec![Slot::Open, Slot::Foreign, Slot::Thrown] } else { vec![Slot::Open] };
     }
@@ -116,7 +124,7 @@ fn call<'a>(expected: &Expected, route: Route, kind: Option<&'static Kind>, slot
         return None;
     }
     let inside = if route.1.ends_with("/family") { who.sees.kind("family-members") } else { true }
-        && kind.is_none_or(|kind| if route.1.contains("{record}") { who.sees.record(kind.name, slot) } else { who.sees.kind(kind.name) });
+        && kind.is_none_or(|kind| if is_of_record(route.1) { who.sees.record(kind.name, slot) } else { who.sees.kind(kind.name) });
     let column = match who.column {
         "part" if !inside && slot != Slot::Foreign => "out",
         "part-edit" if !inside && slot != Slot::Foreign => "out-edit",
@@ -129,7 +137,7 @@ fn call<'a>(expected: &Expected, route: Route, kind: Option<&'static Kind>, slot
     }
     if slot == Slot::Foreign {
         // Ada's record would have been theirs; the other patient is, if they own her.
-        let is_asked = if route.1.contains("{record}") {
+        let is_asked = if is_of_record(route.1) {
             THROUGH.contains(&answer)
         } else {
             !who.is_owner && who.visits.is_none() && !matches!(who.sees, Sees::Nothing)
@@ -154,12 +162,13 @@ impl Call<'_> {
 
     fn path(&self, world: &World) -> String {
         let (_, pattern) = self.route;
-        let record =
-            self.kind.filter(|_| pattern.contains("{record}")).map(|kind| world.record(kind, self.slot).to_string()).unwrap_or_default();
+        let of = |what: &str| self.kind.filter(|_| pattern.contains(what));
+        let record = of("{record}").map(|kind| world.record(kind, self.slot).to_string()).unwrap_or_default();
+        let file = of("{file}").map(|kind| world.file(kind, self.slot).to_string()).unwrap_or_default();
         let patient = match self.slot {
             Slot::Thrown => &world.cleo,
             _ if pattern.starts_with("/patients/trash/") => &world.cleo,
-            Slot::Foreign if !pattern.contains("{record}") => &world.bea,
+            Slot::Foreign if !is_of_record(pattern) => &world.bea,
             _ => &world.ada,
         };
         let entry = if pattern.ends_with("/delete") { world.owner.practitioner("Dr Short") } else { world.entry.clone() };
@@ -169,6 +178,7 @@ impl Call<'_> {
             .replace("{patient}", patient.as_str())
             .replace("{kind}", self.kind.map_or("", |kind| kind.name))
             .replace("{record}", &record)
+            .replace("{file}", &file)
             .replace("{version}", "1")
             .replace("{list}", list)
             .replace("{entry}", &entry)
@@ -204,6 +214,10 @@ impl Call<'_> {
         match method {
             "GET" => (Vec::new(), String::new()),
             "DELETE" => (vec![("if-match", if refused { "\"99\"" } else { "*" })], String::new()),
+            _ if pattern.ends_with("/files") => {
+                let files: &[(&str, &str)] = if refused { &[] } else { &[("letter.txt", "Dear Ada")] };
+                (vec![crate::files::FORM, same_site[0], same_site[1]], crate::files::form(&[], files))
+            }
             _ if pattern.starts_with("/api/") => {
                 let body = if refused { json!({"nonsense": 1}) } else { self.json() };
                 (vec![("content-type", "application/json"), ("if-match", "*")], body.to_string())
@@ -306,6 +320,8 @@ impl Call<'_> {
             return;
         }
         match (self.route.1, self.kind) {
+            (pattern, Some(kind)) if pattern.ends_with("/files/{file}/delete") => world.lay(world.file(kind, self.slot), false),
+            (pattern, Some(kind)) if pattern.ends_with("/files/{file}/restore") => world.lay(world.file(kind, self.slot), true),
             ("/patients/{patient}/{kind}/{record}/restore", Some(kind)) => world.remove(kind, world.record(kind, self.slot)),
             ("/patients/{patient}/delete", _) if self.is_taken() => world.bring_back(&world.ada),
             ("/patients/trash/{patient}/restore", _) if self.is_taken() => world.throw_away(&world.cleo),

@@ -4,19 +4,21 @@
 use std::collections::HashMap;
 
 use diesel::{
-    RunQueryDsl,
+    ExpressionMethods, QueryDsl, RunQueryDsl,
     sql_types::{Text, Timestamp},
 };
 use kinchart::{
     access::{self, Edit, Own},
     auth::sealed::{self, Purpose},
     db::{
-        schema::throttles,
-        types::{PatientId, RecordId},
+        schema::{files as file_rows, throttles},
+        types::{FileId, PatientId, RecordId},
     },
+    files::{self, Details, NewFile, blobs},
     interchange::merge::{PatientReport, Report},
     patients,
     records::{self, Kind, field::Input},
+    storage::kinds,
 };
 
 use crate::common::{Person, Share, TestApp, sample::Sample};
@@ -146,6 +148,8 @@ pub struct World {
     pub link: String,
     pub visiting: String,
     records: HashMap<(&'static str, Slot), RecordId>,
+    /// Papers of living records; those called gone lie in the trash.
+    files: HashMap<(&'static str, Slot), FileId>,
     words: HashMap<String, Tells>,
 }
 
@@ -175,6 +179,7 @@ impl World {
             link: String::new(),
             visiting: String::new(),
             records: HashMap::new(),
+            files: HashMap::new(),
             words: HashMap::new(),
             t,
             owner,
@@ -192,10 +197,59 @@ impl World {
                 world.plant(kind, slot, variant + 1).await;
             }
         }
+        world.file_papers();
         world.bring_in();
         world.give().await;
         world.throw_away(&world.cleo);
         world
+    }
+
+    pub fn file(&self, kind: &'static Kind, slot: Slot) -> &FileId {
+        &self.files[&(kind.name, slot)]
+    }
+
+    /// A paper of each living record of the kinds that have papers here, one of it in the trash, and one of Ada's own. Their words are their
+    /// records'.
+    fn file_papers(&mut self) {
+        for kind in kinds_with_papers() {
+            for slot in [Slot::Open, Slot::Plain, Slot::Secret, Slot::Foreign] {
+                let patient = if slot == Slot::Foreign { self.bea.clone() } else { self.ada.clone() };
+                let record = Some(self.record(kind, slot).clone());
+                let letters: String = kind.name.chars().filter(char::is_ascii_alphabetic).collect();
+                let word = format!("{CANARY}{letters}{}", slot.letters());
+                let id = self.paper(&patient, record.clone(), &word);
+                self.files.insert((kind.name, slot), id);
+                if slot != Slot::Foreign {
+                    let gone = self.paper(&patient, record, &word);
+                    self.lay(&gone, true);
+                    self.files.insert((kind.name, slot.gone()), gone);
+                }
+            }
+        }
+        self.paper(&self.ada.clone(), None, &format!("{CANARY}whole"));
+    }
+
+    fn paper(&self, patient: &PatientId, record: Option<RecordId>, word: &str) -> FileId {
+        let app = &self.t.app;
+        let (name, key) = blobs::expect(app, app.storage.as_ref()).unwrap();
+        let mut incoming = app.storage.begin(&name, &key).unwrap();
+        incoming.write(format!("{word} is written here").as_bytes()).unwrap();
+        let blob = blobs::Kept { name, arrived: incoming.finish().unwrap() };
+        let new = NewFile { blob, name: format!("{word}.txt"), kind: kinds::kind("text/plain").unwrap() };
+        let details = Details { record, description: Some(word.to_owned()), ..Details::default() };
+        let (actor, now) = (self.owner.actor(), self.t.now());
+        let added = self.owner.db().write(|tx| {
+            let access = access::grant::<Edit>(tx, &actor, patient, now)?;
+            files::add(tx, &access, &new, &details)
+        });
+        added.unwrap()
+    }
+
+    /// Into the trash or out of it.
+    pub fn lay(&self, file: &FileId, in_trash: bool) {
+        let at = in_trash.then(|| self.t.now());
+        let row = file_rows::table.find(file);
+        self.owner.db().write(|tx| Ok(diesel::update(row.clone()).set(file_rows::deleted_at.eq(at)).execute(&mut **tx)?)).unwrap();
     }
 
     pub fn record(&self, kind: &'static Kind, slot: Slot) -> &RecordId {
@@ -413,6 +467,11 @@ impl World {
     pub fn counts(&self) -> Vec<(&'static str, i64)> {
         records::kinds().iter().map(|kind| (kind.name, self.owner.count(&self.ada, kind))).collect()
     }
+}
+
+/// One kind for each part of the matrix.
+pub fn kinds_with_papers() -> impl Iterator<Item = &'static Kind> {
+    records::kinds().iter().take(4)
 }
 
 /// The word in every text of the sample, in those of its children too.

@@ -1,0 +1,3 @@
+DROP TABLE files;
+DROP TABLE encryption_keys;
+DROP TABLE blobs;

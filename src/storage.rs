@@ -1,0 +1,118 @@
+//! Where the bytes of documents lie. A store knows names and bytes, never what they are about: who may see a file is asked before.
+//!
+//! The order of a write is what no crash can undo: a row that says "arriving", the sealed bytes under a temporary name, synced, moved to their
+//! name, the folder synced, and then the transaction that makes the file somebody's. Whatever breaks off leaves a row that explains what lies
+//! on the disk, and the sweep ([`crate::files::sweep`]) takes both away.
+
+pub mod kinds;
+pub mod local;
+pub mod seal;
+
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
+
+use seal::FileKey;
+
+/// What a store is asked to keep bytes under: made by us, of letters that every file system takes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BlobName(String);
+
+impl BlobName {
+    pub fn new() -> Self {
+        Self(uuid::Uuid::now_v7().simple().to_string())
+    }
+    /// A name of the database, or of a folder's listing.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())).then(|| Self(text.to_owned()))
+    }
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for BlobName {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What came in, once all of it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    pub size: u64,
+    /// Of the bytes as they came, in hexadecimal.
+    pub sha256: String,
+    /// The same for servers that know documents by MD5 (Paperless-ngx before 3.0); it protects nothing.
+    pub md5: String,
+    /// The first bytes, enough to tell what it is: at most [`kinds::HEAD`].
+    pub head: Vec<u8>,
+}
+
+/// A part of a file: from this byte, so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub from: u64,
+    pub length: u64,
+}
+
+impl Span {
+    pub fn whole(size: u64) -> Self {
+        Self { from: 0, length: size }
+    }
+}
+
+/// A place that keeps sealed bytes. A third one (S3, `WebDAV`) is one file that implements this.
+pub trait Storage: Send + Sync {
+    /// As the database calls it.
+    fn name(&self) -> &'static str;
+    /// Begins to take bytes in; nothing is there until [`Incoming::finish`].
+    fn begin(&self, name: &BlobName, key: &FileKey) -> io::Result<Box<dyn Incoming>>;
+    /// The bytes again. `size` is that of the whole, which its seal proves.
+    fn open(&self, name: &BlobName, key: &FileKey, size: u64, span: Span) -> io::Result<Box<dyn Read + Send>>;
+    /// Takes it away; what is not there is gone already.
+    fn remove(&self, name: &BlobName) -> io::Result<()>;
+    /// How many bytes lie there under the name, seal and all; none if there is nothing.
+    fn weigh(&self, name: &BlobName) -> io::Result<Option<u64>>;
+    /// Everything that lies there, for whoever looks for what nobody knows of.
+    fn names(&self) -> io::Result<Vec<BlobName>>;
+}
+
+/// Bytes on their way in. Dropped before the end, it leaves nothing.
+pub trait Incoming: Send {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Synced and under its name: what is told here survives a fall of the power.
+    fn finish(self: Box<Self>) -> io::Result<Arrived>;
+}
+
+/// Counts, sums and keeps the beginning of what passes.
+#[derive(Default)]
+struct Tally {
+    size: u64,
+    sha256: Sha256,
+    md5: md5::Md5,
+    head: Vec<u8>,
+}
+
+impl Tally {
+    fn add(&mut self, bytes: &[u8]) {
+        self.size += bytes.len() as u64;
+        self.sha256.update(bytes);
+        self.md5.update(bytes);
+        let room = kinds::HEAD.saturating_sub(self.head.len());
+        self.head.extend(bytes.iter().take(room));
+    }
+    fn told(self) -> Arrived {
+        Arrived { size: self.size, sha256: hex(&self.sha256.finalize()), md5: hex(&self.md5.finalize()), head: self.head }
+    }
+}
+
+/// Two digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
