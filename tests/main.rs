@@ -21,6 +21,7 @@ mod log;
 mod looks;
 mod migrations;
 mod pages;
+mod paperless;
 mod patients;
 mod processes;
 mod records;
