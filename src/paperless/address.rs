@@ -176,7 +176,7 @@ mod tests {
         for text in [
             "http://169.254.169.254",
             "http://2852039166",
-            "http://0xa9fe.0xa9fe",
+            "http://0xa9.0xfe.0xa9fe",
             "http://[::ffff:169.254.1.1]",
             "http://0.0.0.0",
             "http://0",

@@ -89,7 +89,8 @@ impl Network {
         let right = call.right;
         let request = self.request(call)?;
         let limit = within.min(self.patience.connect + self.patience.answer);
-        let answer = self.wait(timeout(limit, self.http.execute(request)))?;
+        let http = self.http.clone();
+        let answer = self.wait(async move { timeout(limit, http.execute(request)).await })?;
         let response = answer.map_err(|_| TOO_LONG)?.map_err(|error| no_answer(&error))?;
         Ok(Head { response, deadline, right })
     }
@@ -116,14 +117,15 @@ impl Network {
         let content_type = content_type.parse().map_err(|_| Fault::NotUnderstood)?;
         request.headers_mut().insert(CONTENT_TYPE, content_type);
         *request.body_mut() = Some(reqwest::Body::wrap(Pieces { pieces, left: size }));
-        let task = self.runtime.spawn(self.http.execute(request));
+        let http = self.http.clone();
+        let task = self.runtime.spawn(async move { http.execute(request).await });
         if let Err(fault) = self.feed(&sender, size, body, deadline) {
             task.abort();
             return Err(fault);
         }
         drop(sender);
         let limit = (Instant::now() + self.patience.connect + self.patience.answer).min(deadline);
-        let answer = self.wait(timeout_at(limit.into(), task))?;
+        let answer = self.wait(async move { timeout_at(limit.into(), task).await })?;
         let response = answer.map_err(|_| TOO_LONG)?.map_err(|_| BROKEN)?.map_err(|error| no_answer(&error))?;
         self.read(Head { response, deadline, right }, MOST_JSON)
     }
@@ -313,9 +315,7 @@ fn no_answer(error: &reqwest::Error) -> Fault {
         if inner.is::<RefusedNetwork>() {
             return Fault::RefusedNetwork;
         }
-        // An error of TLS travels within one of input and output.
-        let wrapped = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if inner.is::<rustls::Error>() || wrapped.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) {
+        if is_tls(inner) {
             found = Some(Unreachable::Tls);
         }
         cause = inner.source();
@@ -328,6 +328,12 @@ fn no_answer(error: &reqwest::Error) -> Fault {
         None => Unreachable::Broken,
     };
     Fault::Unreachable(why)
+}
+
+/// An error of TLS travels within one of input and output, which does not tell it as its source.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || within.is_some_and(|within| is_tls(within))
 }
 
 /// A body whose pieces come from another thread. If they end early, the request is broken off.

@@ -170,7 +170,7 @@ fn no_fault_tells_a_token_a_title_or_a_trace() {
         note(client.upload(&with_tag, &mut b"abc".as_slice()).unwrap_err());
         for trouble in [Trouble::Fails, Trouble::Page, Trouble::Redirects] {
             paperless.fault(trouble);
-            note(client.set_title(id, CANARY).unwrap_err());
+            note(client.set_title(id, &format!("{CANARY} again")).unwrap_err());
         }
         paperless.well();
         note(client.search(CANARY, 1).map(|hits| hits.total).map_or_else(|fault| fault, |_| Fault::NotFound));

@@ -15,14 +15,14 @@
 use std::{
     net::TcpListener,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, LazyLock, Mutex, MutexGuard,
         mpsc::{Sender, channel},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, rt::System, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, http::KeepAlive, rt::System, web};
 use kinchart::{
     config::PrivateNetworks,
     paperless::{Address, Client, Names, Network, Options, Patience, Token},
@@ -295,7 +295,8 @@ impl Paperless {
 
 /// Connections with the least patience that a busy machine needs.
 pub fn network() -> Network {
-    Network::new(options()).unwrap()
+    static NETWORK: LazyLock<Network> = LazyLock::new(|| Network::new(options()).unwrap());
+    NETWORK.clone()
 }
 
 pub fn options() -> Options {
@@ -352,7 +353,9 @@ where
     let (started, handle): (Sender<ServerHandle>, _) = channel();
     let thread = thread::spawn(move || {
         System::new().block_on(async move {
-            let server = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(0).listen(listener).unwrap().run();
+            // A connection that is kept could be answered after its server was stopped.
+            let server = HttpServer::new(app).workers(1).keep_alive(KeepAlive::Disabled).disable_signals().shutdown_timeout(0);
+            let server = server.listen(listener).unwrap().run();
             started.send(server.handle()).unwrap();
             server.await.unwrap();
         });
