@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::{
     lists,
     server::{Seen, Site, Trouble, Version},
-    state::{CustomField, Name, State, Stored, archive_of, deleted_at},
+    state::{CustomField, Label, State, Stored, archive_of, deleted_at},
     uploads,
 };
 
@@ -160,12 +160,12 @@ pub fn enter(state: &State, request: &HttpRequest, path: &str) -> Result<(usize,
 
 fn is_known(path: &str) -> bool {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    match parts.as_slice() {
+    matches!(
+        parts.as_slice(),
         ["api", "documents" | "tags" | "correspondents" | "document_types" | "custom_fields" | "tasks" | "trash" | "ui_settings"]
-        | ["api", "documents", _]
-        | ["api", "documents", _, "metadata" | "download" | "thumb"] => true,
-        _ => false,
-    }
+            | ["api", "documents", _]
+            | ["api", "documents", _, "metadata" | "download" | "thumb"]
+    )
 }
 
 /// The headers that only those get who were let in.
@@ -243,7 +243,7 @@ fn make_name(state: &mut State, asked: &Asked<'_>, kind: &'static str) -> HttpRe
 
 pub fn add_name(state: &mut State, kind: &'static str, name: &str, owner: i64, matching_algorithm: i64) -> i64 {
     let id = state.number();
-    state.names.get_mut(kind).unwrap().push(Name { id, name: name.to_owned(), owner, matching_algorithm });
+    state.names.get_mut(kind).unwrap().push(Label { id, name: name.to_owned(), owner, matching_algorithm });
     id
 }
 
@@ -404,7 +404,9 @@ fn from_trash(state: &mut State, asked: &Asked<'_>) -> HttpResponse {
     if asked.body["action"] == "empty" {
         state.documents.retain(|document| !ids.contains(&document.id));
     } else {
-        ids.iter().for_each(|id| state.document_mut(*id).unwrap().is_trashed = false);
+        for id in &ids {
+            state.document_mut(*id).unwrap().is_trashed = false;
+        }
     }
     HttpResponse::Ok().json(json!({"result": "OK", "doc_ids": ids}))
 }

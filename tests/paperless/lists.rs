@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     answers::{Asked, cut, html},
     server::Version,
-    state::{Name, Outcome, State, Status, Stored, Task, deleted_at},
+    state::{Label, Outcome, State, Status, Stored, Task, deleted_at},
 };
 
 pub fn documents(state: &mut State, asked: &Asked<'_>) -> HttpResponse {
@@ -128,7 +128,7 @@ pub fn trash(state: &mut State, asked: &Asked<'_>) -> HttpResponse {
 
 pub fn names(state: &mut State, asked: &Asked<'_>, kind: &str) -> HttpResponse {
     let user = &state.users[asked.user];
-    let mut found: Vec<&Name> = state.names[kind].iter().filter(|name| user.sees(Some(name.owner))).collect();
+    let mut found: Vec<&Label> = state.names[kind].iter().filter(|name| user.sees(Some(name.owner))).collect();
     filter(asked, &mut found, |name| (name.id, &name.name));
     let rows = found.iter().map(|name| name_row(name)).collect();
     let mut page = page(state, asked, rows, found.iter().map(|name| name.id).collect());
@@ -141,7 +141,7 @@ pub fn names(state: &mut State, asked: &Asked<'_>, kind: &str) -> HttpResponse {
     answer(page)
 }
 
-pub fn name_row(name: &Name) -> Value {
+pub fn name_row(name: &Label) -> Value {
     json!({
         "id": name.id, "slug": name.name.to_lowercase(), "name": name.name, "match": "", "matching_algorithm": name.matching_algorithm,
         "is_insensitive": true, "owner": name.owner, "user_can_change": true,

@@ -214,7 +214,7 @@ impl Paperless {
         state.tasks.clear();
     }
 
-    /// PAPERLESS_CONSUMER_DELETE_DUPLICATES.
+    /// Its setting `PAPERLESS_CONSUMER_DELETE_DUPLICATES`.
     pub fn deletes_duplicates(&self) {
         self.state().deletes_duplicates = true;
     }

@@ -94,8 +94,9 @@ pub struct Task {
     pub is_lost: bool,
 }
 
+/// A tag, a correspondent, a document type.
 #[derive(Clone, Debug)]
-pub struct Name {
+pub struct Label {
     pub id: i64,
     pub name: String,
     pub owner: i64,
@@ -116,7 +117,7 @@ pub struct State {
     pub documents: Vec<Stored>,
     pub tasks: Vec<Task>,
     /// By `tags`, `correspondents`, `document_types`.
-    pub names: BTreeMap<&'static str, Vec<Name>>,
+    pub names: BTreeMap<&'static str, Vec<Label>>,
     pub custom_fields: Vec<CustomField>,
     pub token_calls: u32,
     pub trouble: Option<Trouble>,
@@ -259,7 +260,7 @@ pub fn sniff(bytes: &[u8], name: &str) -> &'static str {
         [0xff, 0xd8, 0xff, ..] => "image/jpeg",
         [b'P', b'K', 3, 4, ..] => "application/zip",
         _ if std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0')) => "text/plain",
-        _ if name.ends_with(".pdf") => "application/pdf",
+        _ if name.to_lowercase().ends_with("pdf") => "application/pdf",
         _ => "application/octet-stream",
     }
 }
