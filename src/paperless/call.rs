@@ -3,13 +3,14 @@
 use std::{
     error::Error as _,
     io::{self, Read, Write},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::mpsc::sync_channel,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use futures_util::future::{self, Either};
 use http_body::{Body, Frame, SizeHint};
 use reqwest::{
     Method, StatusCode, Url,
@@ -17,7 +18,7 @@ use reqwest::{
 };
 use serde_json::Value;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{timeout, timeout_at},
 };
 
@@ -118,19 +119,33 @@ impl Network {
         request.headers_mut().insert(CONTENT_TYPE, content_type);
         *request.body_mut() = Some(reqwest::Body::wrap(Pieces { pieces, left: size }));
         let http = self.http.clone();
-        let task = self.runtime.spawn(async move { http.execute(request).await });
-        if let Err(fault) = self.feed(&sender, size, body, deadline) {
+        let (answered, is_answered) = watch::channel(false);
+        let task = self.runtime.spawn(async move {
+            let answer = http.execute(request).await;
+            answered.send_replace(true);
+            answer
+        });
+        if let Err(fault) = self.feed(&sender, &is_answered, size, body, deadline) {
             task.abort();
             return Err(fault);
         }
-        drop(sender);
         let limit = (Instant::now() + self.patience.connect + self.patience.answer).min(deadline);
         let answer = self.wait(async move { timeout_at(limit.into(), task).await })?;
         let response = answer.map_err(|_| TOO_LONG)?.map_err(|_| BROKEN)?.map_err(|error| no_answer(&error))?;
-        self.read(Head { response, deadline, right }, MOST_JSON)
+        let answer = self.read(Head { response, deadline, right }, MOST_JSON);
+        // Not before: a body that ends early takes the connection with it, and the answer that came early.
+        drop(sender);
+        answer
     }
 
-    fn feed(&self, sender: &mpsc::Sender<Bytes>, size: u64, body: &mut dyn Read, deadline: Instant) -> Result<(), Fault> {
+    fn feed(
+        &self,
+        sender: &mpsc::Sender<Bytes>,
+        is_answered: &watch::Receiver<bool>,
+        size: u64,
+        body: &mut dyn Read,
+        deadline: Instant,
+    ) -> Result<(), Fault> {
         let mut left = size;
         let mut piece = vec![0; PIECE];
         while left > 0 {
@@ -141,12 +156,18 @@ impl Network {
             }
             let bytes = Bytes::copy_from_slice(piece.get(..read).unwrap_or_default());
             let limit = (Instant::now() + self.patience.connect + self.patience.pause).min(deadline);
-            let sender = sender.clone();
-            match self.wait(async move { timeout_at(limit.into(), sender.send(bytes)).await })? {
+            let (sender, mut is_answered) = (sender.clone(), is_answered.clone());
+            let sent = self.wait(async move {
+                // The end of the request goes first: a server that has refused a file may go on taking it, or stop.
+                let (answered, sent) = (pin!(is_answered.wait_for(|answered| *answered)), pin!(sender.send(bytes)));
+                let first = timeout_at(limit.into(), future::select(answered, sent)).await;
+                first.map(|first| matches!(first, Either::Right((Ok(()), _))))
+            })?;
+            match sent {
                 Err(_) => return Err(TOO_LONG),
                 // Nobody takes more: there is an answer, or no connection.
-                Ok(Err(_)) => return Ok(()),
-                Ok(Ok(())) => left -= read as u64,
+                Ok(false) => return Ok(()),
+                Ok(true) => left -= read as u64,
             }
         }
         Ok(())
@@ -347,13 +368,15 @@ impl Body for Pieces {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
         match self.pieces.poll_recv(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(bytes)) => {
                 self.left = self.left.saturating_sub(bytes.len() as u64);
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Poll::Ready(None) if self.left == 0 => Poll::Ready(None),
             Poll::Ready(None) => Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
         }
     }

@@ -1,14 +1,18 @@
 //! Sending documents, and what became of them.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read, Write},
+    net::TcpListener,
+    thread,
+};
 
 use chrono::NaiveDate;
-use kinchart::paperless::{Checksums, DocumentId, Fault, Field, Right, TaskFailure, TaskId, TaskState, Token, Upload};
+use kinchart::paperless::{Address, Checksums, Client, DocumentId, Fault, Field, Right, TaskFailure, TaskId, TaskState, Token, Upload};
 use serde_json::{Value, json};
 
 use super::{
     pdf, png,
-    server::{Paperless, Trouble, Version},
+    server::{Paperless, Trouble, Version, network},
     stored,
 };
 
@@ -208,6 +212,10 @@ fn a_file_too_large_for_a_proxy_is_told_before_it_is_sent_whole() {
     let paperless = Paperless::start(Version::V3);
     paperless.fault(Trouble::TooLarge);
     assert_eq!(send(&paperless, "a.pdf", &pdf("small")), Err(Fault::TooLarge));
+    let mut file = Endless(0);
+    let upload = Upload { file_name: "a.txt", size: 1 << 30, ..Upload::default() };
+    assert_eq!(paperless.client().upload(&upload, &mut file), Err(Fault::TooLarge));
+    assert!(file.0 < 64 * 1024 * 1024, "{} bytes were read", file.0);
 }
 
 /// As many bytes as anybody wants; counts what was taken.
@@ -219,6 +227,25 @@ impl Read for Endless {
         self.0 += to.len() as u64;
         Ok(to.len())
     }
+}
+
+#[test]
+fn an_answer_that_comes_early_is_heard_while_nobody_takes_the_file() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let proxy = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0; 512]).unwrap();
+        stream.write_all(b"HTTP/1.1 413 Payload Too Large\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>").unwrap();
+        stream
+    });
+    let token = Token::parse("0123456789").unwrap();
+    let client = Client::new(&network(), Address::parse(&url).unwrap(), token).unwrap();
+    let upload = Upload { file_name: "a.txt", size: 1 << 30, ..Upload::default() };
+    let mut file = Endless(0);
+    assert_eq!(client.upload(&upload, &mut file), Err(Fault::TooLarge));
+    assert!(file.0 < 64 * 1024 * 1024, "{} bytes were read", file.0);
+    drop(proxy.join().unwrap());
 }
 
 #[test]
