@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod form;
 pub mod password;
 pub mod sealed;
+pub mod sealed_text;
 pub mod secret;
 pub mod session;
 pub mod setup;

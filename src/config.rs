@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use thiserror::Error;
 
 use crate::auth::secret::SecretKey;
@@ -47,6 +48,10 @@ pub struct Config {
     pub max_upload: u64,
     /// `KINCHART_SMTP_*`: how mail is sent.
     pub smtp: Smtp,
+    /// `KINCHART_PRIVATE_NETWORKS`: whether a Paperless-ngx may stand in a private network.
+    pub private_networks: PrivateNetworks,
+    /// `KINCHART_CA_FILE`: authorities that are believed beside those of the machine.
+    pub authorities: Authorities,
     /// No setting but `--no-backup` of this one start: the tables are brought up to date without a copy.
     pub no_backup: bool,
 }
@@ -63,7 +68,7 @@ struct Setting {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const SETTINGS: [Setting; 17] = [
+const SETTINGS: [Setting; 19] = [
     Setting {
         name: "KINCHART_LISTEN",
         default: "`127.0.0.1:8080`",
@@ -194,6 +199,23 @@ const SETTINGS: [Setting; 17] = [
         secret: false,
         set: |config, text| put_some(&mut config.smtp.from, text, "must be an address such as Kinchart <kinchart@example.org>"),
     },
+    Setting {
+        name: "KINCHART_PRIVATE_NETWORKS",
+        default: "`allow`",
+        description: "`allow`: a person's Paperless-ngx may stand on this machine or in a private network; `refuse`: only on a public address, where people who do not live together share a server. Link-local addresses and the metadata services of clouds are never asked.",
+        secret: false,
+        set: |config, text| put(&mut config.private_networks, text, "must be allow or refuse"),
+    },
+    Setting {
+        name: "KINCHART_CA_FILE",
+        default: "none",
+        description: "Certificates in PEM of an authority of your own, believed for connections to Paperless-ngx beside those of the machine.",
+        secret: false,
+        set: |config, text| {
+            config.authorities = Authorities::read(text)?;
+            Ok(())
+        },
+    },
 ];
 
 /// How mail is sent.
@@ -235,6 +257,48 @@ impl FromStr for SmtpSecurity {
             "none" => Ok(Self::None),
             _ => Err(()),
         }
+    }
+}
+
+/// Whether connections into private networks (RFC 1918, ULA, CGNAT) and to this machine are made for somebody who names such an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrivateNetworks {
+    /// The family's Paperless-ngx stands at home.
+    Allow,
+    /// Strangers have accounts here, and are not to look around in the house.
+    Refuse,
+}
+
+impl FromStr for PrivateNetworks {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "allow" => Ok(Self::Allow),
+            "refuse" => Ok(Self::Refuse),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Certificates of authorities that the machine does not know.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Authorities(pub Vec<CertificateDer<'static>>);
+
+impl Authorities {
+    /// Reads a file in PEM; one without a certificate is a mistake.
+    fn read(path: &str) -> Result<Self, String> {
+        let text = fs::read(path).map_err(|error| format!("names a file that cannot be read: {error}"))?;
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+        match found {
+            Ok(found) if !found.is_empty() => Ok(Self(found)),
+            _ => Err("must name a file with certificates in PEM".to_owned()),
+        }
+    }
+}
+
+impl fmt::Debug for Authorities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Authorities({})", self.0.len())
     }
 }
 
@@ -311,6 +375,8 @@ impl Default for Config {
             log: "info".to_owned(),
             max_upload: 50 * MEGABYTE,
             smtp: Smtp::default(),
+            private_networks: PrivateNetworks::Allow,
+            authorities: Authorities::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             no_backup: false,
         }
@@ -672,7 +738,7 @@ mod tests {
                 Some((setting.name.to_owned(), text.to_owned()))
             })
             .collect();
-        assert_eq!(shown.len(), 7, "{shown:?}");
+        assert_eq!(shown.len(), 8, "{shown:?}");
         assert_eq!(format!("{:?}", Config::from_vars(shown).unwrap()), format!("{:?}", Config::default()));
     }
 
@@ -692,8 +758,11 @@ mod tests {
             ("KINCHART_TRUSTED_PROXIES", "10.0.0.0/8, ::1,"),
             ("KINCHART_LOG", "info,kinchart::auth=debug"),
             ("KINCHART_WORKERS", " 3 "),
+            ("KINCHART_PRIVATE_NETWORKS", "refuse"),
+            ("KINCHART_CA_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/authority.pem")),
         ])
         .unwrap();
+        assert_eq!((config.private_networks, config.authorities.0.len()), (PrivateNetworks::Refuse, 1));
         assert_eq!(config.listen.port(), 9000);
         assert_eq!((config.data.to_str(), config.uploads.to_str()), (Some("/var/lib/kinchart"), Some("/srv/files")));
         assert_eq!(config.database, Database::Sqlite { file, create: false });
@@ -726,6 +795,9 @@ mod tests {
             ("KINCHART_LOG", "info,kinchart=loud"),
             ("KINCHART_WORKERS", "0"),
             ("KINCHART_WORKERS", "1000000"),
+            ("KINCHART_PRIVATE_NETWORKS", "maybe"),
+            ("KINCHART_CA_FILE", "/no/such/file.pem"),
+            ("KINCHART_CA_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
         ] {
             let problems = problems(&[(name, value)]);
             let is_about_it = |problem: &String| problem.starts_with(&format!("{name} ")) && problem.ends_with('.');

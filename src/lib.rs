@@ -32,6 +32,7 @@ pub mod mail;
 pub mod measured;
 pub mod npi;
 pub mod page;
+pub mod paperless;
 pub mod patients;
 pub mod professional_links;
 pub mod records;

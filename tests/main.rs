@@ -22,6 +22,7 @@ mod log;
 mod looks;
 mod migrations;
 mod pages;
+mod paperless;
 mod patients;
 mod processes;
 mod records;
