@@ -1,7 +1,7 @@
 //! Who the matrix asks as. Each stands in one column of `expected.txt`; somebody new is one line here, and a column there if no other fits.
 
 use actix_web::http::Method;
-use chrono::Duration;
+use chrono::{Duration, NaiveDateTime};
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 use kinchart::{
     access::{Own, Permission, grant},
@@ -9,7 +9,7 @@ use kinchart::{
         sealed::{self, Purpose},
         token_text,
     },
-    db::schema::{api_tokens, patient_shares, users},
+    db::schema::{api_tokens, patient_shares, professional_links, users},
     patients, records,
 };
 
@@ -84,14 +84,24 @@ fn is_api(path: &str) -> bool {
     path.starts_with("/api/")
 }
 
-/// Who opens a link of the owner's, without a passcode.
-async fn visitor(world: &World, name: &'static str, share: &Share, sees: Sees) -> Who {
-    let link = world.owner.link(&world.ada, share);
+/// Who opens a link of this maker's, without a passcode.
+async fn visitor(world: &World, name: &'static str, maker: &Person, share: &Share, sees: Sees) -> Who {
+    let link = maker.link(&world.ada, share);
     let text = sealed::text(&world.t.app.key, Purpose::ProfessionalLink, link.as_str(), 1);
     let opened = world.t.anon().post(&format!("/l/{text}"), &[]).await.is(303);
     let cookie = opened.header("set-cookie").map(|set| set.split(';').next().unwrap_or_default().to_owned());
     let browser = world.t.anon().with_cookie(cookie);
     Who { visits: Some(text), ..Who::new(name, "visitor", Asks::Browser(browser), sees) }
+}
+
+/// The same, whose link is over since.
+async fn late(world: &World, name: &'static str, revoked_at: Option<NaiveDateTime>) -> Who {
+    let who = visitor(world, name, &world.owner, &Share::default(), Sees::Nothing).await;
+    let id = who.visits.as_deref().and_then(sealed::id_of).unwrap_or_default().to_owned();
+    let ends = if revoked_at.is_some() { world.t.now() + Duration::days(1) } else { world.t.now() };
+    let row = professional_links::table.find(id);
+    set(&world.owner, diesel::update(row).set((professional_links::revoked_at.eq(revoked_at), professional_links::expires_at.eq(ends))));
+    Who { column: "late", ..who }
 }
 
 /// Everybody.
@@ -176,11 +186,19 @@ pub async fn everybody(world: &World) -> Vec<Who> {
     set(owner, diesel::update(row(&expired)).set(api_tokens::expires_at.eq(now)));
     all.push(Who::new("a revoked token", "nobody", Asks::Program(revoked), Sees::Nothing));
     all.push(Who::new("an expired token", "nobody", Asks::Program(expired), Sees::Nothing));
-    // Who has a link, and who has a link and not its passcode.
+    // Who has a link, of the owner's or of somebody who may give on a part only; and who has a link and not its passcode.
     let without = Share { without: of(&["mental_health"]), ..whole() };
-    all.push(visitor(world, "by a link", &whole(), Sees::Everything).await);
-    all.push(visitor(world, "by a link of some kinds", &Share { kinds: of(&even), ..whole() }, Sees::Kinds(even)).await);
-    all.push(visitor(world, "by a link without what is sensitive", &without, Sees::WithoutSensitive).await);
+    all.push(visitor(world, "by a link", owner, &whole(), Sees::Everything).await);
+    let some = Share { kinds: of(&even), ..whole() };
+    all.push(visitor(world, "by a link of some kinds", owner, &some, Sees::Kinds(even.clone())).await);
+    all.push(visitor(world, "by a link without what is sensitive", owner, &without, Sees::WithoutSensitive).await);
+    let (giver, careful) = (t.stranger("giver"), t.stranger("careful"));
+    owner.share(ada, &giver, &Share { kinds: of(&even), ..full() });
+    owner.share(ada, &careful, &Share { without: of(&["mental_health"]), ..full() });
+    all.push(visitor(world, "by a link of who has some kinds", &giver, &whole(), Sees::Kinds(even)).await);
+    all.push(visitor(world, "by a link of who sees nothing sensitive", &careful, &whole(), Sees::WithoutSensitive).await);
+    all.push(late(world, "by a link that was taken back", Some(now)).await);
+    all.push(late(world, "by a link that ended", None).await);
     let guesser = t.anon();
     guesser.post(&format!("/l/{}", world.visiting), &[("passcode", "guessed")]).await.is(422);
     all.push(Who::new("by a link, with a wrong passcode", "nobody", Asks::Browser(guesser), Sees::Nothing));

@@ -406,7 +406,7 @@ impl World {
                     // The one that was taken back from the beginning stays so.
                     "UPDATE patient_shares SET is_active = TRUE WHERE ended_told_at IS NOT NULL".to_owned(),
                     "UPDATE patient_shares SET ended_told_at = NULL".to_owned(),
-                    "UPDATE professional_links SET revoked_at = NULL, wrong_tries = 0".to_owned(),
+                    format!("UPDATE professional_links SET revoked_at = NULL, wrong_tries = 0 WHERE id = '{}'", self.link),
                     format!("UPDATE patients SET owner_user_id = '{owner}' WHERE id = '{}'", self.ada),
                 ] {
                     diesel::sql_query(text).execute(&mut **tx)?;
