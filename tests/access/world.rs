@@ -249,7 +249,7 @@ impl World {
     pub fn lay(&self, file: &FileId, in_trash: bool) {
         let at = in_trash.then(|| self.t.now());
         let row = file_rows::table.find(file);
-        self.owner.db().write(|tx| Ok(diesel::update(row.clone()).set(file_rows::deleted_at.eq(at)).execute(&mut **tx)?)).unwrap();
+        self.owner.db().write(|tx| Ok(diesel::update(row).set(file_rows::deleted_at.eq(at)).execute(&mut **tx)?)).unwrap();
     }
 
     pub fn record(&self, kind: &'static Kind, slot: Slot) -> &RecordId {
