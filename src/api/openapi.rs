@@ -1,6 +1,7 @@
 //! The API described by itself: `OpenAPI` 3.1, made once from the field tables. Its own sentences are for programmers and stand here; the words
 //! for fields come from the catalogue.
 
+mod files;
 pub mod schema;
 
 use std::sync::LazyLock;
@@ -55,7 +56,7 @@ fn document() -> Value {
 }
 
 fn tags() -> Vec<Value> {
-    let names = ["api", "patients"].into_iter().chain(records::kinds().iter().map(|kind| kind.name));
+    let names = ["api", "patients", "files"].into_iter().chain(records::kinds().iter().map(|kind| kind.name));
     names.map(|name| json!({"name": name})).collect()
 }
 
@@ -67,6 +68,7 @@ fn paths() -> Map<String, Value> {
     let asked = list_parameters(&patient_columns(), &|column| column.input.is_some_and(|input| matches!(input, Input::Date)));
     all.insert(format!("{BASE}/patients"), patients.many(&asked));
     all.insert(format!("{BASE}/patients/{{patient_id}}"), patients.single());
+    all.extend(files::paths());
     for kind in records::kinds() {
         let paths = Paths { tag: kind.name, schema: schema::name(kind.name), one: "record", parents: &["PatientId"], own: "RecordId" };
         let base = format!("{BASE}/patients/{{patient_id}}/{}", kind.name);
@@ -207,6 +209,7 @@ fn parameters() -> Value {
     json!({
         "PatientId": path("patient_id"),
         "RecordId": path("record_id"),
+        "FileId": path("file_id"),
         "Page": query("page", "The page, from 1.", number(1_000_000, 1)),
         "PerPage": query("per_page", "How many a page.", number(MOST_PER_PAGE, PER_PAGE)),
         "Q": query("q", "Words, each of which begins one in what is looked for.", json!({"type": "string", "maxLength": 200})),
