@@ -20,7 +20,7 @@ static TAG: LazyLock<String> = LazyLock::new(|| {
             all.update(file.metadata.sha256_hash());
         }
     }
-    all.finalize().iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    crate::checksums::hex(&all.finalize()).chars().take(12).collect()
 });
 
 /// The path of an embedded file.

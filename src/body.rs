@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use actix_multipart::Multipart;
 use actix_web::{HttpRequest, http::header, web};
 use futures_util::StreamExt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -38,6 +39,14 @@ pub async fn form(request: &HttpRequest, payload: web::Payload) -> Result<Vec<(S
         return Err(Error::UnsupportedMedia);
     }
     pairs(&bytes(payload).await?)
+}
+
+/// A form with files, part by part.
+pub fn parts(request: &HttpRequest, payload: web::Payload) -> Result<Multipart> {
+    if !content_type(request).eq_ignore_ascii_case("multipart/form-data") {
+        return Err(Error::UnsupportedMedia);
+    }
+    Ok(Multipart::new(request.headers(), payload))
 }
 
 fn pairs(bytes: &[u8]) -> Result<Vec<(String, String)>> {

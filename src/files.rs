@@ -13,12 +13,14 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::{
-    access::{AtLeast, Edit, Level, PatientAccess},
+    access::{AtLeast, Edit, Level, Own, PatientAccess},
+    app::App,
     audit::{Action, Event},
     dates::PartialDate,
     db::{
         Conn, MultiBackend, Tx,
         schema::files,
+        sql::among,
         types::{FileId, PatientId, RecordId},
     },
     error::{Error, Result},
@@ -228,8 +230,8 @@ pub fn add<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, new: &N
             files::file_name.eq(&new.name),
             files::file_type.eq(new.kind.media_type),
             files::file_size.eq(i64::try_from(arrived.size).unwrap_or(i64::MAX)),
-            files::sha256.eq(&arrived.sha256),
-            files::md5.eq(&arrived.md5),
+            files::sha256.eq(&arrived.sums.sha256),
+            files::md5.eq(&arrived.sums.md5),
             files::description.eq(details.description.as_ref()),
             files::category.eq(details.category.as_ref()),
             files::document_date.eq(details.document_date.as_ref()),
@@ -288,13 +290,29 @@ fn lay<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, id: &FileId
     note(tx, access, if in_trash { Action::Deleted } else { Action::Restored }, id, next)
 }
 
-/// The audit knows a file as something of the patient; its name stands in no line of it.
+/// What happened to a file, for the audit: it names the file by its id, which tells nothing.
+fn event<L: Level>(access: &PatientAccess<L>, action: Action, id: &FileId, version: i32) -> Event {
+    let event = Event::new(&access.actor, action, access.now).patient(access.id()).kind(KIND);
+    Event { version: Some(version), detail: Some(id.to_string()), ..event }
+}
+
 fn note<L: Level>(tx: &mut Tx<'_>, access: &PatientAccess<L>, action: Action, id: &FileId, version: i32) -> Result<()> {
-    let mut event = Event::new(&access.actor, action, access.now).patient(access.id());
-    event.kind = Some(KIND.to_owned());
-    event.detail = Some(id.to_string());
-    event.version = Some(version);
-    Ok(event.write(tx)?)
+    Ok(event(access, action, id, version).write(tx)?)
+}
+
+/// Notes that a person looked at a file or took it along.
+pub fn note_look<L: Level>(app: &App, access: &PatientAccess<L>, action: Action, file: &File) {
+    app.reads.note(event(access, action, &file.id, file.version));
+}
+
+/// What files are called, by the ids that the audit names them with; for who may see all of them.
+pub fn names(conn: &mut Conn, access: &PatientAccess<Own>, ids: &[&str]) -> Result<HashMap<String, String>> {
+    let rows: Vec<(FileId, String)> = files::table
+        .filter(files::patient_id.eq(access.id()))
+        .filter(among(conn, "files.id", ids))
+        .select((files::id, files::file_name))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
 }
 
 /// What the audit calls a file.
@@ -314,9 +332,17 @@ pub fn twin<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, sha256: &str) 
     Ok(same.into_iter().find_map(|file| seen(access, &heads, file)))
 }
 
-/// Removes for good what has lain in the trash since before `limit`; the bytes go with the next sweep.
-pub fn purge(tx: &mut Tx<'_>, limit: NaiveDateTime) -> Result<usize> {
-    Ok(diesel::delete(files::table.filter(files::deleted_at.lt(limit))).execute(&mut **tx)?)
+/// Removes for good what has lain in the trash since before `limit`, a batch at a time; the bytes go with the next sweep, and the audit keeps
+/// that it was there.
+pub fn purge(tx: &mut Tx<'_>, limit: NaiveDateTime, now: NaiveDateTime) -> Result<usize> {
+    let due: Vec<File> = files::table.filter(files::deleted_at.lt(limit)).limit(500).select(File::as_select()).load(&mut **tx)?;
+    for file in &due {
+        diesel::delete(files::table.find(&file.id)).execute(&mut **tx)?;
+        let event = Event::by_the_program(Action::Purged, now).kind(KIND);
+        let event = file.patient_id.iter().fold(event, Event::patient);
+        Event { version: Some(file.version), detail: Some(file.id.to_string()), ..event }.write(tx)?;
+    }
+    Ok(due.len())
 }
 
 #[cfg(test)]

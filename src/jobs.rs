@@ -139,7 +139,7 @@ fn run(app: &App, job: &Job) -> Result<()> {
     match job.task.as_str() {
         "purge_trash" => {
             // In batches, so that no transaction holds up the people who write.
-            while app.db.write(|tx| crate::files::purge(tx, now - TRASH))? > 0 {}
+            while app.db.write(|tx| crate::files::purge(tx, now - TRASH, now))? > 0 {}
             while app.db.write(|tx| chart::purge(tx, now - TRASH, now))? > 0 {}
             while app.db.write(|tx| crate::patients::purge(tx, now - TRASH, now))? > 0 {}
             Ok(())

@@ -27,6 +27,7 @@ use crate::{
         types::{PatientId, RecordId, UserId},
     },
     error::{Error, Result},
+    files,
     page::{self, Ui},
     professional_links,
     records::{
@@ -263,7 +264,15 @@ fn looks_page(
     let (events, total) = if errors.is_empty() { load(conn, access, query)? } else { (Vec::new(), 0) };
     let ids: Vec<RecordId> = events.iter().filter_map(|event| RecordId::parse(event.record_id.as_deref()?)).collect();
     let links = professional_links::names(conn, access, |at| ui.moment(at))?;
-    let told = Told { titles: headings(conn, access, &ids)?, links, receivers: receivers(conn, &events)?, patient: access.id().as_str() };
+    let papers: Vec<&str> =
+        events.iter().filter(|event| event.kind.as_deref() == Some(files::KIND)).filter_map(|event| event.detail.as_deref()).collect();
+    let told = Told {
+        titles: headings(conn, access, &ids)?,
+        links,
+        receivers: receivers(conn, &events)?,
+        files: files::names(conn, access, &papers)?,
+        patient: access.id().as_str(),
+    };
     let people = people(conn, access, &ui, &told.links, query.who.as_deref())?;
     let given = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
     let turn = |page: i64| {
@@ -355,6 +364,8 @@ struct Told<'a> {
     links: HashMap<String, String>,
     /// Whom shares and ownership are for, by id.
     receivers: HashMap<String, String>,
+    /// Documents, by id.
+    files: HashMap<String, String>,
 }
 
 /// The same person looking at the same thing again and again within minutes is told once.
@@ -377,12 +388,16 @@ fn days(ui: &Ui, told: &Told<'_>, events: &[Event]) -> Vec<Day> {
     days
 }
 
+/// Who did what with what, and from where.
+fn look_of(event: &Event) -> [Option<&str>; 6] {
+    let Event { actor, action, kind, record_id, detail, address, .. } = event;
+    [Some(actor), Some(action), kind.as_deref(), record_id.as_deref(), detail.as_deref(), address.as_deref()]
+}
+
 /// Is `older` the same look as `event`, a moment before the earliest of it? Newest first, and never over midnight.
 fn is_again(event: &Event, older: &Event, earliest: NaiveDateTime) -> bool {
-    let what =
-        |event: &Event| (event.actor.clone(), event.action.clone(), event.kind.clone(), event.record_id.clone(), event.address.clone());
     LOOKS.iter().any(|look| look.word() == event.action)
-        && what(event) == what(older)
+        && look_of(event) == look_of(older)
         && earliest - older.at <= TOGETHER
         && event.at.date() == older.at.date()
 }
@@ -397,7 +412,8 @@ fn line(ui: &Ui, told: &Told<'_>, event: &Event, times: i64) -> Line {
         let name = names.get(event.detail.as_deref()?)?;
         Some((format!("/patients/{patient}/{page}"), name.clone()))
     };
-    let other = || named(&told.links, "links").or_else(|| named(&told.receivers, "sharing"));
+    let paper = || named(&told.files, &format!("files/{}", event.detail.as_deref().unwrap_or_default()));
+    let other = || named(&told.links, "links").or_else(|| named(&told.receivers, "sharing")).or_else(paper);
     Line {
         time: event.at.format("%H:%M").to_string(),
         who: who(ui, told, event),
@@ -479,11 +495,15 @@ mod tests {
         let ui = Ui::new(None, "");
         let look = |minutes: i64| event(Via::Cli, Action::Read, noon() + Duration::minutes(minutes)).kind("vitals");
         let list = |events: &[Event]| -> Vec<String> {
-            days(&ui, &Told { patient: "p1", titles: HashMap::new(), links: HashMap::new(), receivers: HashMap::new() }, events)
-                .into_iter()
-                .flat_map(|day| day.lines)
-                .map(|line| line.times)
-                .collect()
+            days(
+                &ui,
+                &Told { patient: "p1", titles: HashMap::new(), links: HashMap::new(), receivers: HashMap::new(), files: HashMap::new() },
+                events,
+            )
+            .into_iter()
+            .flat_map(|day| day.lines)
+            .map(|line| line.times)
+            .collect()
         };
         assert_eq!(list(&[look(9), look(5), look(1), look(-30)]), [ui.n("looks.times", &3), String::new()]);
         let change = |minutes| event(Via::Cli, Action::Changed, noon() + Duration::minutes(minutes));

@@ -10,9 +10,9 @@ pub mod seal;
 
 use std::io::{self, Read};
 
-use sha2::{Digest, Sha256};
-
 use seal::FileKey;
+
+use crate::checksums::{Checksums, Hasher};
 
 /// What a store is asked to keep bytes under: made by us, of letters that every file system takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,10 +41,8 @@ impl Default for BlobName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrived {
     pub size: u64,
-    /// Of the bytes as they came, in hexadecimal.
-    pub sha256: String,
-    /// The same for servers that know documents by MD5 (Paperless-ngx before 3.0); it protects nothing.
-    pub md5: String,
+    /// Of the bytes as they came.
+    pub sums: Checksums,
     /// The first bytes, enough to tell what it is: at most [`kinds::HEAD`].
     pub head: Vec<u8>,
 }
@@ -89,30 +87,18 @@ pub trait Incoming: Send {
 #[derive(Default)]
 struct Tally {
     size: u64,
-    sha256: Sha256,
-    md5: md5::Md5,
+    sums: Hasher,
     head: Vec<u8>,
 }
 
 impl Tally {
     fn add(&mut self, bytes: &[u8]) {
         self.size += bytes.len() as u64;
-        self.sha256.update(bytes);
-        self.md5.update(bytes);
+        self.sums.update(bytes);
         let room = kinds::HEAD.saturating_sub(self.head.len());
         self.head.extend(bytes.iter().take(room));
     }
     fn told(self) -> Arrived {
-        Arrived { size: self.size, sha256: hex(&self.sha256.finalize()), md5: hex(&self.md5.finalize()), head: self.head }
+        Arrived { size: self.size, sums: self.sums.finish(), head: self.head }
     }
-}
-
-/// Two digits a byte.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

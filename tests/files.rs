@@ -273,6 +273,29 @@ async fn a_record_that_is_gone_for_good_takes_its_papers_along() {
     assert_eq!(on_disk(&t).0, 0);
 }
 
+#[actix_web::test]
+async fn the_owner_reads_who_had_which_paper() {
+    let t = TestApp::new().await;
+    let (owner, helper) = (t.user("owner"), t.stranger("helper"));
+    let ada = owner.patient("Ada");
+    owner.share(&ada, &helper, &Share::to(Permission::Edit));
+    let made = put(&helper.api(true), &ada, &[], "letter.pdf", PDF).await.is(201).json();
+    let page = format!("/patients/{ada}/files/{}", made["id"].as_str().unwrap());
+    helper.get(&format!("{page}/content")).await.is(200);
+    helper.get(&page).await.is(200);
+    helper.post(&page, &[("_version", "1"), ("category", "letter")]).await.location();
+    helper.post(&format!("{page}/delete"), &[]).await.location();
+    let looks = owner.get(&format!("/patients/{ada}/looks")).await.is(200);
+    for words in ["added the document: letter.pdf", "downloaded the document: letter.pdf", "opened the document: letter.pdf"] {
+        assert!(looks.text().contains(words), "{words}: {}", looks.text());
+    }
+    let looks = looks.says("changed what is said of the document: letter.pdf").says("threw the document away: letter.pdf").has(&page);
+    looks.lacks("helper added this person").lacks("helper deleted this person");
+    t.later(Duration::days(31));
+    work(&t);
+    owner.signed_in().get(&format!("/patients/{ada}/looks?own=1")).await.is(200).says("removed a document for good");
+}
+
 /// What a fall of the power leaves at each step is explained, and goes.
 #[actix_web::test]
 async fn what_broke_off_is_known_and_swept() {

@@ -20,12 +20,15 @@ const FORM: &str = "1.";
 pub enum Purpose {
     /// A person's token for Paperless-ngx; the id is the account's.
     PaperlessToken,
+    /// What opens one stored file; the id is the file's name in its store.
+    FileKey,
 }
 
 impl Purpose {
     fn name(self) -> &'static str {
         match self {
             Self::PaperlessToken => "sealed token for paperless",
+            Self::FileKey => "keys of files",
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Files in the API.
 
-use actix_multipart::Multipart;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
 
@@ -11,6 +10,7 @@ use crate::{
     app::App,
     audit::Action,
     auth::token::Bearer,
+    body,
     db::types::{FileId, PatientId},
     error::{Error, Result},
     page::note_read,
@@ -97,10 +97,7 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
     let patient = api::patient_of(&request)?;
     let (actor, of) = (bearer.actor.clone(), patient.clone());
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
-    if !is_form(&request) {
-        return Err(Error::UnsupportedMedia);
-    }
-    let received = upload::receive(&app, Multipart::new(request.headers(), payload)).await?;
+    let received = upload::receive(&app, body::parts(&request, payload)?).await?;
     let checked = one(&received);
     let (new, details) = match checked {
         Ok(checked) => checked,
@@ -112,7 +109,7 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
     let made = app
         .write(move |tx, app| {
             let access = access::grant::<Edit>(tx, &bearer.actor, &patient, app.clock.now())?;
-            let twin = super::twin(tx, &access, &new.blob.arrived.sha256)?;
+            let twin = super::twin(tx, &access, &new.blob.arrived.sums.sha256)?;
             let id = super::add(tx, &access, &new, &details)?;
             let (file, _) = super::find(tx, &access, &id)?;
             let told = told(&file);
@@ -126,11 +123,6 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
             Err(error)
         }
     }
-}
-
-fn is_form(request: &HttpRequest) -> bool {
-    let value = request.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
-    value.to_ascii_lowercase().starts_with("multipart/form-data")
 }
 
 /// A program sends one file at a time, so that it knows which answer is whose.
@@ -168,7 +160,7 @@ pub async fn show(app: web::Data<App>, bearer: Bearer, request: HttpRequest) -> 
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &bearer.actor, &patient, app.clock.now())?;
             let (file, _) = super::living(conn, &access, &id)?;
-            note_read(app, &access, Action::Read, Some(super::KIND), None);
+            super::note_look(app, &access, Action::Read, &file);
             Ok((file.version, told(&file).to_string()))
         })
         .await?;
@@ -182,7 +174,7 @@ pub async fn content(app: web::Data<App>, bearer: Bearer, request: HttpRequest) 
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &bearer.actor, &patient, app.clock.now())?;
             let (file, _) = super::living(conn, &access, &id)?;
-            note_read(app, &access, Action::Downloaded, Some(super::KIND), None);
+            super::note_look(app, &access, Action::Downloaded, &file);
             Ok(file)
         })
         .await?;

@@ -33,9 +33,8 @@ pub struct Kept {
 /// Says that bytes will come under a new name, with a key of their own.
 pub fn expect(app: &App, storage: &dyn Storage) -> Result<(BlobName, FileKey)> {
     let (name, now) = (BlobName::new(), app.clock.now());
-    let random = |error: crate::auth::secret::NoRandomness| Error::Internal(error.to_string());
-    let key = FileKey::generate().map_err(random)?;
-    let wrapped = key.wrap(&app.key, &name).map_err(random)?;
+    let key = FileKey::generate().map_err(|error| Error::Internal(error.to_string()))?;
+    let wrapped = key.wrap(&app.key, &name).map_err(|error| Error::Internal(error.to_string()))?;
     app.db.write(|tx| {
         let id = register(tx, &app.key, now)?;
         diesel::insert_into(blobs::table)
@@ -78,8 +77,8 @@ pub fn keep(tx: &mut Tx<'_>, kept: &Kept) -> Result<()> {
         .set((
             blobs::state.eq("kept"),
             blobs::size.eq(i64::try_from(kept.arrived.size).unwrap_or(i64::MAX)),
-            blobs::sha256.eq(&kept.arrived.sha256),
-            blobs::md5.eq(&kept.arrived.md5),
+            blobs::sha256.eq(&kept.arrived.sums.sha256),
+            blobs::md5.eq(&kept.arrived.sums.md5),
         ))
         .execute(&mut **tx)?;
     // The sweep gave it up: whoever brings it sends it again.
@@ -136,10 +135,10 @@ pub fn sweep(app: &App, storage: &dyn Storage) -> Result<usize> {
         }
         Ok(due)
     })?;
-    for name in due.iter().filter_map(|name| BlobName::parse(name)) {
-        take_away(app, storage, &name)?;
-    }
-    Ok(due.len())
+    // One that cannot be taken away holds up no other, and is told once they are gone.
+    let gone = due.iter().filter_map(|name| BlobName::parse(name)).map(|name| take_away(app, storage, &name));
+    let failed = gone.filter_map(Result::err).last();
+    failed.map_or(Ok(due.len()), Err)
 }
 
 /// What a look through the store found.

@@ -1,6 +1,5 @@
 //! The pages of documents: a patient's papers, one of them, its trash; uploads come here from every page that has papers.
 
-use actix_multipart::Multipart;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
@@ -19,7 +18,7 @@ use crate::{
     page::{self, Ui, note_read, render_with, see_other},
     records::{
         self, Head,
-        field::{Errors, Mode},
+        field::{Errors, FieldError, Mode},
         view::Choice,
     },
 };
@@ -163,11 +162,7 @@ pub async fn upload(
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
     let (actor, of) = (signed.actor.clone(), patient.clone());
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
-    let is_form = request.headers().get("content-type").and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("multipart/form-data"));
-    if !is_form {
-        return Err(Error::UnsupportedMedia);
-    }
-    let received = upload::receive(&app, Multipart::new(request.headers(), payload)).await?;
+    let received = upload::receive(&app, body::parts(&request, payload)?).await?;
     let typing = signed.me.dates.typing(app.clock.today());
     let details = Details::read(|name| received.field(name), Mode::Typed(typing));
     let (files, of, who) = (received.files.clone(), patient.clone(), signed.clone());
@@ -175,11 +170,11 @@ pub async fn upload(
         Ok(details) => app.write(move |tx, app| add_all(tx, app, &who, &of, &files, &details)).await,
         Err(errors) => Err(Error::Invalid(errors)),
     };
-    let mut refused: Vec<(String, crate::records::field::FieldError)> = received.refused.clone();
+    let mut refused: Vec<(String, FieldError)> = received.refused.clone();
     match outcome {
         Ok(added) if refused.is_empty() && !received.files.is_empty() => return Ok(see_other(&added)),
         Ok(_) if received.files.is_empty() && refused.is_empty() => {
-            refused.push((String::new(), crate::records::field::FieldError::Rule("error.no_file_chosen")));
+            refused.push((String::new(), FieldError::Rule("error.no_file_chosen")));
         }
         Ok(_) => {}
         Err(Error::Invalid(errors)) => {
@@ -206,7 +201,7 @@ fn add_all(
     let access = access::grant::<Edit>(tx, &signed.actor, patient, app.clock.now())?;
     let mut twins = Vec::new();
     for file in files {
-        twins.extend(super::twin(tx, &access, &file.blob.arrived.sha256)?.map(|(twin, _)| twin.id.to_string()));
+        twins.extend(super::twin(tx, &access, &file.blob.arrived.sums.sha256)?.map(|(twin, _)| twin.id.to_string()));
         super::add(tx, &access, file, details)?;
     }
     if !twins.is_empty() {
@@ -225,12 +220,7 @@ fn back_to<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, record: &Record
 }
 
 /// The list, with what was not taken and why; what was taken stands in it.
-async fn refusal(
-    app: &web::Data<App>,
-    signed: Signed,
-    patient: PatientId,
-    refused: Vec<(String, crate::records::field::FieldError)>,
-) -> Result<HttpResponse> {
+async fn refusal(app: &web::Data<App>, signed: Signed, patient: PatientId, refused: Vec<(String, FieldError)>) -> Result<HttpResponse> {
     let page = app
         .read(move |conn, app| {
             let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
@@ -322,7 +312,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, path: web::Path<(String, 
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let found = super::find(conn, &access, &id)?;
-            note_read(app, &access, Action::Read, Some(super::KIND), None);
+            super::note_look(app, &access, Action::Read, &found.0);
             page::text(&ShowPage::load(conn, &access, Ui::new(Some(signed.me), &here), &found)?)
         })
         .await?;
@@ -397,7 +387,7 @@ pub async fn content(app: web::Data<App>, signed: Signed, path: web::Path<(Strin
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let (file, _) = super::living(conn, &access, &id)?;
-            note_read(app, &access, if inline { Action::Read } else { Action::Downloaded }, Some(super::KIND), None);
+            super::note_look(app, &access, if inline { Action::Read } else { Action::Downloaded }, &file);
             Ok(file)
         })
         .await?;

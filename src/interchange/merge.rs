@@ -335,17 +335,13 @@ fn refusal(error: &FieldError) -> &'static str {
 
 /// SHA-256 as hexadecimal digits.
 pub(crate) fn digest(pieces: &[&str]) -> String {
-    use std::fmt::Write;
     let mut hash = Sha256::new();
     for piece in pieces {
         // The length before each piece keeps `ab, c` and `a, bc` apart.
         hash.update(piece.len().to_le_bytes());
         hash.update(piece);
     }
-    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    crate::checksums::hex(&hash.finalize())
 }
 
 /// A key as both databases can store it: text in `PostgreSQL` has no NUL, and a file may hold anything.

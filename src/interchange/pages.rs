@@ -22,12 +22,14 @@ use crate::{
     audit::Action,
     auth::session::Signed,
     body,
+    checksums::hex,
     db::{
         Conn, Db,
         schema::imports,
         types::{ImportId, PatientId, UserId},
     },
     error::{Error, Result},
+    files::clean_name,
     i18n::Locale,
     page::{Ui, note_read, render, render_with, see_other},
     records,
@@ -114,8 +116,7 @@ async fn receive(mut parts: Multipart) -> Result<Upload> {
         let field = part.name().unwrap_or_default().to_owned();
         if field == "file" {
             let name = part.content_disposition().and_then(|d| d.get_filename()).unwrap_or_default();
-            // A path in the name is somebody's disk; only its last part is a name.
-            upload.name = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+            upload.name = clean_name(name);
         }
         let mut bytes = Vec::new();
         while let Some(chunk) = part.next().await {
@@ -171,7 +172,7 @@ fn read_and_preview(app: &App, signed: &Signed, upload: &Upload) -> Result<std::
         Err(error) => return Err(error),
     };
     let id = ImportId::new();
-    let digest = Sha256::digest(&upload.bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let digest = hex(&Sha256::digest(&upload.bytes));
     let content = String::from_utf8_lossy(&upload.bytes).into_owned();
     let report = serde_json::to_string(&report).map_err(|e| Error::Internal(e.to_string()))?;
     let patient = if let Target::Patient(id) = &target { Some(id.clone()) } else { None };

@@ -1,9 +1,6 @@
 //! The checksums by which Paperless-ngx knows a file: MD5 up to 2.20, SHA-256 from 3.0 on, both of the original and in lower-case hexadecimal.
 
-use std::fmt::Write as _;
-
-use md5::Md5;
-use sha2::{Digest, Sha256};
+pub use crate::checksums::{Checksums, Hasher};
 
 /// A checksum as a server tells it; which kind, its length says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,21 +21,7 @@ impl Checksum {
     }
 }
 
-/// Both checksums of a file, because which one the server wants is known only once it has answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checksums {
-    pub sha256: String,
-    pub md5: String,
-}
-
 impl Checksums {
-    /// Of bytes in memory.
-    pub fn of(bytes: &[u8]) -> Self {
-        let mut hasher = Hasher::default();
-        hasher.update(bytes);
-        hasher.finish()
-    }
-
     /// Is what the server tells the checksum of this file?
     pub fn agree_with(&self, told: &Checksum) -> bool {
         match told {
@@ -48,46 +31,9 @@ impl Checksums {
     }
 }
 
-/// Makes both while a file streams by.
-#[derive(Clone, Default)]
-pub struct Hasher {
-    sha256: Sha256,
-    md5: Md5,
-}
-
-impl Hasher {
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.sha256.update(bytes);
-        self.md5.update(bytes);
-    }
-
-    pub fn finish(self) -> Checksums {
-        Checksums { sha256: hex(&self.sha256.finalize()), md5: hex(&self.md5.finalize()) }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Checksum, Checksums, Hasher};
-
-    #[test]
-    fn both_are_those_everybody_makes() {
-        let of_abc = Checksums::of(b"abc");
-        assert_eq!(of_abc.md5, "900150983cd24fb0d6963f7d28e17f72");
-        assert_eq!(of_abc.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        let mut in_pieces = Hasher::default();
-        in_pieces.update(b"a");
-        in_pieces.update(b"bc");
-        assert_eq!(in_pieces.finish(), of_abc);
-    }
+    use super::{Checksum, Checksums};
 
     #[test]
     fn the_length_tells_the_kind() {

@@ -3,20 +3,19 @@
 use std::collections::HashMap;
 
 use diesel::{
-    QueryResult, RunQueryDsl,
-    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    RunQueryDsl,
     sql_types::{BigInt, Bool, Integer, Nullable, Text},
 };
 
 use super::{
     Entries, Kind,
     glance::going_on,
-    query::{Condition, visible},
+    query::visible,
     rows::{self, Row},
 };
 use crate::{
     access::{Level, PatientAccess},
-    db::{Conn, MultiBackend, types::RecordId},
+    db::{Conn, statement::Statement, types::RecordId},
     error::Result,
 };
 
@@ -99,13 +98,7 @@ pub fn load<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<
     if kinds.is_empty() {
         return Ok(Vec::new());
     }
-    let statement = Statement {
-        parts: kinds
-            .iter()
-            .map(|kind| One { kind, seen: visible(access), current: going_on(access.now.date()), limit: most(kind) })
-            .collect(),
-    };
-    let rows: Vec<Found> = statement.load(conn)?;
+    let rows: Vec<Found> = statement(access, &kinds).load(conn)?;
     let mut found: HashMap<String, (Vec<Told>, i64)> = HashMap::new();
     for (kind, id, title, version, current, ended_on, total, cells) in rows {
         let (told, of) = found.entry(kind).or_default();
@@ -126,70 +119,40 @@ pub fn load<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<
 /// Kind, id, title, version, going on?, end, how many there are, cells.
 type Found = (String, RecordId, String, i32, bool, Option<String>, i64, rows::Cells);
 
-/// One kind's rows.
-struct One {
-    kind: &'static Kind,
-    seen: Condition,
-    current: Condition,
-    limit: i64,
-}
+type TellsRow = (Text, Text, Text, Integer, Bool, Nullable<Text>, BigInt, rows::CellTypes);
 
 /// All kinds' rows, one after the other.
-struct Statement {
-    parts: Vec<One>,
-}
-
-impl QueryId for Statement {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-impl Query for Statement {
-    type SqlType = (Text, Text, Text, Integer, Bool, Nullable<Text>, BigInt, rows::CellTypes);
-}
-impl RunQueryDsl<Conn> for Statement {}
-impl QueryFragment<MultiBackend> for Statement {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        // A compound keeps no order of its own: kind and place say it.
-        out.push_sql("SELECT kind, id, title, version, is_current, ended_on, total");
-        for place in 0..rows::MOST {
-            out.push_sql(&format!(", c{place}"));
-        }
-        out.push_sql(" FROM (");
-        for (place, part) in self.parts.iter().enumerate() {
-            if place > 0 {
-                out.push_sql(" UNION ALL ");
-            }
-            part.walk(out.reborrow(), place)?;
-        }
-        out.push_sql(") told ORDER BY kind, place");
-        Ok(())
+fn statement<L: Level>(access: &PatientAccess<L>, kinds: &[&'static Kind]) -> Statement<TellsRow> {
+    // A compound keeps no order of its own: kind and place say it.
+    let cells: String = (0..rows::MOST).map(|place| format!(", c{place}")).collect::<Vec<_>>().concat();
+    let mut all = Statement::new(format!("SELECT kind, id, title, version, is_current, ended_on, total{cells} FROM ("));
+    for (place, kind) in kinds.iter().enumerate() {
+        all = one(all.words(if place > 0 { " UNION ALL " } else { "" }), access, kind, place);
     }
+    all.words(") told ORDER BY kind, place")
 }
 
-impl One {
-    fn walk<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>, place: usize) -> QueryResult<()> {
-        const LATEST: &str = "records.occurred_on DESC NULLS LAST, records.id DESC";
-        // Names come from the field tables, never from a request.
-        out.push_sql(&format!(
-            "SELECT * FROM (SELECT CAST('{}' AS TEXT) AS kind, records.id AS id, records.title AS title, ",
-            self.kind.name
-        ));
-        out.push_sql(
+/// One kind's. Names come from the field tables, never from a request.
+fn one<L: Level>(all: Statement<TellsRow>, access: &PatientAccess<L>, kind: &Kind, place: usize) -> Statement<TellsRow> {
+    const LATEST: &str = "records.occurred_on DESC NULLS LAST, records.id DESC";
+    let current = || going_on(access.now.date());
+    let cells: Vec<String> = rows::cells(kind).iter().enumerate().map(|(cell, text)| format!(", {text} AS c{cell}")).collect();
+    all.words(format!("SELECT * FROM (SELECT CAST('{}' AS TEXT) AS kind, records.id AS id, records.title AS title, ", kind.name))
+        .words(
             "records.version AS version, records.ended_on AS ended_on, COUNT(*) OVER () AS total, ROW_NUMBER() OVER (ORDER BY CASE WHEN ",
-        );
-        self.current.walk_ast(out.reborrow())?;
-        out.push_sql(&format!(" THEN 0 ELSE 1 END, {LATEST}) AS place, CASE WHEN "));
-        self.current.walk_ast(out.reborrow())?;
-        out.push_sql(" THEN TRUE ELSE FALSE END AS is_current");
-        for (cell, text) in rows::cells(self.kind).iter().enumerate() {
-            out.push_sql(&format!(", {text} AS c{cell}"));
-        }
-        out.push_sql(&format!(" FROM records LEFT JOIN {} d ON d.record_id = records.id WHERE ", self.kind.table));
-        self.seen.walk_ast(out.reborrow())?;
-        out.push_sql(&format!(
+        )
+        .part(current())
+        .words(format!(" THEN 0 ELSE 1 END, {LATEST}) AS place, CASE WHEN "))
+        .part(current())
+        .words(format!(
+            " THEN TRUE ELSE FALSE END AS is_current{} FROM records LEFT JOIN {} d ON d.record_id = records.id WHERE ",
+            cells.concat(),
+            kind.table
+        ))
+        .part(visible(access))
+        .words(format!(
             " AND records.kind = '{}' AND records.deleted_at IS NULL AND d.record_id IS NOT NULL) part{place} WHERE place <= {}",
-            self.kind.name, self.limit
-        ));
-        Ok(())
-    }
+            kind.name,
+            most(kind)
+        ))
 }

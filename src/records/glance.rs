@@ -6,8 +6,7 @@ use chrono::NaiveDate;
 use diesel::{
     dsl::count_star,
     prelude::*,
-    query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{BigInt, Bool, Double, Integer, Nullable, Text},
+    sql_types::{Bool, Double, Integer, Nullable, Text},
 };
 
 use super::{
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     access::{Accesses, Level, PatientAccess},
-    db::{Conn, MultiBackend, sql::worded, types::RecordId},
+    db::{Conn, sql::worded, statement::Statement, types::RecordId},
     error::Result,
 };
 
@@ -127,51 +126,39 @@ struct Component {
     high: Option<f64>,
 }
 
-/// The components of the latest results, in no order: sorting them here is quicker than wide rows there.
-struct Components {
-    seen: Condition,
-}
-
 /// How many results the overview looks back over: a dozen a year for several years.
-const LOOK_BACK: &str = "200";
+const LOOK_BACK: u32 = 200;
 
-impl QueryId for Components {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-impl Query for Components {
-    type SqlType = (
-        Text,
-        Nullable<Text>,
-        Integer,
-        Nullable<Text>,
-        Nullable<Text>,
-        Nullable<Text>,
-        Nullable<Text>,
-        Nullable<Text>,
-        Nullable<Double>,
-        Nullable<Double>,
-        Nullable<Double>,
-    );
-}
-impl RunQueryDsl<Conn> for Components {}
-impl QueryFragment<MultiBackend> for Components {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT r.id, r.occurred_on, c.display_order, c.test_name, c.test_code, c.value, c.unit, c.status, c.value_number, \
-             c.ref_range_min_number, c.ref_range_max_number FROM (SELECT records.id AS id, records.occurred_on AS occurred_on FROM records WHERE ",
-        );
-        self.seen.walk_ast(out.reborrow())?;
-        out.push_sql(" AND records.kind = 'lab-results' AND records.deleted_at IS NULL ORDER BY records.occurred_on DESC NULLS LAST, records.id DESC LIMIT ");
-        out.push_sql(LOOK_BACK);
-        out.push_sql(") r JOIN lab_test_components c ON c.record_id = r.id");
-        Ok(())
-    }
+type ComponentRow = (
+    Text,
+    Nullable<Text>,
+    Integer,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Double>,
+    Nullable<Double>,
+    Nullable<Double>,
+);
+
+/// The components of the latest results, in no order: sorting them here is quicker than wide rows there.
+fn components<L: Level>(access: &PatientAccess<L>) -> Statement<ComponentRow> {
+    Statement::new(
+        "SELECT r.id, r.occurred_on, c.display_order, c.test_name, c.test_code, c.value, c.unit, c.status, c.value_number, \
+         c.ref_range_min_number, c.ref_range_max_number FROM (SELECT records.id AS id, records.occurred_on AS occurred_on FROM records WHERE ",
+    )
+    .part(visible(access))
+    .words(format!(
+        " AND records.kind = 'lab-results' AND records.deleted_at IS NULL ORDER BY records.occurred_on DESC NULLS LAST, records.id DESC \
+         LIMIT {LOOK_BACK}) r JOIN lab_test_components c ON c.record_id = r.id"
+    ))
 }
 
 /// Tests whose latest value is out of range, each with its own past. Values in another unit are left out of the line, not converted.
 pub fn out_of_range<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, most: usize) -> Result<Vec<Trend>> {
-    let mut rows: Vec<Component> = Components { seen: visible(access) }.load(conn)?;
+    let mut rows: Vec<Component> = components(access).load(conn)?;
     rows.sort_by(|a, b| (&b.on, &b.record_id, a.display_order).cmp(&(&a.on, &a.record_id, b.display_order)));
     Ok(trends(rows, most))
 }
@@ -275,57 +262,33 @@ pub struct Ahead {
     pub on: String,
 }
 
-/// Dates that may lie in the future, of every kind: what is seen is chosen before the nearest are, so that nothing hidden takes a place.
-struct Coming {
-    seen: Condition,
-    fields: Vec<(&'static super::Kind, &'static str)>,
-    today: String,
-    most: i64,
-}
-
-impl QueryId for Coming {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-impl Query for Coming {
-    type SqlType = (Text, Text, Text, Text, Text);
-}
-impl RunQueryDsl<Conn> for Coming {}
-impl QueryFragment<MultiBackend> for Coming {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql("SELECT a.id, a.kind, a.field, a.title, a.day FROM (");
-        for (i, (kind, name)) in self.fields.iter().enumerate() {
-            if i > 0 {
-                out.push_sql(" UNION ALL ");
-            }
-            // Names come from the field tables.
-            out.push_sql(&format!(
-                "SELECT records.id AS id, records.kind AS kind, '{name}' AS field, records.title AS title, d.{name} AS day FROM {} d \
-                 JOIN records ON records.id = d.record_id WHERE ",
-                kind.table
-            ));
-            self.seen.walk_ast(out.reborrow())?;
-            out.push_sql(&format!(" AND records.kind = '{}' AND records.deleted_at IS NULL AND d.{name} >= ", kind.name));
-            out.push_bind_param::<Text, _>(&self.today)?;
-        }
-        out.push_sql(") a ORDER BY a.day, a.id LIMIT ");
-        out.push_bind_param::<BigInt, _>(&self.most)
-    }
-}
-
-/// What lies ahead from today on, the nearest first; one statement.
+/// Dates that may lie in the future, of every kind, from today on, the nearest first; one statement. What is seen is chosen before the nearest
+/// are, so that nothing hidden takes a place.
 pub fn ahead<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, today: &str, most: i64) -> Result<Vec<Ahead>> {
     let kinds = super::kinds().iter().filter(|kind| access.scope().allows_kind(kind.name));
-    let fields: Vec<_> = kinds
-        .flat_map(|kind| {
-            let dates = kind.fields.iter().filter(|f| f.future && f.is_date() && f.place == super::field::Place::Detail);
-            dates.map(move |field| (kind, field.name))
-        })
-        .collect();
-    if fields.is_empty() {
+    let fields = kinds.flat_map(|kind| {
+        let dates = kind.fields.iter().filter(|f| f.future && f.is_date() && f.place == super::field::Place::Detail);
+        dates.map(move |field| (kind, field.name))
+    });
+    let mut statement: Statement<(Text, Text, Text, Text, Text)> = Statement::new("SELECT a.id, a.kind, a.field, a.title, a.day FROM (");
+    let mut between = "";
+    for (kind, name) in fields {
+        // Names come from the field tables.
+        statement = statement
+            .words(format!(
+                "{between}SELECT records.id AS id, records.kind AS kind, '{name}' AS field, records.title AS title, d.{name} AS day FROM {} d \
+                 JOIN records ON records.id = d.record_id WHERE ",
+                kind.table
+            ))
+            .part(visible(access))
+            .words(format!(" AND records.kind = '{}' AND records.deleted_at IS NULL AND d.{name} >= ", kind.name))
+            .text(today);
+        between = " UNION ALL ";
+    }
+    if between.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(Coming { seen: visible(access), fields, today: today.to_owned(), most }.load(conn)?)
+    Ok(statement.words(") a ORDER BY a.day, a.id LIMIT ").number(most).load(conn)?)
 }
 
 /// Several patients' counts and dangerous allergies, for the page of everyone one cares for.

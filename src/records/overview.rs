@@ -1,7 +1,7 @@
 //! Records of several kinds at once: counts for the menu, the timeline, the trash, search results. Header rows only.
 
 use diesel::{
-    dsl::{count_star, sql},
+    dsl::count_star,
     prelude::*,
     sql_types::{Bool, Text},
 };
@@ -18,7 +18,8 @@ use crate::{
     db::{
         Conn, MultiBackend, search,
         sql::{among, worded},
-        types::RecordId,
+        statement::Statement,
+        types::{RecordId, TagId},
     },
     error::Result,
     tags::{self, Tag},
@@ -38,21 +39,15 @@ pub fn counts<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Ve
 /// can tell of an illness as well as a record does, and the household has other patients too.
 pub fn tags_to_choose<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<Tag>> {
     let (all, belongs) = tags::of_household_for(conn, access.household(), &access.actor.user)?;
-    if access.may(Rank::Own) && belongs {
+    if all.is_empty() || (access.may(Rank::Own) && belongs) {
         return Ok(all);
     }
-    let mut seen = Vec::new();
-    // A statement for each of the household's few tags: a condition that both databases understand cannot stand in a subquery.
-    for tag in all {
-        let on_it = sql::<Bool>("EXISTS (SELECT 1 FROM record_tags rt WHERE rt.record_id = records.id AND rt.tag_id = ")
-            .bind::<Text, _>(tag.id.clone())
-            .sql(")");
-        let one = records::table.filter(visible(access)).filter(records::deleted_at.is_null()).filter(on_it).select(records::id);
-        if one.first::<RecordId>(conn).optional()?.is_some() {
-            seen.push(tag);
-        }
-    }
-    Ok(seen)
+    let on_seen: Statement<Text> =
+        Statement::new("SELECT DISTINCT rt.tag_id FROM record_tags rt JOIN records ON records.id = rt.record_id WHERE ")
+            .part(visible(access))
+            .words(" AND records.deleted_at IS NULL");
+    let seen: Vec<TagId> = on_seen.load(conn)?;
+    Ok(all.into_iter().filter(|tag| seen.contains(&tag.id)).collect())
 }
 
 /// What a timeline is asked for; empty means all.

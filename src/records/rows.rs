@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use diesel::{
     QueryResult, RunQueryDsl,
-    query_builder::{AstPass, Query, QueryFragment, QueryId},
     sql_types::{BigInt, Integer, Nullable, Text},
 };
 
@@ -15,11 +14,7 @@ use super::{
     query::{Condition, ListQuery, order},
 };
 use crate::{
-    db::{
-        Conn, MultiBackend,
-        sql::{Among, among},
-        types::RecordId,
-    },
+    db::{Conn, sql::among, statement::Statement, types::RecordId},
     tags::Tag,
 };
 
@@ -105,41 +100,6 @@ pub(super) fn cells(kind: &Kind) -> Vec<String> {
     cells
 }
 
-/// One page of a list. `LEFT JOIN` keeps both databases on the order of `records`, whose index gives the page without sorting.
-struct Page {
-    select: String,
-    conditions: Vec<Condition>,
-    order: String,
-    limit: i64,
-    offset: i64,
-}
-
-impl QueryId for Page {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-impl Query for Page {
-    type SqlType = (Text, Text, Integer, CellType, CellTypes);
-}
-impl RunQueryDsl<Conn> for Page {}
-impl QueryFragment<MultiBackend> for Page {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql(&self.select);
-        out.push_sql(" WHERE d.record_id IS NOT NULL AND records.deleted_at IS NULL");
-        for condition in &self.conditions {
-            out.push_sql(" AND (");
-            condition.walk_ast(out.reborrow())?;
-            out.push_sql(")");
-        }
-        out.push_sql(" ORDER BY ");
-        out.push_sql(&self.order);
-        out.push_sql(" LIMIT ");
-        out.push_bind_param::<BigInt, _>(&self.limit)?;
-        out.push_sql(" OFFSET ");
-        out.push_bind_param::<BigInt, _>(&self.offset)
-    }
-}
-
 /// One page of the records of a kind that meet all conditions (whose first is the access's), without their tags.
 pub(super) fn load(conn: &mut Conn, kind: &Kind, query: &ListQuery, conditions: Vec<Condition>) -> QueryResult<Vec<Row>> {
     let cells = cells(kind);
@@ -149,46 +109,23 @@ pub(super) fn load(conn: &mut Conn, kind: &Kind, query: &ListQuery, conditions: 
     } else {
         "CAST(NULL AS TEXT)"
     };
-    let page = Page {
-        select: format!(
-            "SELECT records.id, records.title, records.version, {code}, {} FROM records LEFT JOIN {} d ON d.record_id = records.id",
-            cells.join(", "),
-            kind.table
-        ),
-        conditions,
-        order: order(kind, query),
-        limit: query.per_page,
-        offset: (query.page - 1).saturating_mul(query.per_page),
-    };
+    // `LEFT JOIN` keeps both databases on the order of `records`, whose index gives the page without sorting.
+    let mut page: Statement<(Text, Text, Integer, CellType, CellTypes)> = Statement::new(format!(
+        "SELECT records.id, records.title, records.version, {code}, {} FROM records LEFT JOIN {} d ON d.record_id = records.id \
+         WHERE d.record_id IS NOT NULL AND records.deleted_at IS NULL",
+        cells.join(", "),
+        kind.table
+    ));
+    for condition in conditions {
+        page = page.words(" AND (").part(condition).words(")");
+    }
+    let page = page.words(format!(" ORDER BY {} LIMIT ", order(kind, query))).number(query.per_page);
+    let page = page.words(" OFFSET ").number((query.page - 1).saturating_mul(query.per_page));
     let rows: Vec<(RecordId, String, i32, Cell, Cells)> = page.load(conn)?;
     Ok(rows
         .into_iter()
         .map(|(id, title, version, code, cells)| Row { id, title, version, code, tags: Vec::new(), children: None, cells: cells.into() })
         .collect())
-}
-
-/// Children of the records of one page, counted.
-struct Counted {
-    select: String,
-    records: Among,
-}
-
-impl QueryId for Counted {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-impl Query for Counted {
-    type SqlType = (Text, BigInt, CellType, CellType, CellType, BigInt);
-}
-impl RunQueryDsl<Conn> for Counted {}
-impl QueryFragment<MultiBackend> for Counted {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql(&self.select);
-        out.push_sql(" WHERE ");
-        self.records.walk_ast(out.reborrow())?;
-        out.push_sql(" GROUP BY c.record_id");
-        Ok(())
-    }
 }
 
 /// Adds what the list says of the children; one statement, however many rows.
@@ -202,13 +139,14 @@ pub(super) fn add_children(conn: &mut Conn, kind: &Kind, rows: &mut [Row]) -> Qu
     };
     let flagged = brief.flag.map_or_else(|| "COUNT(NULL)".to_owned(), |c| format!("COUNT(CASE WHEN c.{c} <> 'normal' THEN 1 END)"));
     let select = format!(
-        "SELECT c.record_id, COUNT(*), {}, {}, {}, {flagged} FROM {table} c",
+        "SELECT c.record_id, COUNT(*), {}, {}, {}, {flagged} FROM {table} c WHERE ",
         first(Some(brief.value)),
         first(brief.unit),
         first(brief.flag)
     );
     let ids: Vec<&RecordId> = rows.iter().map(|row| &row.id).collect();
-    let counted = Counted { select, records: among(conn, "c.record_id", &ids) };
+    let counted: Statement<(Text, BigInt, CellType, CellType, CellType, BigInt)> =
+        Statement::new(select).part(among(conn, "c.record_id", &ids)).words(" GROUP BY c.record_id");
     let found: Vec<(RecordId, i64, Cell, Cell, Cell, i64)> = counted.load(conn)?;
     let mut found: HashMap<RecordId, InBrief> =
         found.into_iter().map(|(id, count, value, unit, flag, flagged)| (id, InBrief { count, value, unit, flag, flagged })).collect();

@@ -12,16 +12,19 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305, XNonce,
+    KeyInit, XChaCha20Poly1305,
     aead::{
-        Aead, Payload,
+        Payload,
         generic_array::GenericArray,
         stream::{NewStream, StreamBE32, StreamPrimitive},
     },
 };
 
 use super::{BlobName, Span};
-use crate::auth::secret::{NoRandomness, SecretKey, random};
+use crate::auth::{
+    sealed_text::{Purpose, SealError, open_text, seal_text},
+    secret::{NoRandomness, SecretKey, random},
+};
 
 /// What a piece holds, unsealed.
 const PIECE: usize = 64 * 1024;
@@ -30,8 +33,6 @@ const MAGIC: &[u8; 8] = b"kinfile1";
 /// `XChaCha20`'s nonce without STREAM's counter and its mark of the last piece.
 const NONCE: usize = 19;
 const HEADER: usize = MAGIC.len() + NONCE;
-/// Names what the derived key is for; a name is used for one purpose only.
-const PURPOSE: &str = "keys of files";
 
 type Stream = StreamBE32<XChaCha20Poly1305>;
 
@@ -50,33 +51,20 @@ impl FileKey {
         random().map(Self)
     }
 
-    /// The key as the database keeps it: nonce and sealed key in base64. It opens only under this name.
-    pub fn wrap(&self, key: &SecretKey, name: &BlobName) -> Result<String, NoRandomness> {
-        let nonce: [u8; 24] = random()?;
-        let payload = Payload { msg: &self.0, aad: name.as_str().as_bytes() };
-        // It fails for messages of 256 GiB only.
-        let sealed = wrapping(key).encrypt(XNonce::from_slice(&nonce), payload).unwrap_or_default();
-        Ok(STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
+    /// The key as the database keeps it: it opens only under this name.
+    pub fn wrap(&self, key: &SecretKey, name: &BlobName) -> Result<String, SealError> {
+        seal_text(key, Purpose::FileKey, name.as_str(), &STANDARD_NO_PAD.encode(self.0))
     }
 
     /// Nothing if it was not wrapped with this key, for this name.
     pub fn unwrap(text: &str, key: &SecretKey, name: &BlobName) -> Option<Self> {
-        let bytes = STANDARD_NO_PAD.decode(text).ok()?;
-        let (nonce, sealed) = bytes.split_at_checked(24)?;
-        let payload = Payload { msg: sealed, aad: name.as_str().as_bytes() };
-        let opened = wrapping(key).decrypt(XNonce::from_slice(nonce), payload).ok()?;
-        opened.try_into().ok().map(Self)
+        let opened = open_text(key, Purpose::FileKey, name.as_str(), text).ok()?;
+        STANDARD_NO_PAD.decode(opened).ok()?.try_into().ok().map(Self)
     }
 
     fn stream(&self, nonce: &[u8; NONCE]) -> Stream {
         Stream::from_aead(XChaCha20Poly1305::new(&self.0.into()), GenericArray::from_slice(nonce))
     }
-}
-
-fn wrapping(key: &SecretKey) -> XChaCha20Poly1305 {
-    let derived = key.derive(PURPOSE);
-    let (half, _) = derived.split_at(32);
-    XChaCha20Poly1305::new(GenericArray::from_slice(half))
 }
 
 /// What sealed bytes of that size weigh.
