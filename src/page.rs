@@ -116,6 +116,14 @@ impl Ui {
         }
     }
 
+    pub fn is_admin(&self) -> bool {
+        self.me.as_ref().is_some_and(Me::is_admin)
+    }
+    /// Administrators are reminded of the key, except where they look after it.
+    pub fn reminds_of_key(&self) -> bool {
+        self.me.as_ref().is_some_and(Me::key_reminder) && self.here != "/settings/key"
+    }
+
     pub fn t(&self, key: &str) -> String {
         self.words.t(key)
     }

@@ -147,4 +147,8 @@ for (const input of document.querySelectorAll("input[data-copy]")) {
 }
 
 // "Print" prints.
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
 if (new URLSearchParams(location.search).has("print")) window.addEventListener("load", () => window.print());

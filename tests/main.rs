@@ -17,6 +17,7 @@ mod family;
 mod files;
 mod forms;
 mod imports;
+mod keys;
 mod links;
 mod log;
 mod looks;
