@@ -116,6 +116,10 @@ impl Ui {
         }
     }
 
+    /// A number of bytes, as file managers tell it.
+    pub fn size(&self, bytes: &u64) -> String {
+        crate::files::pages::size_word(self, *bytes)
+    }
     pub fn is_admin(&self) -> bool {
         self.me.as_ref().is_some_and(Me::is_admin)
     }

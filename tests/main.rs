@@ -10,6 +10,7 @@
 
 mod access;
 mod api;
+mod attaching;
 mod commands;
 mod common;
 mod concurrency;

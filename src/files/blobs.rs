@@ -9,7 +9,7 @@ use crate::{
     db::{
         Conn, Tx,
         schema::{blobs, encryption_keys},
-        sql::worded,
+        sql::{among, worded},
     },
     error::{Error, Result},
     storage::{Arrived, BlobName, Storage, seal::FileKey},
@@ -72,6 +72,13 @@ pub fn register(tx: &mut Tx<'_>, key: &SecretKey, now: NaiveDateTime) -> Result<
         ))
         .execute(&mut **tx)?;
     Ok(id)
+}
+
+/// How many of these are stored and nobody's yet.
+pub fn arriving(conn: &mut Conn, names: &[&str]) -> Result<usize> {
+    let found: Vec<String> =
+        blobs::table.filter(among(conn, "blobs.name", names)).filter(blobs::state.eq("arriving")).select(blobs::name).load(conn)?;
+    Ok(found.len())
 }
 
 /// In the transaction that makes it somebody's.
