@@ -189,6 +189,7 @@ routes! {
         get "/l/{text}" => visit::door;
         post "/l/{text}" => visit::enter;
         get "/l/{text}/summary" => visit::summary;
+        get "/l/{text}/files/{file}" => visit::document;
         // Documents of a patient and of their records.
         get "/patients/{patient}/files" => files::list;
         post "/patients/{patient}/files" => files::upload;

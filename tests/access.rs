@@ -421,6 +421,7 @@ const TELLS_NOTHING: &[&str] = &[
     // Who comes through a link is noted under the link's name: see `links`.
     "/l/{text}",
     "/l/{text}/summary",
+    "/l/{text}/files/{file}",
 ];
 
 /// Every address of the URL map that can be looked at and shows records.

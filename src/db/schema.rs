@@ -311,6 +311,7 @@ diesel::table! {
         expires_at -> Timestamp,
         revoked_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
+        documents -> Bool,
     }
 }
 
