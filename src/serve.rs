@@ -24,8 +24,13 @@ use crate::{
     clock::Clock,
     config::{Config, Database},
     db::{Backup, Db},
-    installation, jobs, routes, security,
-    storage::local::Local,
+    installation, jobs,
+    paperless::{
+        Options,
+        sync::{self, wire::Wire},
+    },
+    routes, security,
+    storage::{local::Local, paperless::Paperless},
 };
 
 /// Each keeps two megabytes of pages; the file has one writer at a time, and reading is work for the processor, of which small machines have few.
@@ -66,13 +71,16 @@ pub fn open(config: Config) -> Result<App, StartError> {
     if stored.is_none() {
         installation::set(&db, installation::KEY_CHECK, &key.check_value())?;
     }
-    let storage = Arc::new(Local::new(&config.uploads));
+    let (key, clock, wire) = (Arc::new(key), Clock::default(), Wire::new(Options::new(&config)));
+    let paperless = Paperless::new(db.clone(), Arc::clone(&key), wire.clone(), clock.clone());
     Ok(App {
+        storage: Arc::new(Local::new(&config.uploads)),
+        elsewhere: vec![Arc::new(paperless)],
+        paperless: wire,
         config: Arc::new(config),
-        storage,
         db,
-        clock: Clock::default(),
-        key: Arc::new(key),
+        clock,
+        key,
         passwords: Arc::new(Passwords::new(COST)),
         reads: crate::audit::ReadLog::default(),
         setup: Setup::default(),
@@ -139,6 +147,7 @@ pub async fn run(app: App) -> Result<(), StartError> {
     let listen = app.config.listen;
     let workers = app.config.workers.get();
     let background = jobs::start(app.clone());
+    let paperless = sync::start(app.clone());
     let server = {
         let app = app.clone();
         HttpServer::new(move || web_app(app.clone()))
@@ -154,6 +163,7 @@ pub async fn run(app: App) -> Result<(), StartError> {
     setup::announce(&app)?;
     server.run().await?;
     background.stop();
+    paperless.stop();
     app.reads.flush(&app.db)?;
     Ok(())
 }

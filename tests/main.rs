@@ -29,4 +29,5 @@ mod records;
 mod sessions;
 mod sharing;
 mod status;
+mod sync;
 mod words;
