@@ -43,7 +43,9 @@ impl App {
 
     /// The one that the database calls so.
     pub fn store(&self, name: &str) -> Result<&dyn Storage> {
-        self.stores().find(|store| store.name() == name).ok_or_else(|| Error::Internal("a file lies in a store that is not known".to_owned()))
+        self.stores()
+            .find(|store| store.name() == name)
+            .ok_or_else(|| Error::Internal("a file lies in a store that is not known".to_owned()))
     }
 
     /// Runs blocking work (the database, hashing, rendering) on the thread pool, so that no request holds up another.

@@ -389,6 +389,7 @@ const TELLS_NOTHING: &[&str] = &[
     "/settings/password",
     "/settings/sessions",
     "/settings/tokens",
+    "/settings/paperless",
     "/codes/{list}",
     "/tags",
     "/directory/{list}",

@@ -3,6 +3,7 @@
 
 mod faults;
 mod house;
+mod pages;
 mod servers;
 mod twins;
 mod ways;

@@ -6,8 +6,11 @@
 pub mod connection;
 pub mod copies;
 pub mod describe;
+pub mod document;
 pub mod look;
 pub mod reason;
+pub mod settings;
+pub mod take;
 pub mod wire;
 pub mod worker;
 

@@ -90,9 +90,7 @@ impl Paperless {
         let now = self.clock.now();
         let noted = self.db.write(|tx| {
             let row = copies::table.filter(copies::file_id.eq(file)).filter(copies::step.eq(Step::Rest));
-            Ok(diesel::update(row)
-                .set((copies::state.eq(state), copies::reason.eq(why), copies::updated_at.eq(now)))
-                .execute(&mut **tx)?)
+            Ok(diesel::update(row).set((copies::state.eq(state), copies::reason.eq(why), copies::updated_at.eq(now))).execute(&mut **tx)?)
         });
         if let Err(error) = noted {
             log::warn!("what was found in Paperless-ngx is not noted: {error}");

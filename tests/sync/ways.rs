@@ -29,7 +29,10 @@ async fn a_document_goes_there_with_all_that_is_known_of_it_and_stays_here() {
         house.settle();
         assert_eq!(house.state(&file), (State::Synced, None), "{version:?}");
         let there = house.paperless.document(1);
-        assert_eq!((there.title.as_str(), there.created.as_str(), there.bytes.as_slice()), ("Blood count", "2025-11-02", LETTER.as_bytes()));
+        assert_eq!(
+            (there.title.as_str(), there.created.as_str(), there.bytes.as_slice()),
+            ("Blood count", "2025-11-02", LETTER.as_bytes())
+        );
         let name = |list: &str, id: i64| house.paperless.names(list).into_iter().find(|name| name.0 == id).unwrap().1;
         assert_eq!(name("correspondents", there.correspondent.unwrap()), "Dr. Grace Hopper");
         assert_eq!(name("document_types", there.document_type.unwrap()), "Lab result");

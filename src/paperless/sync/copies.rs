@@ -247,12 +247,14 @@ pub fn all_again(tx: &mut Tx<'_>, user: &UserId, now: NaiveDateTime) -> Result<u
             State::Synced => copy.go(State::Synced, Step::Tell, now),
             State::Pending | State::Processing => copy.next_at = Some(now),
         }
-        if copy.state == State::Synced {
-            copy.told = None;
-        }
         put(tx, &copy, now)?;
     }
     Ok(stuck.len())
+}
+
+/// How many of this person's were sent and are not done.
+pub fn on_the_way(conn: &mut Conn, user: &UserId) -> Result<i64> {
+    Ok(rows::table.filter(rows::user_id.eq(user)).filter(rows::step.eq(Step::Poll)).count().get_result(conn)?)
 }
 
 /// What waits goes on now: the connection was mended.

@@ -57,7 +57,7 @@ fn patient_of(conn: &mut Conn, file: &FileId) -> Result<PatientId> {
 
 fn of_record(conn: &mut Conn, access: &PatientAccess<View>, head: &Head, with_tags: bool, told: &mut Described) -> Result<()> {
     let Some(kind) = records::kind(&head.kind) else { return Ok(()) };
-    told.document_type = Some(Locale::default().t(&format!("kind.{}.one", kind.word())));
+    told.document_type = Some(capital(&Locale::default().t(&format!("kind.{}.one", kind.word()))));
     let whom = head.practitioner_id.as_ref().map(|id| practitioners::table.find(id).select(practitioners::name).first(conn).optional());
     let whom: Option<Option<String>> = whom.transpose()?.flatten();
     let record = access.chart(kind)?.get(conn, &head.id)?;
@@ -67,6 +67,12 @@ fn of_record(conn: &mut Conn, access: &PatientAccess<View>, head: &Head, with_ta
         told.tags = record.tags.into_iter().map(|tag| cut_title(&tag.name)).collect();
     }
     Ok(())
+}
+
+/// Names there begin as names do.
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn title(file: &File) -> String {
@@ -101,6 +107,18 @@ impl Names {
         Ok(names)
     }
 
+    /// What of it is said with these: the rest is said when it can be.
+    pub fn said(&self, told: &Described) -> Described {
+        let all_tags = self.tags.len() == told.tags.len();
+        Described {
+            correspondent: told.correspondent.clone().filter(|_| self.correspondent.is_some()),
+            document_type: told.document_type.clone().filter(|_| self.document_type.is_some()),
+            tags: if all_tags { told.tags.clone() } else { Vec::new() },
+            link: if self.link_field.is_some() { told.link.clone() } else { String::new() },
+            ..told.clone()
+        }
+    }
+
     fn tags(&mut self, client: &Client, tags: &[String]) -> Result<Vec<i64>, Fault> {
         let mut ids = Vec::new();
         for tag in tags {
@@ -122,23 +140,33 @@ impl Names {
 }
 
 /// Says there what has changed here since `before`; what others wrote there stays. Of a document that was there before us, only our tags and our
-/// link are new. Told is what could not be said.
-pub fn tell(client: &Client, copy: &Copy, before: Option<&Described>, now: &Described) -> Result<Option<Fault>, Fault> {
-    let Some(id) = copy.document() else { return Ok(None) };
+/// link are new. Told is what is said there then, and why not all of it could be.
+pub fn tell(
+    client: &Client,
+    copy: &Copy,
+    before: Option<&Described>,
+    now: &Described,
+) -> Result<(Option<Described>, Option<Fault>), Fault> {
+    let id = copy.document().ok_or(Fault::NotFound)?;
     let mut names = Names::ensure(client, now)?;
     let gone: Vec<String> = before.iter().flat_map(|b| &b.tags).filter(|tag| !now.tags.contains(tag)).cloned().collect();
     let remove_tags = names.tags(client, &gone)?;
     let set_fields: Vec<_> = names.link_field.map(|field| (field, serde_json::json!(now.link))).into_iter().collect();
     let mut change = Change { add_tags: &names.tags, remove_tags: &remove_tags, set_fields: &set_fields, ..Change::default() };
     if let Some(before) = before {
+        // A name that could not be made takes nobody else's away.
+        let differs = |before: &Option<String>, now: &Option<String>, id: Option<i64>| {
+            (before != now && (id.is_some() || now.is_none())).then_some(id)
+        };
         change.title = (before.title != now.title).then_some(now.title.as_str());
         change.created = now.created.filter(|_| before.created != now.created);
-        change.correspondent = (before.correspondent != now.correspondent).then_some(names.correspondent);
-        change.document_type = (before.document_type != now.document_type).then_some(names.document_type);
+        change.correspondent = differs(&before.correspondent, &now.correspondent, names.correspondent);
+        change.document_type = differs(&before.document_type, &now.document_type, names.document_type);
     }
     match client.change(id, &change) {
-        Ok(_) => Ok(names.without),
-        Err(fault @ Fault::Right(_)) => Ok(Some(fault)),
+        Ok(_) => Ok((Some(names.said(now)), names.without)),
+        // It is said again when the right is there.
+        Err(fault @ Fault::Right(_)) => Ok((before.cloned(), Some(fault))),
         Err(fault) => Err(fault),
     }
 }

@@ -24,11 +24,15 @@ use crate::{
 /// After an upload of which nobody knows what came of it, the document may still be in the server's queue: for so long it is looked for.
 const UNCERTAIN: Duration = Duration::minutes(20);
 /// A task that is not done by then is done no more, such as after a restart with an empty queue; then the document is looked for.
-const LONGEST_TASK: Duration = Duration::hours(2);
+const LONGEST_TASK: Duration = Duration::hours(4);
+/// So many of one person's are in the server's queue at a time: what waits there for hours could not be told from what is lost.
+const MOST_ON_THE_WAY: i64 = 8;
 /// So often a document is sent that never arrives.
 const MOST_SENDS: i32 = 3;
 /// So often a fault of one document is met before it is left to a person.
 const MOST_ATTEMPTS: i32 = 20;
+/// What was sent in vain is looked for so often all the same.
+const LOOKED_FOR: Duration = Duration::hours(6);
 /// A document whose record cannot be seen at the moment is tried again then.
 const A_DAY: Duration = Duration::days(1);
 
@@ -96,7 +100,9 @@ fn failed(app: &App, connection: &Connection, copy: &mut Copy, fault: &Fault, no
             copy.next_at = Some(now);
         }
         // What lies here cannot be read: trying again changes nothing.
-        Decision::Again if matches!(fault, Fault::Here(io::ErrorKind::InvalidData | io::ErrorKind::NotFound)) => copy.stop(State::Failed, why),
+        Decision::Again if matches!(fault, Fault::Here(io::ErrorKind::InvalidData | io::ErrorKind::NotFound)) => {
+            copy.stop(State::Failed, why)
+        }
         _ if copy.attempts >= MOST_ATTEMPTS => copy.stop(State::Failed, why),
         _ => {
             let asked = fault.retry_after().and_then(|after| Duration::from_std(after).ok()).unwrap_or_default();
@@ -170,7 +176,11 @@ impl Job<'_> {
                 self.copy.reason = Some("uncertain".to_owned());
                 self.copy.again(self.now + pause(self.copy.attempts, Duration::seconds(30), Duration::minutes(5)));
             }
-            _ if self.copy.sends >= MOST_SENDS => self.copy.stop(State::Failed, "never_arrives"),
+            _ if self.copy.sends >= MOST_SENDS => {
+                // Not sent any more, but looked for.
+                (self.copy.state, self.copy.reason) = (State::Failed, Some("never_arrives".to_owned()));
+                self.copy.again(self.now + LOOKED_FOR);
+            }
             _ => {
                 self.copy.uncertain_since = None;
                 self.copy.go(State::Pending, Step::Send, self.now);
@@ -200,12 +210,21 @@ impl Job<'_> {
     }
 
     fn send(&mut self) -> Done {
+        if self.app.db.read(|conn| copies::on_the_way(conn, &self.copy.user_id))? >= MOST_ON_THE_WAY {
+            self.copy.next_at = Some(self.now + Duration::seconds(30));
+            return Ok(());
+        }
         let Some((file, told)) = self.described()? else { return Ok(()) };
         let bytes = self.bytes()?;
         let names = Names::ensure(self.client, &told)?;
         let link: Vec<_> = names.link_field.map(|field| (field, serde_json::json!(told.link))).into_iter().collect();
-        let mut content = blobs::open(self.app, &bytes.name, Span::whole(bytes.size))
-            .map_err(|error| if matches!(error, Error::FileDamaged | Error::NotFound) { Fault::Here(io::ErrorKind::InvalidData).into() } else { Trouble::from(error) })?;
+        let mut content = blobs::open(self.app, &bytes.name, Span::whole(bytes.size)).map_err(|error| {
+            if matches!(error, Error::FileDamaged | Error::NotFound) {
+                Fault::Here(io::ErrorKind::InvalidData).into()
+            } else {
+                Trouble::from(error)
+            }
+        })?;
         self.begin_sending(&names, &told)?;
         let upload = Upload {
             file_name: &file.file_name,
@@ -238,8 +257,8 @@ impl Job<'_> {
         let now = self.app.clock.now();
         self.copy.uncertain_since = Some(now);
         self.copy.sends = self.copy.sends.saturating_add(1);
-        self.copy.reason = names.without.as_ref().map(without);
-        self.copy.told = serde_json::to_string(told).ok();
+        self.copy.reason = None;
+        self.copy.told = serde_json::to_string(&names.said(told)).ok();
         let (app, copy) = (self.app, &mut *self.copy);
         let held = app.db.write(|tx| {
             copies::note_sent(tx, app, copy)?;
@@ -310,14 +329,7 @@ impl Job<'_> {
         }
         self.copy.proved_at = Some(self.now);
         self.copy.seen_title = Some(document.title);
-        let why = self.copy.reason.take().filter(|why| why.starts_with("without:"));
-        // Sent with all that was known: the next look tells whether there is more.
-        if self.copy.told.is_some() {
-            self.copy.stop(State::Synced, String::new());
-            self.copy.reason = why;
-        } else {
-            self.copy.go(State::Synced, Step::Tell, self.now);
-        }
+        self.copy.go(State::Synced, Step::Tell, self.now);
         Ok(())
     }
 
@@ -333,10 +345,13 @@ impl Job<'_> {
             Err(error) => return Err(error.into()),
         };
         let before: Option<Described> = self.copy.told.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let left_out = describe::tell(self.client, self.copy, before.as_ref(), &now)?;
-        self.copy.told = serde_json::to_string(&now).ok();
-        (self.copy.state, self.copy.step, self.copy.next_at) = (State::Synced, Step::Rest, None);
-        self.copy.reason = left_out.as_ref().map(without);
+        (self.copy.state, self.copy.reason) = (State::Synced, None);
+        if before.as_ref() != Some(&now) {
+            let (said, left_out) = describe::tell(self.client, self.copy, before.as_ref(), &now)?;
+            self.copy.told = said.and_then(|said| serde_json::to_string(&said).ok());
+            self.copy.reason = left_out.as_ref().map(without);
+        }
+        (self.copy.step, self.copy.next_at) = (Step::Rest, None);
         Ok(())
     }
 
