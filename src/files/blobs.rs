@@ -158,7 +158,6 @@ pub fn open(app: &App, name: &BlobName, span: Span) -> Result<Box<dyn Read + Sen
 fn not_now(fault: &Fault) -> Error {
     log::warn!("a document in Paperless-ngx cannot be read: {fault}");
     match fault {
-        Fault::Here(std::io::ErrorKind::InvalidData) => Error::FileDamaged,
         Fault::NotFound | Fault::InTrash => Error::Elsewhere("paperless_missing"),
         fault if fault.is_temporary() => Error::Elsewhere("paperless_unreachable"),
         _ => Error::Elsewhere("paperless_refused"),
@@ -203,13 +202,15 @@ pub struct Found {
     pub missing: Vec<String>,
     /// There, with another length.
     pub changed: Vec<String>,
+    /// There, as far as is known, in a store that does not give it now.
+    pub unread: Vec<String>,
     /// There, and nobody's.
     pub unknown: Vec<String>,
 }
 
 impl Found {
     pub fn is_well(&self) -> bool {
-        self.missing.is_empty() && self.changed.is_empty() && self.unknown.is_empty()
+        self.missing.is_empty() && self.changed.is_empty() && self.unread.is_empty() && self.unknown.is_empty()
     }
 }
 
@@ -236,7 +237,11 @@ pub fn check(app: &App, storage: &dyn Storage, deep: bool) -> Result<Found> {
         match storage.weigh(&blob).map_err(io)? {
             None => found.missing.push(name.clone()),
             Some(weight) if weight != storage.weight_of(size) => found.changed.push(name.clone()),
-            Some(_) if deep && !opens(app, storage, &blob, wrapped, size) => found.changed.push(name.clone()),
+            Some(_) if deep => match read_through(app, storage, &blob, wrapped, size) {
+                Ok(()) => found.whole += 1,
+                Err(error) if error.get_ref().is_some_and(|inner| inner.is::<NotNow>()) => found.unread.push(name.clone()),
+                Err(_) => found.changed.push(name.clone()),
+            },
             Some(_) => found.whole += 1,
         }
     }
@@ -244,11 +249,9 @@ pub fn check(app: &App, storage: &dyn Storage, deep: bool) -> Result<Found> {
 }
 
 /// Every piece, read and proved.
-fn opens(app: &App, storage: &dyn Storage, name: &BlobName, wrapped: &str, size: u64) -> bool {
-    let read = || {
-        let key = FileKey::unwrap(wrapped, &app.key, name)?;
-        let mut bytes = storage.open(name, &key, size, crate::storage::Span::whole(size)).ok()?;
-        std::io::copy(&mut bytes, &mut std::io::sink()).ok().filter(|read| *read == size)
-    };
-    read().is_some()
+fn read_through(app: &App, storage: &dyn Storage, name: &BlobName, wrapped: &str, size: u64) -> std::io::Result<()> {
+    let key = FileKey::unwrap(wrapped, &app.key, name).ok_or(std::io::ErrorKind::InvalidData)?;
+    let mut bytes = storage.open(name, &key, size, Span::whole(size))?;
+    let read = std::io::copy(&mut bytes, &mut std::io::sink())?;
+    if read == size { Ok(()) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
 }

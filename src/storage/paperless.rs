@@ -56,7 +56,10 @@ pub struct Paperless {
 pub struct NotNow(pub Fault);
 
 fn not_now(fault: Fault) -> io::Error {
-    io::Error::other(NotNow(fault))
+    match fault {
+        Fault::Here(kind) => kind.into(),
+        fault => io::Error::other(NotNow(fault)),
+    }
 }
 
 /// Where the bytes of a name are.
@@ -124,9 +127,9 @@ impl Paperless {
         thread::Builder::new().name("paperless-read".to_owned()).spawn(work).map_err(|error| Fault::Here(error.kind()))?;
         let mut reader = Reader { pieces, piece: io::Cursor::new(Vec::new()), is_over: false };
         // The first piece shows whether it can be read at all, so that a fault is an answer of its own and not half a file.
-        reader.next().map_err(|error| match error.into_inner().map(|inner| inner.downcast::<NotNow>()) {
-            Some(Ok(fault)) => fault.0,
-            _ => Fault::NotUnderstood,
+        reader.next().map_err(|error| {
+            let kind = error.kind();
+            error.into_inner().and_then(|inner| inner.downcast::<NotNow>().ok()).map_or(Fault::Here(kind), |fault| fault.0)
         })?;
         Ok(Box::new(reader))
     }

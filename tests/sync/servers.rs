@@ -62,6 +62,8 @@ async fn a_connection_ends_only_when_nothing_lies_there_alone() {
     assert!(house.find(&file).is_some() && house.has_connection());
 
     house.paperless.down();
+    let found = kinchart::files::blobs::check(&house.t.app, house.t.app.elsewhere[0].as_ref(), true).unwrap();
+    assert_eq!((found.unread.len(), found.changed.len(), found.is_well()), (1, 0, false), "it cannot be read, which says nothing of it");
     house.t.app.db.write(|tx| connection::leave(tx, &actor, house.t.now())).unwrap();
     house.settle();
     assert!(house.has_connection(), "it is not there to be brought back");

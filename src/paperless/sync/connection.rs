@@ -93,6 +93,7 @@ pub fn keep(tx: &mut Tx<'_>, app: &App, actor: &Actor, address: &Address, token:
         rows::sealed_token.eq(sealed),
         rows::account.eq(server.user.clone()),
         rows::server_version.eq(version),
+        rows::leaving.eq(false),
         rows::updated_at.eq(now),
     );
     if let Some(before) = before {
@@ -109,7 +110,6 @@ pub fn keep(tx: &mut Tx<'_>, app: &App, actor: &Actor, address: &Address, token:
                 rows::keep_local.eq(true),
                 rows::sync_tags.eq(true),
                 rows::pauses.eq(0),
-                rows::leaving.eq(false),
                 rows::created_at.eq(now),
             ))
             .execute(&mut **tx)?;

@@ -257,6 +257,14 @@ pub fn on_the_way(conn: &mut Conn, user: &UserId) -> Result<i64> {
     Ok(rows::table.filter(rows::user_id.eq(user)).filter(rows::step.eq(Step::Poll)).count().get_result(conn)?)
 }
 
+/// Nothing more of this person's is sent before then.
+pub fn hold_back(tx: &mut Tx<'_>, user: &UserId, until: NaiveDateTime) -> Result<()> {
+    let waiting = rows::table.filter(rows::user_id.eq(user)).filter(rows::step.eq(Step::Send)).filter(rows::uncertain_since.is_null());
+    let free = waiting.filter(rows::lease.is_null()).filter(rows::next_at.lt(until));
+    diesel::update(free).set(rows::next_at.eq(until)).execute(&mut **tx)?;
+    Ok(())
+}
+
 /// What waits goes on now: the connection was mended.
 pub fn go_on(tx: &mut Tx<'_>, user: &UserId, now: NaiveDateTime) -> Result<()> {
     let waiting = rows::table.filter(rows::user_id.eq(user)).filter(rows::next_at.is_not_null()).filter(rows::lease.is_null());

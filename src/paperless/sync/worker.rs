@@ -27,11 +27,11 @@ const UNCERTAIN: Duration = Duration::minutes(20);
 const LONGEST_TASK: Duration = Duration::hours(4);
 /// So many of one person's are in the server's queue at a time: what waits there for hours could not be told from what is lost.
 const MOST_ON_THE_WAY: i64 = 8;
-/// So often a document is sent that never arrives.
+/// So often a document is sent that never arrives before that is told.
 const MOST_SENDS: i32 = 3;
 /// So often a fault of one document is met before it is left to a person.
 const MOST_ATTEMPTS: i32 = 20;
-/// What was sent in vain is looked for so often all the same.
+/// What was sent in vain is left alone for so long.
 const LOOKED_FOR: Duration = Duration::hours(6);
 /// A document whose record cannot be seen at the moment is tried again then.
 const A_DAY: Duration = Duration::days(1);
@@ -177,7 +177,8 @@ impl Job<'_> {
                 self.copy.again(self.now + pause(self.copy.attempts, Duration::seconds(30), Duration::minutes(5)));
             }
             _ if self.copy.sends >= MOST_SENDS => {
-                // Not sent any more, but looked for.
+                // A person is told; hours later it is looked for, and sent, once more: the server may be well by then.
+                self.copy.sends = MOST_SENDS - 1;
                 (self.copy.state, self.copy.reason) = (State::Failed, Some("never_arrives".to_owned()));
                 self.copy.again(self.now + LOOKED_FOR);
             }
@@ -211,7 +212,9 @@ impl Job<'_> {
 
     fn send(&mut self) -> Done {
         if self.app.db.read(|conn| copies::on_the_way(conn, &self.copy.user_id))? >= MOST_ON_THE_WAY {
-            self.copy.next_at = Some(self.now + Duration::seconds(30));
+            let (at, user) = (self.now + Duration::seconds(30), self.copy.user_id.clone());
+            self.copy.next_at = Some(at);
+            self.app.db.write(|tx| copies::hold_back(tx, &user, at))?;
             return Ok(());
         }
         let Some((file, told)) = self.described()? else { return Ok(()) };
@@ -329,7 +332,11 @@ impl Job<'_> {
         }
         self.copy.proved_at = Some(self.now);
         self.copy.seen_title = Some(document.title);
-        self.copy.go(State::Synced, Step::Tell, self.now);
+        if self.copy.keep_local && !bytes.are_here {
+            self.copy.go(State::Processing, Step::Return, self.now);
+        } else {
+            self.copy.go(State::Synced, Step::Tell, self.now);
+        }
         Ok(())
     }
 
