@@ -10,6 +10,7 @@
 
 mod access;
 mod api;
+mod attaching;
 mod commands;
 mod common;
 mod concurrency;
@@ -17,6 +18,7 @@ mod family;
 mod files;
 mod forms;
 mod imports;
+mod keys;
 mod links;
 mod log;
 mod looks;

@@ -7,12 +7,12 @@ use diesel::{prelude::*, sql_types::Bool};
 
 use crate::{
     app::App,
-    auth::secret::SecretKey,
+    auth::{key_change, secret::SecretKey},
     checksums::Checksums,
     db::{
-        Tx,
+        Conn, Tx,
         schema::{blobs, encryption_keys, files},
-        sql::worded,
+        sql::{among, worded},
         types::FileId,
     },
     error::{Error, Result},
@@ -41,6 +41,10 @@ pub fn expect(app: &App, storage: &dyn Storage) -> Result<(BlobName, FileKey)> {
     let key = FileKey::generate().map_err(|error| Error::Internal(error.to_string()))?;
     let wrapped = key.wrap(&app.key, &name).map_err(|error| Error::Internal(error.to_string()))?;
     app.db.write(|tx| {
+        // A file that came after the key was changed would be sealed with a key that nobody has: this server is about to end.
+        if !key_change::is_current(tx, &app.key)? {
+            return Err(Error::Busy);
+        }
         let id = register(tx, &app.key, now)?;
         diesel::insert_into(blobs::table)
             .values((
@@ -58,7 +62,7 @@ pub fn expect(app: &App, storage: &dyn Storage) -> Result<(BlobName, FileKey)> {
 }
 
 /// The id of the installation's key in the registry of keys, which tells since when it protects what.
-fn register(tx: &mut Tx<'_>, key: &SecretKey, now: NaiveDateTime) -> Result<String> {
+pub fn register(tx: &mut Tx<'_>, key: &SecretKey, now: NaiveDateTime) -> Result<String> {
     let id = key.check_value();
     let known = encryption_keys::table.find(&id).select(encryption_keys::id).first::<String>(&mut **tx).optional()?;
     if known.is_some() {
@@ -73,6 +77,13 @@ fn register(tx: &mut Tx<'_>, key: &SecretKey, now: NaiveDateTime) -> Result<Stri
         ))
         .execute(&mut **tx)?;
     Ok(id)
+}
+
+/// How many of these are stored and nobody's yet.
+pub fn arriving(conn: &mut Conn, names: &[&str]) -> Result<usize> {
+    let found: Vec<String> =
+        blobs::table.filter(among(conn, "blobs.name", names)).filter(blobs::state.eq("arriving")).select(blobs::name).load(conn)?;
+    Ok(found.len())
 }
 
 /// In the transaction that makes it somebody's.
@@ -111,6 +122,9 @@ pub fn elsewhere(tx: &mut Tx<'_>, app: &App, store: &str, size: i64, sums: &Chec
     let (name, now) = (BlobName::new(), app.clock.now());
     let key = FileKey::generate().map_err(|error| Error::Internal(error.to_string()))?;
     let wrapped = key.wrap(&app.key, &name).map_err(|error| Error::Internal(error.to_string()))?;
+    if !key_change::is_current(tx, &app.key)? {
+        return Err(Error::Busy);
+    }
     let id = register(tx, &app.key, now)?;
     diesel::insert_into(blobs::table)
         .values((
@@ -137,13 +151,18 @@ pub fn replace(tx: &mut Tx<'_>, file: &FileId, kept: &Kept) -> Result<()> {
 
 /// A part of bytes that are kept, from whichever store they lie in.
 pub fn open(app: &App, name: &BlobName, span: Span) -> Result<Box<dyn Read + Send>> {
-    let row: Option<(String, String, Option<i64>)> = app.db.read(|conn| {
+    let (backend, key, size) = app.db.read(|conn| {
         let kept = blobs::table.filter(blobs::name.eq(name.as_str())).filter(blobs::state.eq("kept"));
-        Ok(kept.select((blobs::storage_backend, blobs::wrapped_key, blobs::size)).first(conn).optional()?)
+        let row: Option<(String, String, Option<i64>)> =
+            kept.select((blobs::storage_backend, blobs::wrapped_key, blobs::size)).first(conn).optional()?;
+        let (backend, wrapped, size) = row.ok_or(Error::NotFound)?;
+        match FileKey::unwrap(&wrapped, &app.key, name) {
+            Some(key) => Ok((backend, key, size)),
+            // The key was changed, and this server is about to end.
+            None if !key_change::is_current(conn, &app.key)? => Err(Error::Busy),
+            None => Err(Error::Internal("a file's key does not open with the installation's".to_owned())),
+        }
     })?;
-    let (backend, wrapped, size) = row.ok_or(Error::NotFound)?;
-    let key = FileKey::unwrap(&wrapped, &app.key, name);
-    let key = key.ok_or_else(|| Error::Internal("a file's key does not open with the installation's".to_owned()))?;
     let size = size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
     app.store(&backend)?.open(name, &key, size, span).map_err(|error| match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(NotNow(fault)) => not_now(fault),

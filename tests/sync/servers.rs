@@ -87,3 +87,16 @@ async fn what_the_database_keeps_of_the_token_opens_nothing() {
     assert!(!format!("{:?}", house.connection()).contains(token.reveal()));
     assert!(crate::common::log::lines_with(token.reveal()).is_empty());
 }
+
+#[actix_web::test]
+async fn another_key_of_the_installation_opens_the_token_too() {
+    use kinchart::auth::{key_change, secret::SecretKey};
+    let house = House::new(Version::V3).await;
+    let new = SecretKey::generate().unwrap();
+    key_change::change(&house.t.app, &new).unwrap();
+    house.run();
+    assert_eq!(house.connection().fault, None, "this process has the old key: it says nothing of the connection");
+    let network = house.t.app.paperless.network().unwrap();
+    assert!(house.connection().client(&network, &house.t.app.key).is_err());
+    assert!(house.connection().client(&network, &new).unwrap().probe().is_ok());
+}

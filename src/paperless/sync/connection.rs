@@ -11,6 +11,7 @@ use crate::{
     app::App,
     audit::{Action, Event},
     auth::{
+        key_change,
         sealed_text::{Purpose, open_text, seal_text},
         secret::SecretKey,
     },
@@ -86,6 +87,9 @@ pub fn keep(tx: &mut Tx<'_>, app: &App, actor: &Actor, address: &Address, token:
     let (user, now) = (&actor.user, app.clock.now());
     let sealed = seal_text(&app.key, Purpose::PaperlessToken, user.as_str(), token.reveal());
     let sealed = sealed.map_err(|error| Error::Internal(error.to_string()))?;
+    if !key_change::is_current(tx, &app.key)? {
+        return Err(Error::Busy);
+    }
     let before = of(tx, user)?;
     let version = server.version.as_ref().map(|version| version.as_str().to_owned());
     let told = (
@@ -117,6 +121,18 @@ pub fn keep(tx: &mut Tx<'_>, app: &App, actor: &Actor, address: &Address, token:
     well(tx, user)?;
     copies::go_on(tx, user, now)?;
     Ok(Event { detail: Some("paperless".to_owned()), ..Event::new(actor, Action::AccountChanged, now) }.write(tx)?)
+}
+
+/// All tokens, opened with one key of the installation and sealed with another.
+pub fn reseal(tx: &mut Tx<'_>, old: &SecretKey, new: &SecretKey) -> Result<()> {
+    let all: Vec<(UserId, String)> = rows::table.select((rows::user_id, rows::sealed_token)).load(&mut **tx)?;
+    for (user, sealed) in &all {
+        let text = open_text(old, Purpose::PaperlessToken, user.as_str(), sealed)
+            .map_err(|_| Error::Internal("a token for Paperless-ngx does not open with the installation's key".to_owned()))?;
+        let sealed = seal_text(new, Purpose::PaperlessToken, user.as_str(), &text).map_err(|error| Error::Internal(error.to_string()))?;
+        diesel::update(rows::table.find(user)).set(rows::sealed_token.eq(sealed)).execute(&mut **tx)?;
+    }
+    Ok(())
 }
 
 /// What goes there, and what stays here.
