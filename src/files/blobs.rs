@@ -164,12 +164,12 @@ pub fn open(app: &App, name: &BlobName, span: Span) -> Result<Box<dyn Read + Sen
         }
     })?;
     let size = size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
-    app.store(&backend)?.open(name, &key, size, span).map_err(|error| match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        Some(NotNow(fault)) => not_now(fault),
-        None => {
-            log::error!("a stored file cannot be opened: {}", error.kind());
-            Error::FileDamaged
+    app.store(&backend)?.open(name, &key, size, span).map_err(|error| {
+        if let Some(NotNow(fault)) = NotNow::of(&error) {
+            return not_now(fault);
         }
+        log::error!("a stored file cannot be opened: {}", error.kind());
+        Error::FileDamaged
     })
 }
 
@@ -258,7 +258,7 @@ pub fn check(app: &App, storage: &dyn Storage, deep: bool) -> Result<Found> {
             Some(weight) if weight != storage.weight_of(size) => found.changed.push(name.clone()),
             Some(_) if deep => match read_through(app, storage, &blob, wrapped, size) {
                 Ok(()) => found.whole += 1,
-                Err(error) if error.get_ref().is_some_and(|inner| inner.is::<NotNow>()) => found.unread.push(name.clone()),
+                Err(error) if NotNow::of(&error).is_some() => found.unread.push(name.clone()),
                 Err(_) => found.changed.push(name.clone()),
             },
             Some(_) => found.whole += 1,

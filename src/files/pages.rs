@@ -81,8 +81,7 @@ struct ListPage {
     /// Of the patient alone, without a record: only who sees everything puts a document there.
     may_add: bool,
     /// Who looks has a Paperless-ngx of their own, from which documents can be taken.
-    takes: bool,
-    take_from: String,
+    take_from: Option<String>,
     categories: Vec<Choice>,
     done: String,
     twins: Vec<(String, String)>,
@@ -101,8 +100,7 @@ impl ListPage {
         Ok(Self {
             base: format!("/patients/{}/files", access.id()),
             files: found.iter().map(|(file, head)| Line { badge: badge(file), ..line(&ui, access.id(), file, head.as_ref()) }).collect(),
-            takes: may_take,
-            take_from: format!("/patients/{}/paperless", access.id()),
+            take_from: may_take.then(|| format!("/patients/{}/paperless", access.id())),
             in_trash,
             may_edit: access.may(Rank::Edit),
             may_add: access.may(Rank::Edit) && access.scope().is_whole(),

@@ -55,6 +55,12 @@ pub struct Paperless {
 #[error("{0}")]
 pub struct NotNow(pub Fault);
 
+impl NotNow {
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref().and_then(|inner| inner.downcast_ref())
+    }
+}
+
 fn not_now(fault: Fault) -> io::Error {
     match fault {
         Fault::Here(kind) => kind.into(),

@@ -88,12 +88,11 @@ fn acts(copy: &Copy, is_here: bool, is_mine: bool, may_let_go: bool) -> Vec<&'st
     let mut acts = match copy.state {
         State::Synced if !is_here => vec!["return"],
         State::Synced if may_let_go => vec!["release"],
-        State::Synced => Vec::new(),
         State::Missing if is_here => vec!["again", "look"],
         State::Missing => vec!["look"],
         State::Failed => vec!["again"],
         State::Pending | State::Processing if copy.reason.is_some() => vec!["again"],
-        State::Pending | State::Processing => Vec::new(),
+        State::Synced | State::Pending | State::Processing => Vec::new(),
     };
     if is_mine && (is_here || copy.state == State::Missing) {
         acts.push(if is_here { "forget" } else { "give_up" });

@@ -44,6 +44,7 @@ struct SettingsPage {
     connected: Option<Connected>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what a template asks")]
 struct Connected {
     address: String,
     about: String,

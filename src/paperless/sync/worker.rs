@@ -101,7 +101,7 @@ fn failed(app: &App, connection: &Connection, copy: &mut Copy, fault: &Fault, no
         }
         // What lies here cannot be read: trying again changes nothing.
         Decision::Again if matches!(fault, Fault::Here(io::ErrorKind::InvalidData | io::ErrorKind::NotFound)) => {
-            copy.stop(State::Failed, why)
+            copy.stop(State::Failed, why);
         }
         _ if copy.attempts >= MOST_ATTEMPTS => copy.stop(State::Failed, why),
         _ => {
@@ -151,7 +151,10 @@ impl Job<'_> {
             Step::Prove => self.prove(),
             Step::Tell => self.tell(),
             Step::Return => self.bring_back(),
-            Step::Rest => Ok(self.copy.next_at = None),
+            Step::Rest => {
+                self.copy.next_at = None;
+                Ok(())
+            }
         }
     }
 
@@ -377,7 +380,9 @@ impl Job<'_> {
         let kept = match take_in(self.app, self.client, id)? {
             Some(kept) if kept.arrived.sums == bytes.sums => kept,
             kept => {
-                kept.iter().for_each(|kept| blobs::give_up(self.app, self.app.storage.as_ref(), &kept.name));
+                if let Some(kept) = kept {
+                    blobs::give_up(self.app, self.app.storage.as_ref(), &kept.name);
+                }
                 self.copy.stop(State::Failed, "differs");
                 return Ok(());
             }
