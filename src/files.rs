@@ -243,6 +243,7 @@ pub fn add<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, new: &N
         ))
         .execute(&mut **tx)?;
     note(tx, access, Action::Created, &id, 1)?;
+    crate::paperless::sync::copies::added(tx, access, &id)?;
     Ok(id)
 }
 

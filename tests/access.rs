@@ -390,6 +390,9 @@ const TELLS_NOTHING: &[&str] = &[
     "/settings/key",
     "/settings/sessions",
     "/settings/tokens",
+    "/settings/paperless",
+    // A picture out of one's own Paperless-ngx, which is no record of the patient's.
+    "/patients/{patient}/paperless/{document}/thumbnail",
     "/codes/{list}",
     "/tags",
     "/directory/{list}",

@@ -31,4 +31,5 @@ mod records;
 mod sessions;
 mod sharing;
 mod status;
+mod sync;
 mod words;

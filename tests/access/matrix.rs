@@ -195,6 +195,7 @@ impl Call<'_> {
             .replace("{share}", &world.share)
             .replace("{invitation}", &world.invitation)
             .replace("{link}", &world.link)
+            .replace("{document}", "1")
             .replace("{household}", world.owner.household.as_str())
             .replace("{member}", world.owner.id.as_str())
             .replace(
