@@ -18,7 +18,7 @@ use actix_web::{
 use anyhow::anyhow;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Duration, NaiveDateTime};
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types::BigInt};
 use serde::{Deserialize, Serialize};
 
 use super::token_text;
@@ -28,6 +28,7 @@ use crate::{
     db::{
         Conn, Tx,
         schema::{sessions, user_preferences, users},
+        sql::worded,
         types::UserId,
     },
     error::{Error, Result},
@@ -60,7 +61,13 @@ pub struct Me {
     pub metric: bool,
     #[serde(with = "date_style")]
     pub dates: DateStyle,
+    /// Documents in the inboxes of their households, when the request came.
+    pub waiting: i64,
 }
+
+/// How many documents wait in the inboxes of a session's person.
+const WAITING: &str = "(SELECT COUNT(*) FROM household_members m JOIN files f ON f.household_id = m.household_id \
+    WHERE m.user_id = users.id AND f.deleted_at IS NULL)";
 
 mod date_style {
     use super::DateStyle;
@@ -240,6 +247,7 @@ type Row = (
     Option<String>,
     Option<String>,
     Option<i32>,
+    i64,
 );
 
 fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
@@ -262,6 +270,7 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
             user_preferences::unit_system.nullable(),
             user_preferences::date_format.nullable(),
             user_preferences::session_timeout_minutes.nullable(),
+            worded::<BigInt>(WAITING),
         ))
         .first(conn)
         .optional()?)
@@ -271,7 +280,7 @@ impl Store {
     fn load_now(&self, hash: &str) -> Result<Option<State>> {
         let now = self.app.clock.now();
         let Some(row) = self.app.db.read(|conn| load(conn, hash))? else { return Ok(None) };
-        let (session, state, remember, seen, expires, id, name, username, role, language, units, dates, minutes) = row;
+        let (session, state, remember, seen, expires, id, name, username, role, language, units, dates, minutes, waiting) = row;
         let idle = Duration::minutes(i64::from(minutes.unwrap_or(30).max(1)));
         if now >= expires || (!remember && now - seen > idle) {
             return Ok(None);
@@ -292,6 +301,7 @@ impl Store {
             language: language.unwrap_or_else(|| "en".into()),
             metric: units.as_deref() == Some("metric"),
             dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
+            waiting,
         };
         let mut state: State = serde_json::from_str(&state).unwrap_or_default();
         state.insert(ME.to_owned(), serde_json::to_string(&me).map_err(|e| Error::Internal(e.to_string()))?);

@@ -25,10 +25,10 @@ use crate::{
     codes::{self, List},
     db::{
         Conn,
-        types::{PatientId, RecordId},
+        types::{FileId, PatientId, RecordId},
     },
     error::{Error, Result},
-    files,
+    files::{self, inbox},
     interchange::merge,
     list_views,
     page::{self, Ui, note_read, render, render_with, see_other},
@@ -405,6 +405,8 @@ struct FormPage {
     offers_for: String,
     is_new: bool,
     saved: bool,
+    /// Documents of the inbox that are attached when it is saved.
+    attached: Vec<inbox::Attached>,
 }
 
 /// What somebody else saved meanwhile, beside what this person wants.
@@ -434,10 +436,11 @@ struct FormState<'a> {
     find: Option<(String, String)>,
     saved: bool,
     confirmed: Confirmed,
+    attached: Vec<FileId>,
 }
 
 fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state: FormState<'_>) -> Result<FormPage> {
-    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved, confirmed } = state;
+    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved, confirmed, attached } = state;
     let names = Names::for_form(conn, access, kind)?;
     let all_tags = super::overview::tags_to_choose(conn, access)?.into_iter().map(|tag| tag.name).collect();
     let ui = ui.with_nav(conn, access)?;
@@ -464,6 +467,7 @@ fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state
         offers,
         offers_for,
         saved,
+        attached: inbox::attached(conn, &access.actor, &attached, access.now)?,
         ui,
     })
 }
@@ -521,6 +525,7 @@ pub async fn new(app: web::Data<App>, signed: Signed, place: web::Path<Place>, r
                 find: None,
                 saved: given("saved").is_some(),
                 confirmed: Confirmed::Nothing,
+                attached: inbox::named(&pairs, "inbox"),
             };
             form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
         })
@@ -572,6 +577,7 @@ pub async fn edit(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
                 find: None,
                 saved: false,
                 confirmed: Confirmed::Nothing,
+                attached: Vec::new(),
             };
             form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
         })
@@ -592,6 +598,8 @@ struct Sent {
     more: bool,
     find: Option<String>,
     take: Option<String>,
+    /// `_inbox`: documents that wait for this record.
+    attached: Vec<FileId>,
     errors: Errors,
 }
 
@@ -610,6 +618,7 @@ impl Sent {
             more: own("_more").is_some(),
             find: own("_find"),
             take: own("_take"),
+            attached: inbox::named(&pairs, "_inbox"),
             errors: Errors::new(),
         };
         let mut details: Vec<(&'static str, serde_json::Map<String, serde_json::Value>)> = Vec::new();
@@ -725,11 +734,17 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
         .write(move |tx, app| {
             let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
             let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/{}/new", kind.name));
-            let outcome = take_form(tx, &access, kind, id.as_ref(), Sent::read(kind, pairs.clone()), ui)?;
-            Ok((outcome, access))
+            let sent = Sent::read(kind, pairs.clone());
+            let waiting = sent.attached.clone();
+            let outcome = take_form(tx, &access, kind, id.as_ref(), sent, ui)?;
+            let missed = match &outcome {
+                Outcome::Saved(record) => inbox::attach(tx, app, &access, &waiting, record)?,
+                Outcome::Page(..) => Vec::new(),
+            };
+            Ok((outcome, access, missed))
         })
         .await?;
-    let (outcome, access) = outcome;
+    let (outcome, access, missed) = outcome;
     match outcome {
         Outcome::Page(status, page) => {
             // It shows what the form shows, and after a conflict what somebody else wrote.
@@ -737,6 +752,8 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
             note_read(&app, &access, if seen.is_some() { Action::Read } else { Action::Listed }, Some(kind.name), seen);
             render_with(status, page.as_ref())
         }
+        // Somebody else filed some of them meanwhile: told, beside where the record is.
+        Outcome::Saved(id) if !missed.is_empty() => Ok(see_other(&inbox::missed(&missed, &format!("{base}/{id}")))),
         Outcome::Saved(_) if again => Ok(see_other(&format!("{base}/new?saved=1"))),
         Outcome::Saved(id) => Ok(see_other(&format!("{base}/{id}"))),
     }
@@ -773,6 +790,7 @@ fn take_form(
         find,
         saved: false,
         confirmed: sent.confirmed,
+        attached: sent.attached,
     };
     if let Some(take) = sent.take.clone() {
         take_offer(kind, &mut sent, &take);
@@ -1013,6 +1031,7 @@ fn take_status(
         find: None,
         saved: false,
         confirmed: Confirmed::Nothing,
+        attached: Vec::new(),
     };
     Ok(Outcome::Page(StatusCode::UNPROCESSABLE_ENTITY, Box::new(form_page(tx, access, ui, state)?)))
 }
@@ -1090,7 +1109,7 @@ pub async fn link_form(app: web::Data<App>, signed: Signed, place: web::Path<Pla
         .read(move |conn, app| {
             let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
             let row = access.chart(kind)?.get(conn, &id)?;
-            let heads = super::overview::linkable(conn, &access, &id, &q)?;
+            let heads = super::overview::linkable(conn, &access, Some(&id), &q)?;
             note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
             // The titles of other records of every kind.
             note_read(app, &access, Action::Listed, Some("links"), None);
