@@ -42,7 +42,7 @@ async fn everything_of_a_household_counts_and_what_is_too_much_is_told_with_its_
     assert_eq!((problem["errors"][0]["field"].as_str(), problem["errors"][0]["code"].as_str()), (Some("file"), Some("over_quota")));
     for path in ["/inbox".to_owned(), papers, format!("/patients/{bea}/files")] {
         let page = upload_to(&owner, &path, &[("d.txt", &text("d", 1001))]).await.is(422);
-        page.says("d.txt: There is no room left for this file (1 kB): 9 kB of the household’s 10 kB are used");
+        page.says("d.txt : There is no room left for this file (1 kB): 9 kB of the household’s 10 kB are used");
     }
     // What fits beside it is kept, to the last byte.
     let page = upload_to(&owner, "/inbox", &[("d.txt", &text("d", 1001)), ("e.txt", &text("e", 1000))]).await.is(422);

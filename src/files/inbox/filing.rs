@@ -146,14 +146,19 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
     if asked.documents.is_empty() {
         return Ok(see_other("/inbox"));
     }
-    let (status, text) = app
+    let saved = asked.saved.clone();
+    let shown = app
         .read(move |conn, app| {
             let page = filing_page(conn, app, &signed, &asked)?;
             let status = if page.gone.is_empty() { StatusCode::OK } else { StatusCode::CONFLICT };
             Ok((status, page::text(&page)?))
         })
-        .await?;
-    Ok(page::html(status, text))
+        .await;
+    match (shown, saved) {
+        // Nothing of the inbox is theirs any more; the record that was saved is.
+        (Err(Error::NotFound), Some(record)) => Ok(see_other(&record)),
+        (shown, _) => shown.map(|(status, text)| page::html(status, text)),
+    }
 }
 
 /// `POST /inbox/file`: files the documents with the patient, with the record (`_what`: record), or leads to the form of a new record that
