@@ -51,6 +51,9 @@ pub enum Action {
     LinkOpened,
     LinkRefused,
     LinkRevoked,
+    KeyShown,
+    KeyKept,
+    KeyChanged,
 }
 
 impl Action {
@@ -87,6 +90,9 @@ impl Action {
             Self::LinkOpened => "link_opened",
             Self::LinkRefused => "link_refused",
             Self::LinkRevoked => "link_revoked",
+            Self::KeyShown => "key_shown",
+            Self::KeyKept => "key_kept",
+            Self::KeyChanged => "key_changed",
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod blobs;
 pub mod inbox;
 pub mod owner;
 pub mod pages;
+pub mod pending;
 pub mod query;
 pub mod quota;
 pub mod serve;

@@ -11,7 +11,7 @@ use diesel::prelude::*;
 
 use crate::{
     app::App,
-    auth::{session, throttle},
+    auth::{key_change, session, throttle},
     db::{MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
     files::inbox::folder,
@@ -210,8 +210,10 @@ impl Background {
     }
 }
 
-pub fn start(app: App) -> Background {
+/// `key_changed` is called once when another process gave the installation another key: this one can open nothing any more.
+pub fn start(app: App, key_changed: impl FnOnce() + Send + 'static) -> Background {
     let (stop, stopped) = channel::<()>();
+    let mut key_changed = Some(key_changed);
     let thread = std::thread::spawn(move || {
         if let Err(error) = ensure_standing(&app) {
             tell("jobs", &error);
@@ -221,6 +223,13 @@ pub fn start(app: App) -> Background {
             let flushed = app.reads.flush(&app.db).map(drop);
             // Jobs are looked for less often than reads are written.
             let due = if ticks.is_multiple_of(15) { run_due(&app).map(drop) } else { Ok(()) };
+            let current = if ticks.is_multiple_of(5) { app.db.read(|conn| key_change::is_current(conn, &app.key)) } else { Ok(true) };
+            if matches!(current, Ok(false))
+                && let Some(tell) = key_changed.take()
+            {
+                log::error!("the secret key of this installation was changed: this server ends");
+                tell();
+            }
             ticks = ticks.wrapping_add(1);
             if let Err(error) = flushed.and(due) {
                 tell("background", &error);

@@ -18,7 +18,11 @@ use actix_web::{
 use anyhow::anyhow;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Duration, NaiveDateTime};
-use diesel::{prelude::*, sql_types::BigInt};
+use diesel::{
+    dsl::sql,
+    prelude::*,
+    sql_types::{BigInt, Bool},
+};
 use serde::{Deserialize, Serialize};
 
 use super::token_text;
@@ -63,6 +67,10 @@ pub struct Me {
     pub dates: DateStyle,
     /// Documents in the inboxes of their households, when the request came.
     pub waiting: i64,
+    /// When this session began, with a proof of who it is.
+    pub signed_in_at: NaiveDateTime,
+    /// Nobody has said yet that they keep a copy of the installation's key.
+    pub key_is_unkept: bool,
 }
 
 /// How many documents wait in the inboxes of a session's person.
@@ -87,6 +95,10 @@ impl Me {
     }
     pub fn is_admin(&self) -> bool {
         self.role == "admin"
+    }
+    /// Administrators are reminded of the key until somebody keeps a copy.
+    pub fn key_reminder(&self) -> bool {
+        self.is_admin() && self.key_is_unkept
     }
     pub fn may_add_patients(&self) -> bool {
         self.role != "guest"
@@ -239,6 +251,7 @@ type Row = (
     bool,
     NaiveDateTime,
     NaiveDateTime,
+    NaiveDateTime,
     UserId,
     String,
     String,
@@ -247,8 +260,12 @@ type Row = (
     Option<String>,
     Option<String>,
     Option<i32>,
+    bool,
     i64,
 );
+
+/// A copy of the key was confirmed.
+const KEPT: &str = "EXISTS (SELECT 1 FROM installation WHERE name = 'key_kept')";
 
 fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
     Ok(sessions::table
@@ -260,6 +277,7 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
             sessions::id,
             sessions::state,
             sessions::remember,
+            sessions::created_at,
             sessions::last_seen_at,
             sessions::expires_at,
             users::id,
@@ -270,6 +288,7 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
             user_preferences::unit_system.nullable(),
             user_preferences::date_format.nullable(),
             user_preferences::session_timeout_minutes.nullable(),
+            sql::<Bool>(KEPT),
             worded::<BigInt>(WAITING),
         ))
         .first(conn)
@@ -280,7 +299,8 @@ impl Store {
     fn load_now(&self, hash: &str) -> Result<Option<State>> {
         let now = self.app.clock.now();
         let Some(row) = self.app.db.read(|conn| load(conn, hash))? else { return Ok(None) };
-        let (session, state, remember, seen, expires, id, name, username, role, language, units, dates, minutes, waiting) = row;
+        let (session, state, remember, created, seen, expires, id, name, username, role, language, units, dates, minutes, kept, waiting) =
+            row;
         let idle = Duration::minutes(i64::from(minutes.unwrap_or(30).max(1)));
         if now >= expires || (!remember && now - seen > idle) {
             return Ok(None);
@@ -302,6 +322,8 @@ impl Store {
             metric: units.as_deref() == Some("metric"),
             dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
             waiting,
+            signed_in_at: created,
+            key_is_unkept: !kept,
         };
         let mut state: State = serde_json::from_str(&state).unwrap_or_default();
         state.insert(ME.to_owned(), serde_json::to_string(&me).map_err(|e| Error::Internal(e.to_string()))?);

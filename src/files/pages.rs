@@ -90,7 +90,8 @@ struct ListPage {
     refused: Vec<(String, String)>,
     /// Where it is asked about documents that were here already.
     question: Option<String>,
-    most: String,
+    /// The largest that is stored, in bytes.
+    most: u64,
     /// How much the household uses.
     quota: Option<String>,
     q: String,
@@ -120,7 +121,7 @@ impl ListPage {
             done: String::new(),
             refused: Vec::new(),
             question: None,
-            most: size_word(&ui, app.config.max_upload),
+            most: app.config.max_upload,
             quota: quota::sentence(conn, &ui, app.quota(), access.household(), &access.actor.user)?,
             q: given("q"),
             by_category: categories(&ui, query.category.unwrap_or_default()),
@@ -188,7 +189,7 @@ pub async fn upload(
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
     let (actor, of) = (signed.actor.clone(), patient.clone());
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
-    let received = upload::receive(&app, body::parts(&request, payload)?).await?;
+    let received = upload::receive(&app, body::parts(&request, payload)?, upload::FILES).await?;
     let typing = signed.me.dates.typing(app.clock.today());
     let details = Details::read(|name| received.field(name), Mode::Typed(typing));
     let (files, of, who) = (received.files.clone(), patient.clone(), signed.clone());

@@ -7,7 +7,7 @@ use askama::Template;
 use super::{
     Details, File, NewFile,
     inbox::{self, pages as inbox_pages},
-    pages::{Line, ShowPage, Standing, categories, done, line_at, size_word},
+    pages::{Line, ShowPage, Standing, categories, done, line_at},
     query::{FileQuery, Paging},
     quota, serve,
     shelf::{self, Place, Shelf},
@@ -56,7 +56,8 @@ pub struct Papers {
     pub by_category: Vec<Choice>,
     pub q: String,
     pub wrong: Vec<String>,
-    pub most: String,
+    /// The largest that is stored, in bytes.
+    pub most: u64,
     pub quota: Option<String>,
     pub done: String,
     pub refused: Vec<(String, String)>,
@@ -81,7 +82,7 @@ impl Papers {
             by_category: categories(ui, query.category.unwrap_or_default()),
             q: given("q"),
             wrong: errors.iter().map(|(_, error)| ui.error(error)).collect(),
-            most: size_word(ui, app.config.max_upload),
+            most: app.config.max_upload,
             quota: quota::sentence(conn, ui, app.quota(), &shelf.household, &shelf.actor.user)?,
             done: done(ui, pairs),
             refused: Vec::new(),
@@ -164,7 +165,7 @@ pub async fn upload_papers(
 pub(super) async fn take(app: &App, signed: &Signed, place: Place, request: &HttpRequest, payload: web::Payload) -> Result<Outcome> {
     let (actor, of) = (signed.actor.clone(), place.clone());
     app.read(move |conn, app| shelf::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
-    let received = upload::receive(app, body::parts(request, payload)?).await?;
+    let received = upload::receive(app, body::parts(request, payload)?, upload::FILES).await?;
     let typing = signed.me.dates.typing(app.clock.today());
     let details = Details::read(|name| if name == "record" { String::new() } else { received.field(name) }, Mode::Typed(typing));
     let (files, who) = (received.files.clone(), signed.clone());

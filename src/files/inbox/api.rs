@@ -50,7 +50,7 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
     let place = wanted(&api::query(&request)?)?;
     let (actor, of) = (bearer.actor.clone(), place.clone());
     app.read(move |conn, app| shelf::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
-    let received = upload::receive(&app, body::parts(&request, payload)?).await?;
+    let received = upload::receive(&app, body::parts(&request, payload)?, upload::FILES).await?;
     let checked = one(&received, &["household", "description", "category", "document_date"]).and_then(|(new, details)| {
         let named = received.field("household");
         let household = HouseholdId::parse(&named);
