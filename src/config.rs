@@ -46,6 +46,10 @@ pub struct Config {
     pub workers: NonZeroUsize,
     /// `KINCHART_MAX_UPLOAD`: the largest document, in bytes.
     pub max_upload: u64,
+    /// `KINCHART_QUOTA`: the most bytes of a household's documents.
+    pub quota: Option<u64>,
+    /// `KINCHART_INBOX`: the folder from which documents are taken into inboxes.
+    pub inbox: Option<PathBuf>,
     /// `KINCHART_SMTP_*`: how mail is sent.
     pub smtp: Smtp,
     /// `KINCHART_PRIVATE_NETWORKS`: whether a Paperless-ngx may stand in a private network.
@@ -68,7 +72,7 @@ struct Setting {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const SETTINGS: [Setting; 19] = [
+const SETTINGS: [Setting; 21] = [
     Setting {
         name: "KINCHART_LISTEN",
         default: "`127.0.0.1:8080`",
@@ -96,6 +100,26 @@ const SETTINGS: [Setting; 19] = [
         description: "The largest document that is taken, in millions of bytes.",
         secret: false,
         set: set_max_upload,
+    },
+    Setting {
+        name: "KINCHART_QUOTA",
+        default: "none",
+        description: "How much the documents of a household may take, those in the trash and in the inbox too: `5 GB`, `1.5 TB`, or a number of millions of bytes.",
+        secret: false,
+        set: |config, text| {
+            config.quota = Some(crate::files::quota::parse(text).ok_or("must be a size such as 5 GB")?);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_INBOX",
+        default: "none",
+        description: "A folder that is watched: in it Kinchart makes a folder for each household, and what a scanner or a person puts there comes into the household's inbox. Its `README.txt` says which folder is whose.",
+        secret: false,
+        set: |config, text| {
+            config.inbox = Some(PathBuf::from(text));
+            Ok(())
+        },
     },
     Setting {
         name: "KINCHART_DATABASE_URL",
@@ -374,6 +398,8 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             log: "info".to_owned(),
             max_upload: 50 * MEGABYTE,
+            quota: None,
+            inbox: None,
             smtp: Smtp::default(),
             private_networks: PrivateNetworks::Allow,
             authorities: Authorities::default(),

@@ -3,9 +3,16 @@
 
 pub mod api;
 pub mod blobs;
+pub mod inbox;
+pub mod owner;
 pub mod pages;
 pub mod pending;
+pub mod query;
+pub mod quota;
 pub mod serve;
+pub mod shelf;
+pub mod shelf_pages;
+pub mod twins;
 pub mod upload;
 
 use std::collections::HashMap;
@@ -13,16 +20,19 @@ use std::collections::HashMap;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+use owner::{Hand, Owner};
+use quota::Quota;
+
 use crate::{
     access::{AtLeast, Edit, Level, Own, PatientAccess},
     app::App,
-    audit::{Action, Event},
+    audit::Action,
     dates::PartialDate,
     db::{
         Conn, MultiBackend, Tx,
         schema::files,
         sql::among,
-        types::{FileId, PatientId, RecordId},
+        types::{FileId, HouseholdId, PatientId, PractitionerId, RecordId},
     },
     error::{Error, Result},
     records::{
@@ -45,6 +55,8 @@ pub struct File {
     pub id: FileId,
     pub patient_id: Option<PatientId>,
     pub record_id: Option<RecordId>,
+    pub practitioner_id: Option<PractitionerId>,
+    pub household_id: Option<HouseholdId>,
     pub blob: String,
     pub file_name: String,
     pub file_type: String,
@@ -139,28 +151,6 @@ fn is_turning(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Which files of a patient.
-#[derive(Clone, Copy, Debug)]
-pub enum Of<'a> {
-    Everything,
-    Record(&'a RecordId),
-    Trash,
-}
-
-/// The files that this person sees, the newest first, each with the record it belongs to. Two statements, however many there are.
-pub fn list<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, of: Of<'_>) -> Result<Vec<(File, Option<Head>)>> {
-    let mut query = files::table.filter(files::patient_id.eq(access.id())).into_boxed::<MultiBackend>();
-    query = match of {
-        Of::Trash => query.filter(files::deleted_at.is_not_null()),
-        Of::Everything => query.filter(files::deleted_at.is_null()),
-        Of::Record(record) => query.filter(files::deleted_at.is_null()).filter(files::record_id.eq(record)),
-    };
-    let rows: Vec<File> = query.order((files::uploaded_at.desc(), files::id.desc())).select(File::as_select()).load(conn)?;
-    let ids: Vec<RecordId> = rows.iter().filter_map(|file| file.record_id.clone()).collect();
-    let heads = headings(conn, access, &ids)?;
-    Ok(rows.into_iter().filter_map(|file| seen(access, &heads, file)).collect())
-}
-
 /// The files of a record that was just shown to this person: what it took to show it is not asked again.
 pub fn of_shown<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, record: &RecordId) -> Result<Vec<File>> {
     Ok(files::table
@@ -216,33 +206,11 @@ pub struct NewFile {
     pub kind: &'static FileKind,
 }
 
-/// Makes it a file of the patient, or of a record of theirs.
-pub fn add<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, new: &NewFile, details: &Details) -> Result<FileId> {
+/// Makes it a file of the patient, or of a record of theirs, if their household still has room for it.
+pub fn add<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, quota: Quota, new: &NewFile, details: &Details) -> Result<FileId> {
     check_place(tx, access, details.record.as_ref())?;
-    let (id, now) = (FileId::new(), access.now);
-    blobs::keep(tx, &new.blob)?;
-    let arrived = &new.blob.arrived;
-    diesel::insert_into(files::table)
-        .values((
-            files::id.eq(&id),
-            files::patient_id.eq(access.id()),
-            files::record_id.eq(details.record.as_ref()),
-            files::blob.eq(new.blob.name.as_str()),
-            files::file_name.eq(&new.name),
-            files::file_type.eq(new.kind.media_type),
-            files::file_size.eq(i64::try_from(arrived.size).unwrap_or(i64::MAX)),
-            files::sha256.eq(&arrived.sums.sha256),
-            files::md5.eq(&arrived.sums.md5),
-            files::description.eq(details.description.as_ref()),
-            files::category.eq(details.category.as_ref()),
-            files::document_date.eq(details.document_date.as_ref()),
-            files::uploaded_by.eq(access.actor.user.as_str()),
-            files::uploaded_at.eq(now),
-            files::updated_at.eq(now),
-            files::version.eq(1),
-        ))
-        .execute(&mut **tx)?;
-    note(tx, access, Action::Created, &id, 1)?;
+    let owner = Owner::Patient(access.id().clone(), details.record.clone());
+    let id = owner::insert(tx, hand(access), &owner, (access.household(), quota), new, details)?;
     crate::paperless::sync::copies::added(tx, access, &id)?;
     Ok(id)
 }
@@ -250,61 +218,32 @@ pub fn add<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, new: &N
 /// Says something else of it, or moves it to another record.
 pub fn change<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, id: &FileId, version: i32, details: &Details) -> Result<()> {
     let (file, _) = living(tx, access, id)?;
-    if file.version != version {
-        return Err(Error::Stale { current: file.version });
-    }
-    if file.record_id != details.record {
+    if file.version == version && file.record_id != details.record {
         check_place(tx, access, details.record.as_ref())?;
     }
-    let next = version.saturating_add(1);
-    diesel::update(files::table.find(id))
-        .set((
-            files::record_id.eq(details.record.as_ref()),
-            files::description.eq(details.description.as_ref()),
-            files::category.eq(details.category.as_ref()),
-            files::document_date.eq(details.document_date.as_ref()),
-            files::updated_at.eq(access.now),
-            files::version.eq(next),
-        ))
-        .execute(&mut **tx)?;
-    note(tx, access, Action::Changed, id, next)
+    owner::describe(tx, hand(access), &file, version, (details.record.as_ref(), details))
 }
 
 /// Into the trash; doing it again changes nothing.
 pub fn remove<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, id: &FileId) -> Result<()> {
-    lay(tx, access, id, true)
+    let (file, _) = find(tx, access, id)?;
+    owner::lay(tx, hand(access), &file, true)
 }
 
 /// Back from the trash.
 pub fn restore<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, id: &FileId) -> Result<()> {
-    lay(tx, access, id, false)
-}
-
-fn lay<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, id: &FileId, in_trash: bool) -> Result<()> {
     let (file, _) = find(tx, access, id)?;
-    if file.deleted_at.is_some() == in_trash {
-        return Ok(());
-    }
-    let next = file.version.saturating_add(1);
-    diesel::update(files::table.find(id))
-        .set((files::deleted_at.eq(in_trash.then_some(access.now)), files::updated_at.eq(access.now), files::version.eq(next)))
-        .execute(&mut **tx)?;
-    note(tx, access, if in_trash { Action::Deleted } else { Action::Restored }, id, next)
+    owner::lay(tx, hand(access), &file, false)
 }
 
-/// What happened to a file, for the audit: it names the file by its id, which tells nothing.
-fn event<L: Level>(access: &PatientAccess<L>, action: Action, id: &FileId, version: i32) -> Event {
-    let event = Event::new(&access.actor, action, access.now).patient(access.id()).kind(KIND);
-    Event { version: Some(version), detail: Some(id.to_string()), ..event }
-}
-
-fn note<L: Level>(tx: &mut Tx<'_>, access: &PatientAccess<L>, action: Action, id: &FileId, version: i32) -> Result<()> {
-    Ok(event(access, action, id, version).write(tx)?)
+fn hand<L: Level>(access: &PatientAccess<L>) -> Hand<'_> {
+    Hand { actor: Some(&access.actor), now: access.now }
 }
 
 /// Notes that a person looked at a file or took it along.
 pub fn note_look<L: Level>(app: &App, access: &PatientAccess<L>, action: Action, file: &File) {
-    app.reads.note(event(access, action, &file.id, file.version));
+    let owner = Owner::Patient(access.id().clone(), file.record_id.clone());
+    app.reads.note(hand(access).event(&owner, action, &file.id, file.version));
 }
 
 /// What files are called, by the ids that the audit names them with; for who may see all of them.
@@ -340,9 +279,9 @@ pub fn purge(tx: &mut Tx<'_>, limit: NaiveDateTime, now: NaiveDateTime) -> Resul
     let due: Vec<File> = files::table.filter(files::deleted_at.lt(limit)).limit(500).select(File::as_select()).load(&mut **tx)?;
     for file in &due {
         diesel::delete(files::table.find(&file.id)).execute(&mut **tx)?;
-        let event = Event::by_the_program(Action::Purged, now).kind(KIND);
-        let event = file.patient_id.iter().fold(event, Event::patient);
-        Event { version: Some(file.version), detail: Some(file.id.to_string()), ..event }.write(tx)?;
+        if let Some(owner) = file.owner() {
+            Hand { actor: None, now }.note(tx, &owner, Action::Purged, &file.id, file.version)?;
+        }
     }
     Ok(due.len())
 }

@@ -14,6 +14,7 @@ use crate::{
     auth::{key_change, session, throttle},
     db::{MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
+    files::inbox::folder,
     records::chart,
     sharing::watch,
 };
@@ -22,6 +23,8 @@ use crate::{
 const LEASE: Duration = Duration::minutes(10);
 /// The trash is kept this long.
 pub const TRASH: Duration = Duration::days(30);
+/// How often the watched folder is looked at.
+const LOOK: Duration = Duration::seconds(15);
 /// How often the thread looks; also the longest a noted read waits to be written.
 const TICK: Wait = Wait::from_secs(1);
 
@@ -81,6 +84,10 @@ pub fn ensure_standing(app: &App) -> Result<()> {
             ("sweep_files", Duration::hours(1)),
         ] {
             add(tx, &NewJob { task, payload: "", unique_key: Some(task), repeat: Some(every), run_at: now }, now)?;
+        }
+        if app.config.inbox.is_some() {
+            let (task, repeat) = (folder::TASK, Some(LOOK));
+            add(tx, &NewJob { task, payload: "", unique_key: Some(task), repeat, run_at: now }, now)?;
         }
         Ok(())
     })
@@ -154,6 +161,7 @@ fn run(app: &App, job: &Job) -> Result<()> {
             while app.db.write(|tx| watch::tell_ended(tx, now))? > 0 {}
             Ok(())
         }
+        folder::TASK => folder::look(app),
         crate::mail::TASK => crate::mail::deliver(app, &job.payload, job.attempts.saturating_add(1)),
         "sweep_files" => {
             for store in app.stores() {

@@ -55,7 +55,7 @@ const LOOKS: &[Action] = &[Action::Read, Action::Listed, Action::Searched];
 /// The kinds of event a person can ask for, as words of the address.
 const WHAT: &[(&str, &[Action])] = &[
     ("looked", LOOKS),
-    ("changed", &[Action::Created, Action::Changed, Action::Deleted, Action::Restored, Action::Purged, Action::Imported]),
+    ("changed", &[Action::Created, Action::Changed, Action::Deleted, Action::Restored, Action::Purged, Action::Filed, Action::Imported]),
     (
         "shared",
         &[Action::Shared, Action::ShareChanged, Action::ShareEnded, Action::Invited, Action::InvitationAnswered, Action::OwnershipGiven],

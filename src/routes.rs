@@ -11,7 +11,11 @@ use crate::{
     directory::pages as directory,
     error::{Error, Result},
     family::{pages as family, received, share_form},
-    files::{api as files_api, pages as files},
+    files::{
+        api as files_api,
+        inbox::{api as inbox_api, filing, pages as inbox},
+        pages as files, shelf_pages as shelf, twins,
+    },
     health,
     households::pages as households,
     interchange::{kept, pages as import},
@@ -134,6 +138,13 @@ routes! {
         get "/directory/{list}" => directory::list;
         post "/directory/{list}" => directory::create;
         get "/directory/{list}/new" => directory::new;
+        get "/directory/practitioners/{entry}/files" => shelf::list;
+        post "/directory/practitioners/{entry}/files" => shelf::upload_papers;
+        get "/directory/practitioners/{entry}/files/{paper}" => shelf::show;
+        post "/directory/practitioners/{entry}/files/{paper}" => shelf::change;
+        get "/directory/practitioners/{entry}/files/{paper}/content" => shelf::content;
+        post "/directory/practitioners/{entry}/files/{paper}/delete" => shelf::delete;
+        post "/directory/practitioners/{entry}/files/{paper}/restore" => shelf::restore;
         get "/directory/{list}/{entry}" => directory::show;
         post "/directory/{list}/{entry}" => directory::change;
         get "/directory/{list}/{entry}/original" => directory::original;
@@ -210,6 +221,18 @@ routes! {
         get "/patients/{patient}/paperless" => take::show;
         post "/patients/{patient}/paperless" => take::take;
         get "/patients/{patient}/paperless/{document}/thumbnail" => take::thumbnail;
+        // Documents that wait to be filed, and those that came twice.
+        get "/inbox" => inbox::list;
+        post "/inbox" => inbox::upload;
+        get "/inbox/file" => filing::show;
+        post "/inbox/file" => filing::submit;
+        get "/inbox/{document}" => shelf::show;
+        post "/inbox/{document}" => shelf::change;
+        get "/inbox/{document}/content" => shelf::content;
+        post "/inbox/{document}/delete" => shelf::delete;
+        post "/inbox/{document}/restore" => shelf::restore;
+        get "/twins" => twins::show;
+        post "/twins" => twins::answer;
         // Records of every kind.
         post "/patients/{patient}/none-known/{kind}" => records::none_known;
         get "/patients/{patient}/{kind}" => records::list;
@@ -238,6 +261,10 @@ routes! {
         "/api/v1/patients/{patient}/files" for Bearer => get files_api::list, post files_api::create;
         "/api/v1/patients/{patient}/files/{file}" for Bearer => get files_api::show, delete files_api::delete;
         "/api/v1/patients/{patient}/files/{file}/content" for Bearer => get files_api::content;
+        "/api/v1/inbox/files" for Bearer => get inbox_api::list, post inbox_api::create;
+        "/api/v1/inbox/files/{document}" for Bearer => get inbox_api::show, delete inbox_api::delete;
+        "/api/v1/inbox/files/{document}/content" for Bearer => get inbox_api::content;
+        "/api/v1/inbox/files/{document}/file" for Bearer => post inbox_api::file;
         "/api/v1/patients/{patient}/{kind}" for Bearer => get records_api::list, post records_api::create;
         "/api/v1/patients/{patient}/{kind}/{record}" for Bearer => get records_api::show, put records_api::change, delete records_api::delete;
     }

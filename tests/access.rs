@@ -415,6 +415,16 @@ const TELLS_NOTHING: &[&str] = &[
     "/household/{household}/members/{member}/leave",
     "/patients/{patient}/sharing",
     "/patients/{patient}/sharing/{share}",
+    // Of a household, and of no patient: noted without one.
+    "/inbox",
+    "/inbox/{document}",
+    "/inbox/{document}/content",
+    "/directory/practitioners/{entry}/files",
+    "/directory/practitioners/{entry}/files/{paper}",
+    "/directory/practitioners/{entry}/files/{paper}/content",
+    "/api/v1/inbox/files",
+    "/api/v1/inbox/files/{document}",
+    "/api/v1/inbox/files/{document}/content",
     // Noted with the members they show: see `family`.
     "/family-history",
     "/family-history/{share}/take",
@@ -455,13 +465,22 @@ async fn every_address_that_shows_records_notes_who_looked() {
     let api = helper.api(false);
     let letter = crate::files::form(&[("record", id.as_str())], &[("letter.txt", "Dear Ana")]);
     let files = format!("/api/v1/patients/{ana}/files");
-    let file = owner.api(true).send(actix_web::http::Method::POST, &files, &[crate::files::FORM], letter).await.is(201).json();
+    let post = actix_web::http::Method::POST;
+    let file = owner.api(true).send(post.clone(), &files, &[crate::files::FORM], letter.clone()).await.is(201).json();
+    let again = owner.api(true).send(post.clone(), &files, &[crate::files::FORM], letter).await.is(201).json();
+    let waits = crate::files::form(&[], &[("waits.txt", "Dear all")]);
+    let waits = helper.api(true).send(post, "/api/v1/inbox/files", &[crate::files::FORM], waits).await.is(201).json();
     let keys = [("/patients/{patient}/original", "Patient/ana"), ("/patients/{patient}/kept/original", "Claim/c1")];
     let (mut silent, addresses) = (Vec::new(), looked_at());
     assert!(addresses.len() > 20, "{addresses:?}");
     for pattern in addresses {
         let key = keys.iter().find(|(path, _)| *path == pattern).map(|(_, key)| format!("?key={key}")).unwrap_or_default();
-        let q = if pattern == "/search" { "?q=peanut" } else { "" };
+        let q = match pattern {
+            "/search" => "?q=peanut".to_owned(),
+            "/inbox/file" => format!("?document={}&patient={ana}", waits["id"].as_str().unwrap()),
+            "/twins" => format!("?new={}", again["id"].as_str().unwrap()),
+            _ => String::new(),
+        };
         let path = pattern
             .replace("{patient}", ana.as_str())
             .replace("{kind}", "allergies")

@@ -1,5 +1,8 @@
 //! Documents: kept sealed, given back whole or in part, seen by who sees their record, and never lost without a word.
 
+mod bad_input;
+mod lists;
+
 use actix_web::http::Method;
 use chrono::Duration;
 use kinchart::{
@@ -13,7 +16,7 @@ use serde_json::Value;
 
 use crate::common::{Answer, Api, Person, Share, TestApp, sample::Sample};
 
-const PDF: &str = "%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\ntrailer << >>\n%%EOF\n";
+pub const PDF: &str = "%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\ntrailer << >>\n%%EOF\n";
 const SAME_SITE: [(&str, &str); 2] = [("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")];
 pub const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=part");
 
@@ -189,9 +192,9 @@ async fn of_several_files_the_good_ones_are_kept_and_the_others_named() {
     assert!(page.body.matches("ä").count() < 600, "names are cut");
     assert_eq!(on_disk(&t).0, 2);
     upload(&owner, &ada, &[], &[]).await.is(422).says("Choose a file first");
-    // The same once more: kept, and said.
+    // The same once more: kept, and asked about.
     let next = upload(&owner, &ada, &[], &[("again.pdf", PDF)]).await.location();
-    owner.get(&next).await.is(200).says("was here already").has("good.pdf");
+    owner.get(&next).await.is(200).says("This document is there already").has("good.pdf");
 }
 
 #[actix_web::test]

@@ -2,6 +2,7 @@
 //! for fields come from the catalogue.
 
 mod files;
+mod inbox;
 pub mod schema;
 
 use std::sync::LazyLock;
@@ -56,7 +57,7 @@ fn document() -> Value {
 }
 
 fn tags() -> Vec<Value> {
-    let names = ["api", "patients", "files"].into_iter().chain(records::kinds().iter().map(|kind| kind.name));
+    let names = ["api", "patients", "files", "inbox"].into_iter().chain(records::kinds().iter().map(|kind| kind.name));
     names.map(|name| json!({"name": name})).collect()
 }
 
@@ -69,6 +70,7 @@ fn paths() -> Map<String, Value> {
     all.insert(format!("{BASE}/patients"), patients.many(&asked));
     all.insert(format!("{BASE}/patients/{{patient_id}}"), patients.single());
     all.extend(files::paths());
+    all.extend(inbox::paths());
     for kind in records::kinds() {
         let paths = Paths { tag: kind.name, schema: schema::name(kind.name), one: "record", parents: &["PatientId"], own: "RecordId" };
         let base = format!("{BASE}/patients/{{patient_id}}/{}", kind.name);

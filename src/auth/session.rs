@@ -18,7 +18,11 @@ use actix_web::{
 use anyhow::anyhow;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Duration, NaiveDateTime};
-use diesel::{dsl::sql, prelude::*, sql_types::Bool};
+use diesel::{
+    dsl::sql,
+    prelude::*,
+    sql_types::{BigInt, Bool},
+};
 use serde::{Deserialize, Serialize};
 
 use super::token_text;
@@ -28,6 +32,7 @@ use crate::{
     db::{
         Conn, Tx,
         schema::{sessions, user_preferences, users},
+        sql::worded,
         types::UserId,
     },
     error::{Error, Result},
@@ -60,11 +65,17 @@ pub struct Me {
     pub metric: bool,
     #[serde(with = "date_style")]
     pub dates: DateStyle,
+    /// Documents in the inboxes of their households, when the request came.
+    pub waiting: i64,
     /// When this session began, with a proof of who it is.
     pub signed_in_at: NaiveDateTime,
     /// Nobody has said yet that they keep a copy of the installation's key.
     pub key_is_unkept: bool,
 }
+
+/// How many documents wait in the inboxes of a session's person.
+const WAITING: &str = "(SELECT COUNT(*) FROM household_members m JOIN files f ON f.household_id = m.household_id \
+    WHERE m.user_id = users.id AND f.deleted_at IS NULL)";
 
 mod date_style {
     use super::DateStyle;
@@ -250,6 +261,7 @@ type Row = (
     Option<String>,
     Option<i32>,
     bool,
+    i64,
 );
 
 /// A copy of the key was confirmed.
@@ -277,6 +289,7 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
             user_preferences::date_format.nullable(),
             user_preferences::session_timeout_minutes.nullable(),
             sql::<Bool>(KEPT),
+            worded::<BigInt>(WAITING),
         ))
         .first(conn)
         .optional()?)
@@ -286,7 +299,8 @@ impl Store {
     fn load_now(&self, hash: &str) -> Result<Option<State>> {
         let now = self.app.clock.now();
         let Some(row) = self.app.db.read(|conn| load(conn, hash))? else { return Ok(None) };
-        let (session, state, remember, created, seen, expires, id, name, username, role, language, units, dates, minutes, kept) = row;
+        let (session, state, remember, created, seen, expires, id, name, username, role, language, units, dates, minutes, kept, waiting) =
+            row;
         let idle = Duration::minutes(i64::from(minutes.unwrap_or(30).max(1)));
         if now >= expires || (!remember && now - seen > idle) {
             return Ok(None);
@@ -307,6 +321,7 @@ impl Store {
             language: language.unwrap_or_else(|| "en".into()),
             metric: units.as_deref() == Some("metric"),
             dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
+            waiting,
             signed_in_at: created,
             key_is_unkept: !kept,
         };

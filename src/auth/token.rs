@@ -128,6 +128,7 @@ pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Resul
         language: language.unwrap_or_else(|| "en".to_owned()),
         metric: units.as_deref() == Some("metric"),
         dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
+        waiting: 0,
     };
     Ok(Bearer { actor: Actor { user, name, via: Via::Token { id, may_write }, address }, me })
 }

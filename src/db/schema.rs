@@ -487,6 +487,27 @@ diesel::table! {
         updated_at -> Timestamp,
         deleted_at -> Nullable<Timestamp>,
         version -> Integer,
+        folded -> Text,
+    }
+}
+
+diesel::table! {
+    inbox_filings (file_id) {
+        file_id -> Text,
+        household_id -> Text,
+        filed_by -> Nullable<Text>,
+        filed_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    inbox_arrivals (household_id, name) {
+        household_id -> Text,
+        name -> Text,
+        size -> BigInt,
+        modified -> BigInt,
+        seen_at -> Timestamp,
+        sha256 -> Nullable<Text>,
     }
 }
 
@@ -541,6 +562,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     blobs,
     encryption_keys,
     files,
+    inbox_filings,
+    inbox_arrivals,
     households,
     users,
     household_members,

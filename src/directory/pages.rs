@@ -8,8 +8,15 @@ use crate::{
     app::App,
     auth::session::Signed,
     body,
-    db::{Conn, types::HouseholdId},
+    db::{
+        Conn,
+        types::{HouseholdId, PractitionerId},
+    },
     error::{Error, Result},
+    files::{
+        shelf,
+        shelf_pages::{self, Papers},
+    },
     interchange::{
         kept,
         originals::{self, Place},
@@ -68,6 +75,8 @@ struct EntryForm {
     stale: bool,
     /// Addresses and words of what imports brought.
     originals: Vec<(String, String)>,
+    /// A practitioner's documents.
+    papers: Option<Papers>,
 }
 
 /// `GET /directory/{list}`.
@@ -125,6 +134,7 @@ fn form<T: Listed>(
         own: own.is_none_or(|e| e.own),
         stale: false,
         originals: originals::links(&format!("/directory/{}/{id}", T::NAME), kept, "", ""),
+        papers: None,
         id,
         ui,
     })
@@ -153,13 +163,15 @@ pub async fn show(app: web::Data<App>, signed: Signed, place: web::Path<(String,
     let (name, id) = place.into_inner();
     let here = request.path().to_owned();
     let page = app
-        .read(move |conn, _| {
+        .read(move |conn, app| {
             let household = page::household(conn, &signed.me.id)?;
-            let ui = Ui::new(Some(signed.me), &here);
-            for_list!(name.as_str(), T => {
+            let ui = Ui::new(Some(signed.me.clone()), &here);
+            let papers = if name == Practitioner::NAME { shelf_pages::of_entry(conn, app, &signed, &ui, &id)? } else { None };
+            let page = for_list!(name.as_str(), T => {
                 let entry = T::get(conn, &household, &id)?;
                 form::<T>(conn, ui, &household, &stored(&entry.fields), &Errors::new(), Some(&entry))
-            })
+            })?;
+            Ok(EntryForm { papers, ..page })
         })
         .await?;
     render(&page)
@@ -270,15 +282,19 @@ fn foreign_practice(conn: &mut Conn, household: &HouseholdId, fields: &[(String,
     }
 }
 
-/// `POST /directory/{list}/{id}/delete`: records keep what they are; only the name is gone from them.
+/// `POST /directory/{list}/{id}/delete`: records keep what they are, only the name is gone from them; documents go to the inbox.
 pub async fn delete(app: web::Data<App>, signed: Signed, place: web::Path<(String, String)>) -> Result<HttpResponse> {
     let (name, id) = place.into_inner();
     if !signed.me.may_add_patients() {
         return Err(Error::Forbidden);
     }
     let back = format!("/directory/{name}");
-    app.write(move |tx, _| {
+    app.write(move |tx, app| {
         let household = page::household(tx, &signed.me.id)?;
+        // Their documents are not lost with the entry.
+        if let Some(practitioner) = PractitionerId::parse(&id).filter(|_| name == Practitioner::NAME) {
+            shelf::to_inbox(tx, &signed.actor, &practitioner, app.clock.now())?;
+        }
         for_list!(name.as_str(), T => T::delete(tx, &household, &id))
     })
     .await?;

@@ -3,7 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
 
-use super::{Details, File, NewFile, Of, serve, upload};
+use super::{
+    Details, File, NewFile,
+    query::{self, FileQuery},
+    serve, upload,
+};
 use crate::{
     access::{self, Edit, View},
     api::{self, IfMatch},
@@ -25,11 +29,19 @@ fn href(patient: &PatientId, id: &FileId) -> String {
     format!("{}/patients/{patient}/files/{id}", api::BASE)
 }
 
-fn told(file: &File) -> Value {
-    let patient = file.patient_id.as_ref();
+/// Where the API has it; a practitioner's documents are not there yet.
+pub(super) fn href_of(file: &File) -> String {
+    match &file.patient_id {
+        Some(patient) => href(patient, &file.id),
+        None => format!("{}/inbox/files/{}", api::BASE, file.id),
+    }
+}
+
+pub(super) fn told(file: &File) -> Value {
     json!({
         "id": file.id,
-        "patient_id": patient,
+        "patient_id": file.patient_id,
+        "household_id": file.household_id,
         "record": file.record_id,
         "file_name": file.file_name,
         "file_type": file.file_type,
@@ -40,55 +52,31 @@ fn told(file: &File) -> Value {
         "document_date": file.document_date,
         "uploaded_at": api::moment(file.uploaded_at),
         "version": file.version,
-        "content": patient.map(|patient| format!("{}/content", href(patient, &file.id))),
+        "content": format!("{}/content", href_of(file)),
     })
 }
 
-/// `GET /api/v1/patients/{patient}/files`, `?record=` for those of one record; the newest first.
+/// `GET /api/v1/patients/{patient}/files`; `?record=` for those of one record (`none` for those without), `q`, `category`; the newest first.
 pub async fn list(app: web::Data<App>, bearer: Bearer, request: HttpRequest) -> Result<HttpResponse> {
     let patient = api::patient_of(&request)?;
     let pairs = api::query(&request);
     let text = app
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &bearer.actor, &patient, app.clock.now())?;
-            let query = FileQuery::parse(&pairs?)?;
-            let mut found = super::list(conn, &access, Of::Everything)?;
-            if let Some(record) = &query.record {
-                found.retain(|(file, _)| file.record_id.as_ref().is_some_and(|id| id.as_str() == record));
-            }
+            let query = strict(&pairs?)?;
+            let (found, total) = query::of_patient(conn, &access, &query)?;
             note_read(app, &access, Action::Listed, Some(super::KIND), None);
-            let shown = found.iter().skip((query.page - 1).saturating_mul(query.per_page)).take(query.per_page);
-            let items: Vec<Value> = shown.map(|(file, _)| told(file)).collect();
-            let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-            Ok(api::list(&items, whole(query.page), whole(query.per_page), whole(found.len())))
+            let items: Vec<Value> = found.iter().map(|(file, _)| told(file)).collect();
+            Ok(api::list(&items, query.page, query.per_page, total))
         })
         .await?;
     Ok(api::answer(StatusCode::OK, text))
 }
 
-struct FileQuery {
-    page: usize,
-    per_page: usize,
-    record: Option<String>,
-}
-
-impl FileQuery {
-    fn parse(pairs: &[(String, String)]) -> Result<Self> {
-        let mut query = Self { page: 1, per_page: 50, record: None };
-        for (name, value) in pairs {
-            let number = |max: usize| {
-                let wrong = || Error::Invalid(vec![(name.clone(), FieldError::OutOfRange { min: "1".into(), max: max.to_string() })]);
-                value.parse::<usize>().ok().filter(|n| (1..=max).contains(n)).ok_or_else(wrong)
-            };
-            match name.as_str() {
-                "page" => query.page = number(1_000_000)?,
-                "per_page" => query.per_page = number(200)?,
-                "record" => query.record = Some(value.clone()),
-                _ => return Err(Error::Invalid(vec![(name.clone(), FieldError::UnknownField)])),
-            }
-        }
-        Ok(query)
-    }
+/// A list as a program asks for it.
+pub(super) fn strict(pairs: &[(String, String)]) -> Result<FileQuery> {
+    let (query, errors) = FileQuery::read(pairs, Mode::Strict);
+    if errors.is_empty() { Ok(query) } else { Err(Error::Invalid(errors)) }
 }
 
 /// `POST /api/v1/patients/{patient}/files`: a form with the part `file`, and `record`, `description`, `category`, `document_date` if wanted.
@@ -98,7 +86,7 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
     let (actor, of) = (bearer.actor.clone(), patient.clone());
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
     let received = upload::receive(&app, body::parts(&request, payload)?, upload::FILES).await?;
-    let checked = one(&received);
+    let checked = one(&received, &["record", "description", "category", "document_date"]);
     let (new, details) = match checked {
         Ok(checked) => checked,
         Err(error) => {
@@ -110,7 +98,7 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
         .write(move |tx, app| {
             let access = access::grant::<Edit>(tx, &bearer.actor, &patient, app.clock.now())?;
             let twin = super::twin(tx, &access, &new.blob.arrived.sums.sha256)?;
-            let id = super::add(tx, &access, &new, &details)?;
+            let id = super::add(tx, &access, app.quota(), &new, &details)?;
             let (file, _) = super::find(tx, &access, &id)?;
             let told = told(&file);
             Ok((href(&patient, &id), twin.map_or(told.clone(), |(twin, _)| api::plus(told, "duplicate_of", twin.id.as_str()))))
@@ -126,7 +114,7 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
 }
 
 /// A program sends one file at a time, so that it knows which answer is whose.
-fn one(received: &upload::Received) -> Result<(NewFile, Details)> {
+pub(super) fn one(received: &upload::Received, known: &[&str]) -> Result<(NewFile, Details)> {
     let mut errors = received.errors();
     if received.files.len() + received.refused.len() > 1 {
         errors.push(("file".to_owned(), FieldError::Repeated));
@@ -135,7 +123,7 @@ fn one(received: &upload::Received) -> Result<(NewFile, Details)> {
         errors.push(("file".to_owned(), FieldError::Required));
     }
     for (name, _) in &received.fields {
-        if !matches!(name.as_str(), "record" | "description" | "category" | "document_date" | "file") {
+        if name != "file" && !known.contains(&name.as_str()) {
             errors.push((name.clone(), FieldError::UnknownField));
         }
     }

@@ -3,7 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
-use super::{CATEGORIES, Details, File, Of, serve, upload};
+use super::{
+    CATEGORIES, Details, File,
+    query::{self, FileQuery, Paging},
+    quota, serve, twins,
+    upload::{self, Adding},
+};
 use crate::{
     access::{self, AtLeast, Edit, Level, PatientAccess, Rank, View},
     app::App,
@@ -20,6 +25,7 @@ use crate::{
     records::{
         self, Head,
         field::{Errors, FieldError, Mode},
+        pages::ConflictLine,
         view::Choice,
     },
 };
@@ -37,20 +43,31 @@ pub struct Line {
 }
 
 pub(crate) fn line(ui: &Ui, patient: &PatientId, file: &File, head: Option<&Head>) -> Line {
+    let record = head.map(|head| (format!("/patients/{patient}/{}/{}", head.kind, head.id), title(ui, head)));
+    Line { record, ..line_at(ui, &format!("/patients/{patient}/files"), file) }
+}
+
+/// The same for a document whose addresses begin so.
+pub(super) fn line_at(ui: &Ui, base: &str, file: &File) -> Line {
     let mut about = vec![kind_word(ui, file), size_word(ui, file.size())];
     about.extend(file.category.as_deref().map(|word| ui.choice("FileCategory", word)));
     about.extend(file.document_date.as_deref().map(|date| ui.date(date)));
     Line {
-        href: format!("/patients/{patient}/files/{}", file.id),
-        name: file.description.clone().filter(|text| text.chars().count() <= 80).unwrap_or_else(|| file.file_name.clone()),
+        href: format!("{base}/{}", file.id),
+        name: shown_name(file),
         about: about.join(" · "),
-        record: head.map(|head| (format!("/patients/{patient}/{}/{}", head.kind, head.id), title(ui, head))),
+        record: None,
         id: file.id.to_string(),
         badge: String::new(),
     }
 }
 
-fn title(ui: &Ui, head: &Head) -> String {
+/// What a person called it, if that is short enough for a line, else the file's name.
+pub(super) fn shown_name(file: &File) -> String {
+    file.description.clone().filter(|text| text.chars().count() <= 80).unwrap_or_else(|| file.file_name.clone())
+}
+
+pub(super) fn title(ui: &Ui, head: &Head) -> String {
     if head.title.is_empty() { ui.t("record.untitled") } else { head.title.clone() }
 }
 
@@ -62,16 +79,14 @@ fn kind_word(ui: &Ui, file: &File) -> String {
 
 /// `340 kB`, `1.2 MB`: as file managers tell it, in thousands.
 pub fn size_word(ui: &Ui, bytes: u64) -> String {
-    let (number, unit) = match bytes {
-        0..1_000 => (bytes.to_string(), "B"),
-        1_000..1_000_000 => ((bytes / 1_000).to_string(), "kB"),
-        _ => (format!("{}.{}", bytes / 1_000_000, bytes % 1_000_000 / 100_000), "MB"),
-    };
-    ui.words.with("file.size", &[("number", &number), ("unit", unit)])
+    let told = quota::size(bytes);
+    let (number, unit) = told.split_once(' ').unwrap_or((&told, ""));
+    ui.words.with("file.size", &[("number", number), ("unit", unit)])
 }
 
 #[derive(Template)]
 #[template(path = "files/list.html")]
+#[expect(clippy::struct_excessive_bools, reason = "what a template asks")]
 struct ListPage {
     ui: Ui,
     base: String,
@@ -84,37 +99,70 @@ struct ListPage {
     take_from: Option<String>,
     categories: Vec<Choice>,
     done: String,
-    twins: Vec<(String, String)>,
     refused: Vec<(String, String)>,
+    /// Where it is asked about documents that were here already.
+    question: Option<String>,
     /// The largest that is stored, in bytes.
     most: u64,
+    /// How much the household uses.
+    quota: Option<String>,
+    q: String,
+    by_category: Vec<Choice>,
+    by_record: Vec<Choice>,
+    narrowed: bool,
+    wrong: Vec<String>,
+    paging: Paging,
 }
 
 impl ListPage {
-    fn load<L: Level>(conn: &mut Conn, app: &App, access: &PatientAccess<L>, ui: Ui, in_trash: bool) -> Result<Self> {
-        let found = super::list(conn, access, if in_trash { Of::Trash } else { Of::Everything })?;
+    fn load<L: Level>(conn: &mut Conn, app: &App, access: &PatientAccess<L>, ui: Ui, pairs: &[(String, String)]) -> Result<Self> {
+        let (mut query, errors) = FileQuery::read(pairs, Mode::Typed(ui.words.dates.typing(app.clock.today())));
+        let given = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
+        query.trash = given("trash") == "1";
+        let base = format!("/patients/{}/files", access.id());
+        // A filter that means nothing shows nothing, and not everything.
+        let (found, total) = if errors.is_empty() { query::of_patient(conn, access, &query)? } else { (Vec::new(), 0) };
+        let with_papers = query::records_with_papers(conn, access)?;
         let ui = ui.with_nav(conn, access)?;
         let badges = document::badges(conn, access, &ui)?;
         let badge = |file: &File| badges.get(&file.id).cloned().unwrap_or_default();
         let may_take = access.may(Rank::Edit) && connection::of(conn, &access.actor.user)?.is_some();
         Ok(Self {
-            base: format!("/patients/{}/files", access.id()),
             files: found.iter().map(|(file, head)| Line { badge: badge(file), ..line(&ui, access.id(), file, head.as_ref()) }).collect(),
             take_from: may_take.then(|| format!("/patients/{}/paperless", access.id())),
-            in_trash,
+            in_trash: query.trash,
             may_edit: access.may(Rank::Edit),
             may_add: access.may(Rank::Edit) && access.scope().is_whole(),
             categories: categories(&ui, ""),
             done: String::new(),
-            twins: Vec::new(),
             refused: Vec::new(),
+            question: None,
             most: app.config.max_upload,
+            quota: quota::sentence(conn, &ui, app.quota(), access.household(), &access.actor.user)?,
+            q: given("q"),
+            by_category: categories(&ui, query.category.unwrap_or_default()),
+            by_record: record_filter(&ui, &query, access.scope().is_whole(), &with_papers),
+            narrowed: query.is_narrowed() || !errors.is_empty(),
+            wrong: errors.iter().map(|(_, error)| ui.error(error)).collect(),
+            paging: Paging::new(&base, pairs, &query, found.len(), total),
+            base,
             ui,
         })
     }
 }
 
-fn categories(ui: &Ui, chosen: &str) -> Vec<Choice> {
+/// Without a record, or with one of those that have documents.
+fn record_filter(ui: &Ui, query: &FileQuery, whole: bool, heads: &[Head]) -> Vec<Choice> {
+    let without = Choice { value: query::WITHOUT.to_owned(), label: ui.t("file.without_record"), selected: query.of == query::Of::None };
+    let of = |head: &Head| Choice {
+        value: head.id.to_string(),
+        label: title(ui, head),
+        selected: query.of == query::Of::Record(head.id.clone()),
+    };
+    whole.then_some(without).into_iter().chain(heads.iter().map(of)).collect()
+}
+
+pub(super) fn categories(ui: &Ui, chosen: &str) -> Vec<Choice> {
     let choice = |word: &&str| Choice { value: (*word).to_owned(), label: ui.choice("FileCategory", word), selected: *word == chosen };
     CATEGORIES.iter().map(choice).collect()
 }
@@ -127,39 +175,23 @@ fn place(path: &(String, String)) -> Result<(PatientId, FileId)> {
 pub async fn list(app: web::Data<App>, signed: Signed, patient: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
     let pairs = body::query(&request);
-    let given = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
-    let (done, in_trash, twins) = (given("done"), given("trash") == "1", given("twins"));
     let here = request.path().to_owned();
-    let page = app
+    let (status, page) = app
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             note_read(app, &access, Action::Listed, Some(super::KIND), None);
-            let page = ListPage::load(conn, app, &access, Ui::new(Some(signed.me), &here), in_trash)?;
-            let twins = twins_of(conn, &access, &page.ui, &twins)?;
-            let done = if DONE.contains(&done.as_str()) { page.ui.t2("file.done", &done) } else { String::new() };
-            page::text(&ListPage { done, twins, ..page })
+            let page = ListPage::load(conn, app, &access, Ui::new(Some(signed.me), &here), &pairs)?;
+            let status = if page.wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            Ok((status, page::text(&ListPage { done: done(&page.ui, &pairs), ..page })?))
         })
         .await?;
-    Ok(page::html(StatusCode::OK, page))
+    Ok(page::html(status, page))
 }
 
 /// What a page can be told that it was done; anything else in the address is nobody's word.
-const DONE: &[&str] = &["added", "deleted", "restored"];
-
-/// The documents that have come twice: the new one's address and the known one's name.
-fn twins_of<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, ids: &str) -> Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    for id in ids.split(',').take(20).filter_map(FileId::parse) {
-        match super::living(conn, access, &id) {
-            Ok((file, head)) => {
-                let line = line(ui, access.id(), &file, head.as_ref());
-                found.push((line.href, line.name));
-            }
-            Err(Error::NotFound) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(found)
+pub(super) fn done(ui: &Ui, pairs: &[(String, String)]) -> String {
+    let told = pairs.iter().find(|(name, _)| name == "done").map(|(_, value)| value.as_str()).unwrap_or_default();
+    if ["added", "deleted", "restored", "filed"].contains(&told) { ui.t2("file.done", told) } else { String::new() }
 }
 
 /// `POST /patients/{patient}/files`: any number of files, for the patient or for the record that the form names.
@@ -177,30 +209,14 @@ pub async fn upload(
     let typing = signed.me.dates.typing(app.clock.today());
     let details = Details::read(|name| received.field(name), Mode::Typed(typing));
     let (files, of, who) = (received.files.clone(), patient.clone(), signed.clone());
-    let outcome = match details {
-        Ok(details) => app.write(move |tx, app| add_all(tx, app, &who, &of, &files, &details)).await,
-        Err(errors) => Err(Error::Invalid(errors)),
-    };
-    let mut refused: Vec<(String, FieldError)> = received.refused.clone();
-    match outcome {
-        Ok(added) if refused.is_empty() && !received.files.is_empty() => return Ok(see_other(&added)),
-        Ok(_) if received.files.is_empty() && refused.is_empty() => {
-            refused.push((String::new(), FieldError::Rule("error.no_file_chosen")));
-        }
-        Ok(_) => {}
-        Err(Error::Invalid(errors)) => {
-            received.give_up(&app).await;
-            refused.extend(errors);
-        }
-        Err(error) => {
-            received.give_up(&app).await;
-            return Err(error);
-        }
+    let added = upload::add_received(&app, received, details, move |tx, app, details| add_all(tx, app, &who, &of, &files, details)).await?;
+    match added {
+        upload::Outcome::All(next) => Ok(see_other(&next)),
+        upload::Outcome::NotAll { refused, question } => refusal(&app, signed, patient, refused, question).await,
     }
-    refusal(&app, signed, patient, refused).await
 }
 
-/// Adds them all; answers with where to go.
+/// Adds them all; tells where to go.
 fn add_all(
     tx: &mut Tx<'_>,
     app: &App,
@@ -208,37 +224,41 @@ fn add_all(
     patient: &PatientId,
     files: &[super::NewFile],
     details: &Details,
-) -> Result<String> {
+) -> Result<(Adding, String)> {
     let access = access::grant::<Edit>(tx, &signed.actor, patient, app.clock.now())?;
-    let mut twins = Vec::new();
+    let mut adding = Adding::default();
     for file in files {
-        twins.extend(super::twin(tx, &access, &file.blob.arrived.sums.sha256)?.map(|(twin, _)| twin.id.to_string()));
-        super::add(tx, &access, file, details)?;
+        adding.note(file, super::add(tx, &access, app.quota(), file, details))?;
     }
-    if !twins.is_empty() {
-        return Ok(format!("/patients/{patient}/files?done=added&twins={}", twins.join(",")));
-    }
-    match &details.record {
-        None => Ok(format!("/patients/{patient}/files?done=added")),
-        Some(record) => back_to(tx, &access, record),
-    }
+    let on = match &details.record {
+        None => format!("/patients/{patient}/files?done=added"),
+        Some(record) => back_to(tx, &access, record)?,
+    };
+    let next = twins::next(tx, &signed.actor, &adding.added, &on, access.now)?;
+    Ok((adding, next))
 }
 
 fn back_to<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, record: &RecordId) -> Result<String> {
     let heads = records::chart::headings(conn, access, std::slice::from_ref(record))?;
-    let head = heads.get(record).ok_or(Error::NotFound)?;
+    let head = heads.get(record).ok_or_else(|| Error::Invalid(vec![("record".to_owned(), FieldError::NoSuchRecord)]))?;
     Ok(format!("/patients/{}/{}/{record}", access.id(), head.kind))
 }
 
 /// The list, with what was not taken and why; what was taken stands in it.
-async fn refusal(app: &web::Data<App>, signed: Signed, patient: PatientId, refused: Vec<(String, FieldError)>) -> Result<HttpResponse> {
+async fn refusal(
+    app: &web::Data<App>,
+    signed: Signed,
+    patient: PatientId,
+    refused: Vec<(String, FieldError)>,
+    question: Option<String>,
+) -> Result<HttpResponse> {
     let page = app
         .read(move |conn, app| {
             let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
             let here = format!("/patients/{patient}/files");
-            let page = ListPage::load(conn, app, &access, Ui::new(Some(signed.me.clone()), &here), false)?;
+            let page = ListPage::load(conn, app, &access, Ui::new(Some(signed.me.clone()), &here), &[])?;
             let told = refused.iter().map(|(name, error)| (name.clone(), page.ui.error(error))).collect();
-            Ok(ListPage { refused: told, ..page })
+            Ok(ListPage { refused: told, question, ..page })
         })
         .await?;
     render_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
@@ -247,7 +267,7 @@ async fn refusal(app: &web::Data<App>, signed: Signed, patient: PatientId, refus
 #[derive(Template)]
 #[template(path = "files/show.html")]
 #[expect(clippy::struct_excessive_bools, reason = "what a template asks")]
-struct ShowPage {
+pub(super) struct ShowPage {
     ui: Ui,
     base: String,
     href: String,
@@ -259,51 +279,116 @@ struct ShowPage {
     may_edit: bool,
     record: Option<(String, String)>,
     records: Vec<Choice>,
+    /// What the list is called that it stands in.
+    list: String,
+    /// Where a document that waits is filed.
+    filing: Option<String>,
     description: String,
     document_date: String,
     categories: Vec<Choice>,
     version: i32,
     in_trash: bool,
     paperless: Option<document::Panel>,
+    conflict: Option<Vec<ConflictLine>>,
     wrong: Vec<(String, String)>,
 }
 
+/// Where a document stands, as far as its page asks.
+pub(super) struct Standing {
+    pub base: String,
+    pub list: String,
+    pub may_edit: bool,
+    pub record: Option<(String, String)>,
+    pub records: Vec<Choice>,
+    pub filing: Option<String>,
+    /// What its Paperless-ngx has of it.
+    pub paperless: Option<document::Panel>,
+}
+
+/// A form about a document as it was typed.
+pub(super) type Typed<'a> = &'a dyn Fn(&str) -> String;
+
 impl ShowPage {
-    fn load<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, found: &(File, Option<Head>)) -> Result<Self> {
-        let (file, head) = found;
-        let ui = ui.with_nav(conn, access)?;
-        let line = line(&ui, access.id(), file, head.as_ref());
-        let record_id = file.record_id.as_ref().map(ToString::to_string).unwrap_or_default();
-        Ok(Self {
-            base: format!("/patients/{}/files", access.id()),
+    pub(super) fn new(ui: Ui, file: &File, at: Standing) -> Self {
+        let line = line_at(&ui, &at.base, file);
+        Self {
+            base: at.base,
             href: line.href,
             name: file.file_name.clone(),
             about: line.about,
             uploaded: ui.moment(&file.uploaded_at),
             is_shown: file.kind().is_some_and(|kind| kind.inline),
             is_picture: file.kind().is_some_and(|kind| kind.inline && kind.media_type.starts_with("image/")),
-            may_edit: access.may(Rank::Edit),
-            record: line.record,
-            records: places(conn, access, &ui, &record_id)?,
-
+            may_edit: at.may_edit,
+            record: at.record,
+            records: at.records,
+            list: at.list,
+            filing: at.filing,
             description: file.description.clone().unwrap_or_default(),
             document_date: file.document_date.clone().unwrap_or_default(),
             categories: categories(&ui, file.category.as_deref().unwrap_or_default()),
             version: file.version,
             in_trash: file.deleted_at.is_some(),
-            paperless: document::panel(conn, access, &ui, file)?,
+            paperless: at.paperless,
+            conflict: None,
             wrong: Vec::new(),
             ui,
-        })
+        }
+    }
+
+    fn load<L: Level>(
+        conn: &mut Conn,
+        access: &PatientAccess<L>,
+        ui: Ui,
+        (file, head): &(File, Option<Head>),
+        chosen: Option<&str>,
+    ) -> Result<Self> {
+        let ui = ui.with_nav(conn, access)?;
+        let line = line(&ui, access.id(), file, head.as_ref());
+        let own = file.record_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        let at = Standing {
+            base: format!("/patients/{}/files", access.id()),
+            list: ui.t("file.title"),
+            may_edit: access.may(Rank::Edit),
+            record: line.record,
+            records: places(conn, access, &ui, &own, chosen.unwrap_or(&own))?,
+            filing: None,
+            paperless: document::panel(conn, access, &ui, file)?,
+        };
+        Ok(Self::new(ui, file, at))
+    }
+
+    /// The page again with what was typed. After a conflict (`own` is the label of the record it belongs to now) both versions stand there,
+    /// and saving again keeps what was typed.
+    pub(super) fn again(self, value: Typed<'_>, errors: &Errors, is_stale: bool, own: &str) -> Self {
+        let mine_record = self.records.iter().find(|choice| choice.value == value("record").trim()).map(|choice| choice.label.clone());
+        let category = |word: &str| if word.is_empty() { String::new() } else { self.ui.choice("FileCategory", word) };
+        let old = self.categories.iter().find(|choice| choice.selected).map(|choice| choice.label.clone()).unwrap_or_default();
+        let lines = [
+            ("file.description", self.description.clone(), value("description").trim().to_owned()),
+            ("file.category", old, category(value("category").trim())),
+            ("file.date", self.document_date.clone(), value("document_date").trim().to_owned()),
+            ("file.belongs_to", own.to_owned(), mine_record.unwrap_or_else(|| own.to_owned())),
+        ];
+        let differing = lines.into_iter().filter(|(_, theirs, mine)| theirs != mine);
+        let lines = differing.map(|(key, theirs, mine)| ConflictLine { label: self.ui.words.t(key), theirs, mine }).collect();
+        Self {
+            conflict: is_stale.then_some(lines),
+            wrong: errors.iter().map(|(name, error)| (name.clone(), self.ui.error(error))).collect(),
+            description: value("description"),
+            document_date: value("document_date"),
+            categories: categories(&self.ui, &value("category")),
+            ..self
+        }
     }
 }
 
-/// Where a document can be moved: to the patient, or to one of the records changed lately; its own stands among them.
-fn places<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, chosen: &str) -> Result<Vec<Choice>> {
+/// Where a document can be moved: to the patient, or to one of the records changed lately; its own and the chosen one stand among them.
+fn places<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, own: &str, chosen: &str) -> Result<Vec<Choice>> {
     let mut heads = records::overview::lately(conn, access, 100)?;
-    if let Some(own) = RecordId::parse(chosen).filter(|own| !heads.iter().any(|head| head.id == *own)) {
-        heads.extend(records::chart::headings(conn, access, &[own])?.into_values());
-    }
+    let known = |id: &RecordId| !heads.iter().any(|head| head.id == *id);
+    let others: Vec<RecordId> = [own, chosen].iter().filter_map(|id| RecordId::parse(id)).filter(known).collect();
+    heads.extend(records::chart::headings(conn, access, &others)?.into_values());
     let word = |head: &Head| records::kind(&head.kind).map(|kind| ui.kind_one(kind)).unwrap_or_default();
     let mut places = Vec::new();
     if access.scope().is_whole() {
@@ -326,7 +411,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, path: web::Path<(String, 
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let found = super::find(conn, &access, &id)?;
             super::note_look(app, &access, Action::Read, &found.0);
-            page::text(&ShowPage::load(conn, &access, Ui::new(Some(signed.me), &here), &found)?)
+            page::text(&ShowPage::load(conn, &access, Ui::new(Some(signed.me), &here), &found, None)?)
         })
         .await?;
     Ok(page::html(StatusCode::OK, page))
@@ -350,7 +435,7 @@ pub async fn change(
     let pairs = body::form(&request, payload).await?;
     let next = format!("/patients/{patient}/files/{id}");
     let typing = signed.me.dates.typing(app.clock.today());
-    let wrong = app
+    let again = app
         .write(move |tx, app| {
             let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
             let value = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
@@ -358,38 +443,39 @@ pub async fn change(
             let changed = Details::read(value, Mode::Typed(typing))
                 .map_err(Error::Invalid)
                 .and_then(|details| super::change(tx, &access, &id, version, &details));
-            match changed {
-                Ok(()) => Ok(None),
-                Err(Error::Invalid(errors)) => wrong_page(tx, &access, &signed, &id, &value, &errors).map(Some),
-                Err(error) => Err(error),
-            }
+            let (status, errors) = match changed {
+                Ok(()) => return Ok(None),
+                Err(Error::Invalid(errors)) => (StatusCode::UNPROCESSABLE_ENTITY, errors),
+                Err(Error::Stale { .. }) => (StatusCode::CONFLICT, Errors::new()),
+                Err(error) => return Err(error),
+            };
+            let page = page_again(tx, &access, &signed, &id, &value, &errors)?;
+            super::note_look(app, &access, Action::Read, &page.1);
+            Ok(Some((status, page.0)))
         })
         .await?;
-    match wrong {
+    match again {
         None => Ok(see_other(&next)),
-        Some(page) => render_with(StatusCode::UNPROCESSABLE_ENTITY, &page),
+        Some((status, page)) => render_with(status, &page),
     }
 }
 
-/// The page again with what was typed.
-fn wrong_page<L: AtLeast<Edit>>(
+/// The page again with what was typed: something in it is wrong, or somebody else was faster.
+fn page_again<L: AtLeast<Edit>>(
     conn: &mut Conn,
     access: &PatientAccess<L>,
     signed: &Signed,
     id: &FileId,
-    value: &impl Fn(&str) -> String,
+    value: Typed<'_>,
     errors: &Errors,
-) -> Result<ShowPage> {
+) -> Result<(ShowPage, File)> {
     let found = super::living(conn, access, id)?;
     let here = format!("/patients/{}/files/{id}", access.id());
-    let page = ShowPage::load(conn, access, Ui::new(Some(signed.me.clone()), &here), &found)?;
-    Ok(ShowPage {
-        wrong: errors.iter().map(|(name, error)| (name.clone(), page.ui.error(error))).collect(),
-        description: value("description"),
-        document_date: value("document_date"),
-        categories: categories(&page.ui, &value("category")),
-        ..page
-    })
+    let page = ShowPage::load(conn, access, Ui::new(Some(signed.me.clone()), &here), &found, Some(&value("record")))?;
+    let own = found.0.record_id.as_ref().map(ToString::to_string).unwrap_or_default();
+    let own = page.records.iter().find(|choice| choice.value == own).map(|choice| choice.label.clone()).unwrap_or_default();
+    // With an older version only who was faster is told; what is wrong beside it is told at the next try.
+    Ok((page.again(value, errors, errors.is_empty(), &own), found.0))
 }
 
 /// `GET /patients/{patient}/files/{file}/content`; `?inline=1` shows it where its kind may be shown.

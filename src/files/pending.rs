@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Details, NewFile, blobs};
+use super::{Details, NewFile, blobs, quota::Quota};
 use crate::{
     access::{AtLeast, Edit, PatientAccess},
     app::App,
@@ -78,9 +78,15 @@ pub fn are_there(conn: &mut Conn, files: &[NewFile]) -> Result<bool> {
 pub const AGAIN: &str = "_files_again";
 
 /// Makes them documents of a record, in the transaction that saves it.
-pub fn attach<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, record: &RecordId, files: &[NewFile]) -> Result<()> {
+pub fn attach<L: AtLeast<Edit>>(
+    tx: &mut Tx<'_>,
+    access: &PatientAccess<L>,
+    quota: Quota,
+    record: &RecordId,
+    files: &[NewFile],
+) -> Result<()> {
     let details = Details { record: Some(record.clone()), ..Details::default() };
-    files.iter().try_for_each(|file| super::add(tx, access, file, &details).map(drop))
+    files.iter().try_for_each(|file| super::add(tx, access, quota, file, &details).map(drop))
 }
 
 /// Gives up what will not be attached: the sweep takes it otherwise.

@@ -4,10 +4,11 @@ use actix_multipart::{Field, Multipart};
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 
-use super::{NewFile, blobs, clean_name};
+use super::{Details, NewFile, blobs, clean_name};
 use crate::{
     app::App,
     body,
+    db::{Tx, types::FileId},
     error::{Error, Result},
     records::field::{Errors, FieldError},
     storage::{
@@ -55,6 +56,74 @@ impl Received {
     pub async fn give_up(self, app: &App) {
         for file in self.files {
             give_up(app, file.blob.name).await;
+        }
+    }
+}
+
+/// What became of an upload, one file after the other.
+#[derive(Debug, Default)]
+pub struct Adding {
+    /// With their SHA-256.
+    pub added: Vec<(FileId, String)>,
+    refused: Vec<(String, FieldError)>,
+    left: Vec<BlobName>,
+}
+
+impl Adding {
+    /// What finds no room is refused, and the others are kept; anything else that is wrong is wrong for all of them.
+    pub fn note(&mut self, file: &NewFile, outcome: Result<FileId>) -> Result<()> {
+        match outcome {
+            Ok(id) => self.added.push((id, file.blob.arrived.sums.sha256.clone())),
+            Err(Error::Invalid(errors)) if errors.iter().all(|(name, _)| name == "file") => {
+                self.refused.extend(errors.into_iter().map(|(_, error)| (file.name.clone(), error)));
+                self.left.push(file.blob.name.clone());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// Where a page goes after an upload.
+pub enum Outcome {
+    /// To this address.
+    All(String),
+    /// Nowhere: what was not taken is told by name, and where it is asked about what was.
+    NotAll { refused: Vec<(String, FieldError)>, question: Option<String> },
+}
+
+/// Makes what was received somebody's: `work` does it in one transaction and tells where to go. What nothing was made of is given up.
+pub async fn add_received(
+    app: &App,
+    received: Received,
+    details: Result<Details, Errors>,
+    mut work: impl FnMut(&mut Tx<'_>, &App, &Details) -> Result<(Adding, String)> + Send + 'static,
+) -> Result<Outcome> {
+    let mut refused = received.refused.clone();
+    let outcome = match details {
+        Ok(details) => app.write(move |tx, app| work(tx, app, &details)).await,
+        Err(errors) => Err(Error::Invalid(errors)),
+    };
+    match outcome {
+        Ok((adding, next)) => {
+            for name in adding.left {
+                give_up(app, name).await;
+            }
+            refused.extend(adding.refused);
+            if received.files.is_empty() && refused.is_empty() {
+                refused.push((String::new(), FieldError::Rule("error.no_file_chosen")));
+            }
+            let question = next.starts_with("/twins?").then(|| next.clone());
+            Ok(if refused.is_empty() { Outcome::All(next) } else { Outcome::NotAll { refused, question } })
+        }
+        Err(Error::Invalid(errors)) => {
+            received.give_up(app).await;
+            refused.extend(errors);
+            Ok(Outcome::NotAll { refused, question: None })
+        }
+        Err(error) => {
+            received.give_up(app).await;
+            Err(error)
         }
     }
 }
@@ -146,17 +215,20 @@ async fn take(app: &App, part: &mut Field, file_name: &str, received: &mut Recei
         }
         Taken::Stored(kept) => kept,
     };
-    match kinds::of(&kept.arrived.head, &name) {
-        Ok(kind) => {
-            let name = if name.contains('.') { name } else { with_ending(name, kind) };
-            received.files.push(NewFile { blob: kept, name, kind });
-        }
-        Err(refused) => {
-            received.refused.push(refuse(FieldError::Rule(sentence(refused))));
+    match told(&kept.arrived.head, &name) {
+        Ok((name, kind)) => received.files.push(NewFile { blob: kept, name, kind }),
+        Err(error) => {
+            received.refused.push(refuse(error));
             give_up(app, kept.name).await;
         }
     }
     Ok(())
+}
+
+/// What the bytes are that begin so, and the name it is kept under; or why they are not taken.
+pub(super) fn told(head: &[u8], name: &str) -> Result<(String, &'static kinds::FileKind), FieldError> {
+    let kind = kinds::of(head, name).map_err(|refused| FieldError::Rule(sentence(refused)))?;
+    Ok((if name.contains('.') { name.to_owned() } else { with_ending(name.to_owned(), kind) }, kind))
 }
 
 fn with_ending(name: String, kind: &kinds::FileKind) -> String {
@@ -213,7 +285,7 @@ async fn store(app: &App, part: &mut Field) -> Result<Taken> {
     }
 }
 
-type Writing = (BlobName, Box<dyn Incoming>);
+pub(super) type Writing = (BlobName, Box<dyn Incoming>);
 
 async fn abandon(app: &App, writing: Option<Writing>, error: Error) -> Error {
     if let Some((name, incoming)) = writing {
@@ -223,7 +295,7 @@ async fn abandon(app: &App, writing: Option<Writing>, error: Error) -> Error {
     error
 }
 
-fn write(app: &App, state: Option<Writing>, bytes: &[u8]) -> Result<Writing> {
+pub(super) fn write(app: &App, state: Option<Writing>, bytes: &[u8]) -> Result<Writing> {
     let (name, mut incoming) = if let Some(state) = state {
         state
     } else {
@@ -240,7 +312,7 @@ fn write(app: &App, state: Option<Writing>, bytes: &[u8]) -> Result<Writing> {
     }
 }
 
-fn finish(app: &App, name: BlobName, incoming: Box<dyn Incoming>) -> Result<blobs::Kept> {
+pub(super) fn finish(app: &App, name: BlobName, incoming: Box<dyn Incoming>) -> Result<blobs::Kept> {
     match incoming.finish() {
         Ok(arrived) => Ok(blobs::Kept { name, arrived }),
         Err(error) => Err(failed(app, &name, &error)),

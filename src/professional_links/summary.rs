@@ -97,7 +97,7 @@ impl SummaryPage {
 }
 
 fn papers(conn: &mut Conn, access: &PatientAccess<View>, ui: &Ui, path: &str) -> Result<Vec<Paper>> {
-    let found = files::list(conn, access, files::Of::Everything)?;
+    let found = files::query::everything(conn, access)?;
     let paper = |(file, head): &(files::File, Option<Head>)| {
         let line = files::pages::line(ui, access.id(), file, head.as_ref());
         let of = line.record.map(|(_, title)| title).unwrap_or_default();

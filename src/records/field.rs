@@ -280,6 +280,12 @@ pub enum FieldError {
     UnknownField,
     ReadOnly,
     UnitWithoutValue,
+    /// No room for so many bytes more: what the household's documents take, and what they may take.
+    OverQuota {
+        used: u64,
+        limit: u64,
+        more: u64,
+    },
     /// A rule of the kind; the text is a key under `error.`.
     Rule(&'static str),
     /// A rule that one of several must be told. Not said where what was told is refused: that is told already.
@@ -329,6 +335,10 @@ impl FieldError {
             Self::UnknownField => ("error.unknown_field", vec![]),
             Self::ReadOnly => ("error.read_only", vec![]),
             Self::UnitWithoutValue => ("error.unit_without_value", vec![]),
+            Self::OverQuota { used, limit, more } => {
+                let sizes = [("used", *used), ("limit", *limit), ("more", *more)];
+                ("error.over_quota", sizes.map(|(name, bytes)| (name, crate::files::quota::size(bytes))).into())
+            }
             Self::Rule(key) | Self::Missing(key) | Self::Question(key) => (key, vec![]),
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     access::{Accesses, Level, PatientAccess, Rank},
     db::{
         Conn, MultiBackend, search,
-        sql::{among, worded},
+        sql::{Worded, among, worded},
         statement::Statement,
         types::{RecordId, TagId},
     },
@@ -170,13 +170,17 @@ pub fn choices<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, kinds: &[St
         .load(conn)?)
 }
 
-/// Records another one can be tied to: those that match, or the newest.
-pub fn linkable<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, own: &RecordId, q: &str) -> Result<Vec<Head>> {
-    let mut query = records::table
-        .filter(visible(access))
-        .filter(records::deleted_at.is_null())
-        .filter(records::id.ne(own))
-        .into_boxed::<MultiBackend>();
+/// Is the record of a document, if it has one, not in the trash? A condition on `files`, for who sees all records.
+pub fn paper_lives() -> Worded<Bool> {
+    worded("(files.record_id IS NULL OR EXISTS (SELECT 1 FROM records WHERE records.id = files.record_id AND records.deleted_at IS NULL))")
+}
+
+/// Records that something, or another record, can be tied to: those that match, or the newest.
+pub fn linkable<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, own: Option<&RecordId>, q: &str) -> Result<Vec<Head>> {
+    let mut query = records::table.filter(visible(access)).filter(records::deleted_at.is_null()).into_boxed::<MultiBackend>();
+    if let Some(own) = own {
+        query = query.filter(records::id.ne(own.clone()));
+    }
     if !q.trim().is_empty() {
         let found = search::find(conn, &[access.id()], q)?;
         query = query.filter(among(conn, "records.id", &found));

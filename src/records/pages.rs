@@ -25,10 +25,10 @@ use crate::{
     codes::{self, List},
     db::{
         Conn,
-        types::{PatientId, RecordId},
+        types::{FileId, PatientId, RecordId},
     },
     error::{Error, Result},
-    files::{self, pending, upload},
+    files::{self, inbox, pending, quota::Quota, upload},
     interchange::merge,
     list_views,
     page::{self, Ui, note_read, render, render_with, see_other},
@@ -405,6 +405,8 @@ struct FormPage {
     offers_for: String,
     is_new: bool,
     saved: bool,
+    /// Documents of the inbox that are attached when it is saved.
+    attached: Vec<inbox::Attached>,
     papers: PapersPart,
 }
 
@@ -452,6 +454,7 @@ struct FormState<'a> {
     find: Option<(String, String)>,
     saved: bool,
     confirmed: Confirmed,
+    attached: Vec<FileId>,
     papers: Papers,
 }
 
@@ -462,11 +465,12 @@ struct Papers {
     sealed: String,
     errors: Errors,
     most: u64,
+    quota: Quota,
 }
 
 impl Papers {
     fn none(app: &App) -> Self {
-        Self { most: app.config.max_upload, ..Self::default() }
+        Self { most: app.config.max_upload, quota: app.quota(), ..Self::default() }
     }
     fn part(&self, ui: &Ui, errors: &Errors) -> PapersPart {
         let line = |file: &files::NewFile| PaperLine {
@@ -491,12 +495,12 @@ impl Papers {
         }
         let files: Vec<files::NewFile> = held.into_iter().flatten().chain(received.files.iter().cloned()).collect();
         let sealed = pending::seal(&app.key, &signed.me.id, &files)?;
-        Ok(Self { files, sealed, errors, most: app.config.max_upload })
+        Ok(Self { files, sealed, errors, most: app.config.max_upload, quota: app.quota() })
     }
 }
 
 fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state: FormState<'_>) -> Result<FormPage> {
-    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved, confirmed, papers } = state;
+    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved, confirmed, attached, papers } = state;
     let names = Names::for_form(conn, access, kind)?;
     let all_tags = super::overview::tags_to_choose(conn, access)?.into_iter().map(|tag| tag.name).collect();
     let ui = ui.with_nav(conn, access)?;
@@ -524,6 +528,7 @@ fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state
         offers,
         offers_for,
         saved,
+        attached: inbox::attached(conn, &access.actor, &attached, access.now)?,
         ui,
     })
 }
@@ -581,6 +586,7 @@ pub async fn new(app: web::Data<App>, signed: Signed, place: web::Path<Place>, r
                 find: None,
                 saved: given("saved").is_some(),
                 confirmed: Confirmed::Nothing,
+                attached: inbox::named(&pairs, "inbox"),
                 papers: Papers::none(app),
             };
             form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
@@ -633,6 +639,7 @@ pub async fn edit(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
                 find: None,
                 saved: false,
                 confirmed: Confirmed::Nothing,
+                attached: Vec::new(),
                 papers: Papers::none(app),
             };
             form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
@@ -654,6 +661,8 @@ struct Sent {
     more: bool,
     find: Option<String>,
     take: Option<String>,
+    /// `_inbox`: documents that wait for this record.
+    attached: Vec<FileId>,
     errors: Errors,
 }
 
@@ -672,6 +681,7 @@ impl Sent {
             more: own("_more").is_some(),
             find: own("_find"),
             take: own("_take"),
+            attached: inbox::named(&pairs, "_inbox"),
             errors: Errors::new(),
         };
         let mut details: Vec<(&'static str, serde_json::Map<String, serde_json::Value>)> = Vec::new();
@@ -790,8 +800,14 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
         app.write(move |tx, app| {
             let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
             let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/{}/new", kind.name));
-            let outcome = take_form(tx, &access, kind, id.as_ref(), Sent::read(kind, pairs.clone()), ui, papers.clone())?;
-            Ok((outcome, access))
+            let sent = Sent::read(kind, pairs.clone());
+            let waiting = sent.attached.clone();
+            let outcome = take_form(tx, &access, kind, id.as_ref(), sent, ui, papers.clone())?;
+            let missed = match &outcome {
+                Outcome::Saved(record) => inbox::attach(tx, app, &access, &waiting, record)?,
+                Outcome::Page(..) => Vec::new(),
+            };
+            Ok((outcome, access, missed))
         })
     };
     let outcome = match take(papers.clone()).await {
@@ -802,7 +818,7 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
         }
         outcome => outcome,
     };
-    let (outcome, access) = match outcome {
+    let (outcome, access, missed) = match outcome {
         Ok(done) => done,
         Err(Error::Busy) if !papers.sealed.is_empty() => {
             let mut pairs: Vec<_> = pairs.into_iter().filter(|(name, _)| name != pending::FIELD).collect();
@@ -821,6 +837,8 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
             note_read(&app, &access, if seen.is_some() { Action::Read } else { Action::Listed }, Some(kind.name), seen);
             render_with(status, page.as_ref())
         }
+        // Somebody else filed some of them meanwhile: told, beside where the record is.
+        Outcome::Saved(id) if !missed.is_empty() => Ok(see_other(&inbox::missed(&missed, &format!("{base}/{id}")))),
         Outcome::Saved(_) if again => Ok(see_other(&format!("{base}/new?saved=1"))),
         Outcome::Saved(id) => Ok(see_other(&format!("{base}/{id}"))),
     }
@@ -843,7 +861,12 @@ fn take_form(
 ) -> Result<Outcome> {
     let chart = access.chart(kind)?;
     if !pending::are_there(tx, &papers.files)? {
-        papers = Papers { errors: vec![("file".to_owned(), FieldError::Rule("error.files_gone"))], most: papers.most, ..Papers::default() };
+        papers = Papers {
+            errors: vec![("file".to_owned(), FieldError::Rule("error.files_gone"))],
+            most: papers.most,
+            quota: papers.quota,
+            ..Papers::default()
+        };
     }
     sent.errors.append(&mut papers.errors);
     let current = match own {
@@ -862,6 +885,7 @@ fn take_form(
         find,
         saved: false,
         confirmed: sent.confirmed,
+        attached: sent.attached,
         papers: papers.clone(),
     };
     if let Some(take) = sent.take.clone() {
@@ -900,12 +924,12 @@ fn take_form(
     let draft = Draft { entry, tags: Some(tags::names(&sent.tags)), links: None, source: "person".to_owned() };
     let Some((id, current)) = own.zip(current) else {
         let id = chart.add(tx, &draft)?;
-        pending::attach(tx, access, &id, &papers.files)?;
+        pending::attach(tx, access, papers.quota, &id, &papers.files)?;
         return Ok(Outcome::Saved(id));
     };
     match chart.change(tx, id, version, &draft) {
         Ok(_) => {
-            pending::attach(tx, access, id, &papers.files)?;
+            pending::attach(tx, access, papers.quota, id, &papers.files)?;
             Ok(Outcome::Saved(id.clone()))
         }
         Err(Error::Stale { current: newer }) => {
@@ -1109,6 +1133,7 @@ fn take_status(
         find: None,
         saved: false,
         confirmed: Confirmed::Nothing,
+        attached: Vec::new(),
         papers: Papers::default(),
     };
     Ok(Outcome::Page(StatusCode::UNPROCESSABLE_ENTITY, Box::new(form_page(tx, access, ui, state)?)))
@@ -1187,7 +1212,7 @@ pub async fn link_form(app: web::Data<App>, signed: Signed, place: web::Path<Pla
         .read(move |conn, app| {
             let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
             let row = access.chart(kind)?.get(conn, &id)?;
-            let heads = super::overview::linkable(conn, &access, &id, &q)?;
+            let heads = super::overview::linkable(conn, &access, Some(&id), &q)?;
             note_read(app, &access, Action::Read, Some(kind.name), Some((&id, row.head.version)));
             // The titles of other records of every kind.
             note_read(app, &access, Action::Listed, Some("links"), None);

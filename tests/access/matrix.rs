@@ -100,7 +100,7 @@ fn slots_of((_, pattern): Route) -> Vec<Slot> {
 }
 
 /// Answers of somebody who came through.
-const THROUGH: [&str; 5] = ["200", "done", "422", "412", "204"];
+const THROUGH: [&str; 6] = ["200", "done", "422", "412", "409", "204"];
 
 /// Everything that is to be asked of this part of the kinds.
 fn calls<'a>(expected: &Expected, people: &'a [Who], part: usize) -> Vec<Call<'a>> {
@@ -178,10 +178,13 @@ impl Call<'_> {
             Slot::Foreign if !is_of_record(pattern) => &world.bea,
             _ => &world.ada,
         };
-        let entry = if pattern.ends_with("/delete") { world.owner.practitioner("Dr Short") } else { world.entry.clone() };
+        let entry = if pattern == "/directory/{list}/{entry}/delete" { world.owner.practitioner("Dr Short") } else { world.entry.clone() };
         let list = if pattern.starts_with("/codes") { "icd10" } else { "practitioners" };
         let tag = if pattern.starts_with("/static") { "0" } else { &world.tag };
+        let thrown = pattern.ends_with("/restore");
         let path = pattern
+            .replace("{document}", if thrown { &world.thrown_document } else { &world.document }.as_str())
+            .replace("{paper}", if thrown { &world.thrown_paper } else { &world.paper }.as_str())
             .replace("{patient}", patient.as_str())
             .replace("{kind}", self.kind.map_or("", |kind| kind.name))
             .replace("{record}", &record)
@@ -206,6 +209,9 @@ impl Call<'_> {
         let query = match pattern {
             "/search" => format!("?q={CANARY}"),
             "/import" => format!("?patient={}", world.ada),
+            "/inbox" | "/api/v1/inbox/files" => format!("?household={}", world.owner.household),
+            "/inbox/file" if self.route.0 == "GET" => format!("?document={}", world.document),
+            "/twins" if self.route.0 == "GET" => format!("?new={}&next=%2Finbox", world.paper),
             "/patients/{patient}/{kind}/{record}/links" if self.route.0 == "GET" => format!("?q={CANARY}"),
             _ if pattern.ends_with("/original") && !pattern.contains("{record}") => format!("?key={KEY}"),
             _ => String::new(),
@@ -222,12 +228,16 @@ impl Call<'_> {
         match method {
             "GET" => (Vec::new(), String::new()),
             "DELETE" => (vec![("if-match", if refused { "\"99\"" } else { "*" })], String::new()),
-            _ if pattern.ends_with("/files") => {
+            _ if pattern.ends_with("/files") || pattern == "/inbox" => {
                 let files: &[(&str, &str)] = if refused { &[] } else { &[("letter.txt", "Dear Ada")] };
                 (vec![crate::files::FORM, same_site[0], same_site[1]], crate::files::form(&[], files))
             }
             _ if pattern.starts_with("/api/") => {
-                let body = if refused { json!({"nonsense": 1}) } else { self.json() };
+                let body = match self.route.1 {
+                    _ if refused => json!({"nonsense": 1}),
+                    "/api/v1/inbox/files/{document}/file" => json!({"patient": world.ada}),
+                    _ => self.json(),
+                };
                 (vec![("content-type", "application/json"), ("if-match", "*")], body.to_string())
             }
             _ if pattern == "/import" => {
@@ -272,6 +282,11 @@ impl Call<'_> {
                     pairs(&[("first_name", "Eve"), ("birth_date", "1970")])
                 }
             }
+            ("/inbox/file", _) => {
+                let what = if refused { "record" } else { "patient" };
+                pairs(&[("document", world.document.as_str()), ("patient", world.ada.as_str()), ("_what", what)])
+            }
+            ("/twins", _) => pairs(&[("file", world.paper.as_str()), ("keep", if refused { "nonsense" } else { "first" })]),
             ("/tags/{tag}", _) => pairs(&[("name", if refused { "" } else { "School" }), ("color", "slate")]),
             ("/directory/{list}" | "/directory/{list}/{entry}", _) => pairs(&[("name", if refused { "" } else { "Dr Entry" })]),
             // Not the same name twice: what is counted is how often it was tried.
@@ -328,6 +343,10 @@ impl Call<'_> {
             return;
         }
         match (self.route.1, self.kind) {
+            ("/inbox/{document}/delete", _) => world.lay(&world.document, false),
+            ("/inbox/{document}/restore", _) => world.lay(&world.thrown_document, true),
+            ("/directory/practitioners/{entry}/files/{paper}/delete", _) => world.lay(&world.paper, false),
+            ("/directory/practitioners/{entry}/files/{paper}/restore", _) => world.lay(&world.thrown_paper, true),
             (pattern, Some(kind)) if pattern.ends_with("/files/{file}/delete") => world.lay(world.file(kind, self.slot), false),
             (pattern, Some(kind)) if pattern.ends_with("/files/{file}/restore") => world.lay(world.file(kind, self.slot), true),
             ("/patients/{patient}/{kind}/{record}/restore", Some(kind)) => world.remove(kind, world.record(kind, self.slot)),
@@ -371,6 +390,7 @@ impl Call<'_> {
                 Tells::House(kind, slot) => who.is_housed || who.sees.record(kind, slot),
                 Tells::Ada => !matches!(who.sees, Sees::Nothing),
                 Tells::Whole => who.sees.is_whole(),
+                Tells::Shelf => who.is_housed,
                 Tells::Owner => who.is_owner,
                 Tells::Cleo => who.is_owner || who.column == "second",
             }

@@ -12,9 +12,13 @@ use kinchart::{
     auth::sealed::{self, Purpose},
     db::{
         schema::{files as file_rows, throttles},
-        types::{FileId, PatientId, RecordId},
+        types::{FileId, PatientId, PractitionerId, RecordId},
     },
-    files::{self, Details, NewFile, blobs},
+    files::{
+        self, Details, NewFile, blobs,
+        quota::Quota,
+        shelf::{self, Place},
+    },
     interchange::merge::{PatientReport, Report},
     patients,
     records::{self, Kind, field::Input},
@@ -92,6 +96,8 @@ pub enum Tells {
     Ada,
     /// What belongs to no kind: for who sees everything.
     Whole,
+    /// A document of the household's inbox, or of one of its practitioners.
+    Shelf,
     /// The owner's other patients, the owner's own import.
     Owner,
     /// A patient of both owners who lies in the trash.
@@ -147,6 +153,11 @@ pub struct World {
     /// A professional's link of the whole record with a passcode, and the end of its address.
     pub link: String,
     pub visiting: String,
+    /// A document of the household's inbox, and one of the practitioner's; and one each that lies in the trash.
+    pub document: FileId,
+    pub thrown_document: FileId,
+    pub paper: FileId,
+    pub thrown_paper: FileId,
     records: HashMap<(&'static str, Slot), RecordId>,
     /// Papers of living records; those called gone lie in the trash.
     files: HashMap<(&'static str, Slot), FileId>,
@@ -178,6 +189,10 @@ impl World {
             joining: String::new(),
             link: String::new(),
             visiting: String::new(),
+            document: FileId::new(),
+            thrown_document: FileId::new(),
+            paper: FileId::new(),
+            thrown_paper: FileId::new(),
             records: HashMap::new(),
             files: HashMap::new(),
             words: HashMap::new(),
@@ -187,9 +202,14 @@ impl World {
             bea,
             cleo,
         };
-        for (word, tells) in
-            [("ada", Tells::Ada), ("bea", Tells::Owner), ("cleo", Tells::Cleo), ("whole", Tells::Whole), ("report", Tells::Owner)]
-        {
+        for (word, tells) in [
+            ("ada", Tells::Ada),
+            ("bea", Tells::Owner),
+            ("cleo", Tells::Cleo),
+            ("whole", Tells::Whole),
+            ("report", Tells::Owner),
+            ("shelf", Tells::Shelf),
+        ] {
             world.words.insert(format!("{CANARY}{word}"), tells);
         }
         for kind in records::kinds() {
@@ -198,6 +218,7 @@ impl World {
             }
         }
         world.file_papers();
+        world.shelve();
         world.bring_in();
         world.give().await;
         world.throw_away(&world.cleo);
@@ -217,30 +238,56 @@ impl World {
                 let record = Some(self.record(kind, slot).clone());
                 let letters: String = kind.name.chars().filter(char::is_ascii_alphabetic).collect();
                 let word = format!("{CANARY}{letters}{}", slot.letters());
-                let id = self.paper(&patient, record.clone(), &word);
+                let id = self.paper_of(&patient, record.clone(), &word);
                 self.files.insert((kind.name, slot), id);
                 if slot != Slot::Foreign {
-                    let gone = self.paper(&patient, record, &word);
+                    let gone = self.paper_of(&patient, record, &word);
                     self.lay(&gone, true);
                     self.files.insert((kind.name, slot.gone()), gone);
                 }
             }
         }
-        self.paper(&self.ada.clone(), None, &format!("{CANARY}whole"));
+        self.paper_of(&self.ada.clone(), None, &format!("{CANARY}whole"));
     }
 
-    fn paper(&self, patient: &PatientId, record: Option<RecordId>, word: &str) -> FileId {
+    /// A document of the inbox and one of the practitioner's, each also in the trash, and one that was filed with Ada.
+    fn shelve(&mut self) {
+        let entry = Place::Practitioner(PractitionerId::parse(&self.entry).unwrap());
+        self.document = self.shelved(&Place::Inbox(None), "shelf");
+        self.thrown_document = self.shelved(&Place::Inbox(None), "shelf");
+        self.paper = self.shelved(&entry, "shelf");
+        self.thrown_paper = self.shelved(&entry, "shelf");
+        self.lay(&self.thrown_document, true);
+        self.lay(&self.thrown_paper, true);
+    }
+
+    pub fn shelved(&self, place: &Place, word: &str) -> FileId {
+        let new = self.bytes(&format!("{CANARY}{word}"));
+        let (actor, now) = (self.owner.actor(), self.t.now());
+        let added = self.owner.db().write(|tx| {
+            let shelf = shelf::grant::<Edit>(tx, &actor, place, now)?;
+            shelf.add(tx, Quota::default(), &new, &Details { description: Some(new.name.clone()), ..Details::default() })
+        });
+        added.unwrap()
+    }
+
+    /// Bytes that tell the word, in the store and nobody's yet.
+    fn bytes(&self, word: &str) -> NewFile {
         let app = &self.t.app;
         let (name, key) = blobs::expect(app, app.storage.as_ref()).unwrap();
         let mut incoming = app.storage.begin(&name, &key).unwrap();
         incoming.write(format!("{word} is written here").as_bytes()).unwrap();
         let blob = blobs::Kept { name, arrived: incoming.finish().unwrap() };
-        let new = NewFile { blob, name: format!("{word}.txt"), kind: kinds::kind("text/plain").unwrap() };
+        NewFile { blob, name: format!("{word}.txt"), kind: kinds::kind("text/plain").unwrap() }
+    }
+
+    fn paper_of(&self, patient: &PatientId, record: Option<RecordId>, word: &str) -> FileId {
+        let new = self.bytes(word);
         let details = Details { record, description: Some(word.to_owned()), ..Details::default() };
         let (actor, now) = (self.owner.actor(), self.t.now());
         let added = self.owner.db().write(|tx| {
             let access = access::grant::<Edit>(tx, &actor, patient, now)?;
-            files::add(tx, &access, &new, &details)
+            files::add(tx, &access, Quota::default(), &new, &details)
         });
         added.unwrap()
     }

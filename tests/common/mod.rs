@@ -24,7 +24,7 @@ use actix_http::Request;
 use actix_web::{dev::Service, test as actix};
 use chrono::{NaiveDate, NaiveDateTime};
 use futures_util::{FutureExt, future::LocalBoxFuture};
-use kinchart::{app::App, auth::password::Passwords, config::Config, serve};
+use kinchart::{app::App, auth::password::Passwords, config::Config, serve, storage::Storage};
 
 pub use answer::Answer;
 pub use database::{TestDatabase, on_postgres};
@@ -56,6 +56,11 @@ impl TestApp {
 
     /// With other settings than a test's usual ones.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::storing(change, |storage| storage).await
+    }
+
+    /// And with another store of documents around the usual one.
+    pub async fn storing(change: impl FnOnce(&mut Config), store: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>) -> Self {
         log::listen();
         let database = TestDatabase::migrated();
         let mut config = Config {
@@ -68,6 +73,7 @@ impl TestApp {
         let mut app = serve::open(config).expect("the app opens");
         // The lowest cost there is: what is tested is not how long a hash takes.
         app.passwords = Arc::new(Passwords::new(4));
+        app.storage = store(app.storage);
         let service = Rc::new(actix::init_service(serve::web_app(app.clone())).await);
         let streamed = Rc::clone(&service);
         let stream: Rc<Stream> = Rc::new(move |request, on_part| {

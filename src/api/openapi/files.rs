@@ -24,8 +24,8 @@ pub fn paths() -> Map<String, Value> {
     let body = json!({"required": true, "content": {"multipart/form-data": {"schema": form()}}});
     let create = plus(operation("createFiles", "A new file", json!(created)), "requestBody", body);
     let list = operation("listFiles", "A page of files, the newest first", json!(answers(&["401", "404", "422"], ("200", page()))));
-    let of = json!({"name": "record", "in": "query", "description": "The files of this record only.", "schema": {"type": "string"}});
-    let list = plus(list, "parameters", json!([of, parameter("Page"), parameter("PerPage")]));
+    let of = json!({"name": "record", "in": "query", "description": "The files of this record only; `none`: those of no record.", "schema": {"type": "string"}});
+    let list = plus(list, "parameters", json!([of, words(), category(), parameter("Page"), parameter("PerPage")]));
     let get = operation("getFiles", "A file, without its bytes", json!(answers(&["401", "404"], ("200", told("Found.")))));
     let delete = operation("deleteFiles", "Deletes a file", json!(answers(&["401", "403", "404", "412"], ("204", gone))));
     let all = [
@@ -37,6 +37,14 @@ pub fn paths() -> Map<String, Value> {
         ),
     ];
     all.into_iter().collect()
+}
+
+pub(super) fn words() -> Value {
+    json!({"name": "q", "in": "query", "description": "Words of the name or the description.", "schema": {"type": "string"}})
+}
+
+pub(super) fn category() -> Value {
+    json!({"name": "category", "in": "query", "schema": {"type": "string", "enum": CATEGORIES}})
 }
 
 fn form() -> Value {
@@ -54,13 +62,15 @@ fn form() -> Value {
     })
 }
 
-fn file() -> Value {
+pub(super) fn file() -> Value {
     let text = json!({"type": "string"});
     let maybe = json!({"type": ["string", "null"]});
     json!({
         "type": "object",
         "properties": {
-            "id": text, "patient_id": text, "record": maybe, "file_name": text, "file_type": text,
+            "id": text, "patient_id": maybe, "record": maybe,
+            "household_id": {"type": ["string", "null"], "description": "Of a document that waits to be filed: whose inbox it is in."},
+            "file_name": text, "file_type": text,
             "file_size": {"type": "integer", "description": "Bytes."},
             "sha256": text, "description": maybe, "category": maybe, "document_date": maybe,
             "uploaded_at": {"type": "string", "format": "date-time"},
@@ -71,7 +81,7 @@ fn file() -> Value {
     })
 }
 
-fn page() -> Value {
+pub(super) fn page() -> Value {
     let number = json!({"type": "integer"});
     let page = json!({"type": "object", "properties": {
         "items": {"type": "array", "items": file()}, "page": number, "per_page": number, "total": number,

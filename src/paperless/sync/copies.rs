@@ -352,7 +352,7 @@ pub fn is_an_owners(conn: &mut Conn, copy: &Copy) -> Result<bool> {
 
 /// How many documents of a patient this person could send: those that are in nobody's Paperless-ngx.
 pub fn to_send<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<FileId>> {
-    let found = crate::files::list(conn, access, crate::files::Of::Everything)?;
+    let found = crate::files::query::everything(conn, access)?;
     let known: std::collections::HashSet<FileId> = of_patient(conn, access.id())?.into_iter().map(|(file, _)| file).collect();
     Ok(found.into_iter().map(|(file, _)| file.id).filter(|id| !known.contains(id)).collect())
 }

@@ -229,7 +229,7 @@ fn add(
     details: &Details,
 ) -> Result<String> {
     let access = access::grant::<Edit>(tx, &signed.actor, patient, app.clock.now())?;
-    let file = files::add(tx, &access, new, details)?;
+    let file = files::add(tx, &access, app.quota(), new, details)?;
     // What is added goes there by itself, if that was chosen; this one is there already.
     copies::drop_one(tx, &file)?;
     let mut copy = Copy::new(&file, &own.user_id, own.keep_local, access.now);

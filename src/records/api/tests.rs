@@ -419,6 +419,7 @@ async fn a_list_comes_as_a_file_with_all_its_pages() {
         language: "en".to_owned(),
         metric: false,
         dates: crate::i18n::DateStyle::default(),
+        waiting: 0,
     };
     let signed = crate::auth::session::Signed { me, actor };
     let download = async |query: &str| {

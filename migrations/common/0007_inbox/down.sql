@@ -1,0 +1,3 @@
+DROP TABLE inbox_arrivals;
+DROP TABLE inbox_filings;
+ALTER TABLE files DROP COLUMN folded;
