@@ -438,6 +438,7 @@ diesel::table! {
         attempts -> Integer,
         last_error -> Nullable<Text>,
         created_at -> Timestamp,
+        lane -> Text,
     }
 }
 

@@ -1,0 +1,3 @@
+DROP INDEX jobs_due;
+CREATE INDEX jobs_due ON jobs (run_at);
+ALTER TABLE jobs DROP COLUMN lane;
