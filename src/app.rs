@@ -11,8 +11,10 @@ use crate::{
     config::Config,
     db::{Conn, Db, Tx},
     error::{Error, Result},
+    files::tesseract::Tesseract,
     interchange::pages::Progress,
     storage::Storage,
+    workshop::Workshop,
 };
 
 /// Handed to every handler; cheap to clone.
@@ -28,6 +30,10 @@ pub struct App {
     pub imports: Progress,
     /// Where the bytes of documents lie.
     pub storage: Arc<dyn Storage>,
+    /// Where papers are opened.
+    pub workshop: Workshop,
+    /// Who reads scans.
+    pub tesseract: Arc<Tesseract>,
 }
 
 impl App {

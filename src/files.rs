@@ -4,8 +4,12 @@
 pub mod api;
 pub mod blobs;
 pub mod pages;
+pub mod prepared;
+pub mod previews;
 pub mod serve;
+pub mod tesseract;
 pub mod upload;
+pub mod words;
 
 use std::collections::HashMap;
 
@@ -241,6 +245,8 @@ pub fn add<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, new: &N
             files::version.eq(1),
         ))
         .execute(&mut **tx)?;
+    words::index(tx, &id)?;
+    prepared::expect(tx, &id, now)?;
     note(tx, access, Action::Created, &id, 1)?;
     Ok(id)
 }
@@ -265,6 +271,7 @@ pub fn change<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, id: 
             files::version.eq(next),
         ))
         .execute(&mut **tx)?;
+    words::index(tx, id)?;
     note(tx, access, Action::Changed, id, next)
 }
 

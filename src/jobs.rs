@@ -14,6 +14,7 @@ use crate::{
     auth::{session, throttle},
     db::{Conn, MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
+    files::{prepared, words},
     records::chart,
     sharing::watch,
 };
@@ -29,7 +30,7 @@ const TICK: Wait = Wait::from_secs(1);
 const COMMON: &str = "common";
 /// What may take minutes has a lane, and with it a thread, of its own, so that it holds up nothing else. Here somebody waits: such a thread
 /// looks at every tick.
-const LANES: &[(&str, &[&str])] = &[];
+const LANES: &[(&str, &[&str])] = &[("papers", &[prepared::PREPARE]), ("reading", &[words::READ])];
 
 /// Which lane a task goes in.
 fn lane(task: &str) -> &'static str {
@@ -91,6 +92,7 @@ pub fn ensure_standing(app: &App) -> Result<()> {
             ("purge_imports", Duration::hours(6)),
             ("watch_shares", Duration::minutes(15)),
             ("sweep_files", Duration::hours(1)),
+            (prepared::LOOK, Duration::hours(1)),
         ] {
             add(tx, &NewJob { task, payload: "", unique_key: Some(task), repeat: Some(every), run_at: now }, now)?;
         }
@@ -180,6 +182,12 @@ fn run(app: &App, job: &Job) -> Result<()> {
             while crate::files::blobs::sweep(app, app.storage.as_ref())? > 0 {}
             Ok(())
         }
+        prepared::LOOK => {
+            while prepared::look(app)? > 0 {}
+            Ok(())
+        }
+        prepared::PREPARE => prepared::prepare(app, &job.payload),
+        words::READ => words::read_page(app, &job.payload),
         "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?))).map(drop),
         other => Err(Error::Internal(format!("no such task: {other}"))),
     }

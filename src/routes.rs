@@ -11,13 +11,13 @@ use crate::{
     directory::pages as directory,
     error::{Error, Result},
     family::{pages as family, received, share_form},
-    files::{api as files_api, pages as files},
+    files::{api as files_api, pages as files, previews},
     health,
     households::pages as households,
     interchange::{kept, pages as import},
     invitations::pages as invitations,
     looks, lookup,
-    patients::{history, home, pages as patients},
+    patients::{history, home, pages as patients, photo},
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
@@ -137,6 +137,9 @@ routes! {
         get "/patients/{patient}/edit" => patients::edit;
         post "/patients/{patient}/edit" => patients::change;
         post "/patients/{patient}/delete" => patients::delete;
+        get "/patients/{patient}/photo" => photo::show;
+        post "/patients/{patient}/photo" => photo::put;
+        post "/patients/{patient}/photo/delete" => photo::delete;
         get "/patients/{patient}/history" => history::show;
         post "/patients/{patient}/history/{version}" => history::revert;
         get "/patients/{patient}/timeline" => timeline::show;
@@ -192,6 +195,7 @@ routes! {
         get "/patients/{patient}/files/{file}" => files::show;
         post "/patients/{patient}/files/{file}" => files::change;
         get "/patients/{patient}/files/{file}/content" => files::content;
+        get "/patients/{patient}/files/{file}/pages/{page}" => previews::picture;
         post "/patients/{patient}/files/{file}/delete" => files::delete;
         post "/patients/{patient}/files/{file}/restore" => files::restore;
         // Records of every kind.

@@ -24,8 +24,10 @@ use crate::{
     clock::Clock,
     config::{Config, Database},
     db::{Backup, Db},
+    files::tesseract::Tesseract,
     installation, jobs, routes, security,
     storage::local::Local,
+    workshop::Workshop,
 };
 
 /// Each keeps two megabytes of pages; the file has one writer at a time, and reading is work for the processor, of which small machines have few.
@@ -67,9 +69,12 @@ pub fn open(config: Config) -> Result<App, StartError> {
         installation::set(&db, installation::KEY_CHECK, &key.check_value())?;
     }
     let storage = Arc::new(Local::new(&config.uploads));
+    let tesseract = Arc::new(Tesseract::new(&config.tesseract, config.ocr_languages.as_deref()));
     Ok(App {
         config: Arc::new(config),
         storage,
+        workshop: Workshop::own()?,
+        tesseract,
         db,
         clock: Clock::default(),
         key: Arc::new(key),
@@ -152,6 +157,10 @@ pub async fn run(app: App) -> Result<(), StartError> {
     };
     log::info!("Kinchart listens on http://{listen}");
     setup::announce(&app)?;
+    match app.tesseract.languages() {
+        Some(languages) => log::info!("Scans are read by tesseract: {languages}"),
+        None => log::info!("tesseract is not installed: the words of scans and photographs are not found"),
+    }
     server.run().await?;
     background.stop();
     app.reads.flush(&app.db)?;

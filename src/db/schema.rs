@@ -216,6 +216,8 @@ diesel::table! {
         updated_by -> Nullable<Text>,
         updated_at -> Timestamp,
         deleted_at -> Nullable<Timestamp>,
+        photo -> Nullable<Text>,
+        photo_small -> Nullable<Text>,
     }
 }
 
@@ -490,7 +492,42 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    file_readings (file_id) {
+        file_id -> Text,
+        pictures -> Text,
+        words -> Text,
+        pages -> Integer,
+        word_count -> Integer,
+        is_cut -> Bool,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    file_previews (file_id, page) {
+        file_id -> Text,
+        page -> Integer,
+        blob -> Text,
+        width -> Integer,
+        height -> Integer,
+        size -> BigInt,
+    }
+}
+
+diesel::table! {
+    file_texts (file_id, page) {
+        file_id -> Text,
+        page -> Integer,
+        source -> Text,
+        content -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    file_previews,
+    file_readings,
+    file_texts,
     blobs,
     encryption_keys,
     files,

@@ -70,6 +70,21 @@ fn register(tx: &mut Tx<'_>, key: &SecretKey, now: NaiveDateTime) -> Result<Stri
     Ok(id)
 }
 
+/// Stores bytes that are at hand; nobody's yet.
+pub fn store(app: &App, bytes: &[u8]) -> Result<Kept> {
+    let storage = app.storage.as_ref();
+    let (name, key) = expect(app, storage)?;
+    let stored = storage.begin(&name, &key).and_then(|mut incoming| {
+        incoming.write(bytes)?;
+        incoming.finish()
+    });
+    stored.map(|arrived| Kept { name: name.clone(), arrived }).map_err(|error| {
+        give_up(app, storage, &name);
+        log::error!("the file store does not take what was made: {}", error.kind());
+        Error::StorageFailed
+    })
+}
+
 /// In the transaction that makes it somebody's.
 pub fn keep(tx: &mut Tx<'_>, kept: &Kept) -> Result<()> {
     let waiting = blobs::table.filter(blobs::name.eq(kept.name.as_str())).filter(blobs::state.eq("arriving"));
@@ -103,9 +118,18 @@ fn take_away(app: &App, storage: &dyn Storage, name: &BlobName) -> Result<()> {
 
 /// The key of bytes that are kept.
 pub fn key(conn: &mut Conn, key: &SecretKey, name: &BlobName) -> Result<FileKey> {
+    key_in(conn, key, name, "kept")
+}
+
+/// The key of bytes that are nobody's yet.
+pub fn key_of_new(conn: &mut Conn, key: &SecretKey, name: &BlobName) -> Result<FileKey> {
+    key_in(conn, key, name, "arriving")
+}
+
+fn key_in(conn: &mut Conn, key: &SecretKey, name: &BlobName, state: &str) -> Result<FileKey> {
     let wrapped: Option<String> = blobs::table
         .filter(blobs::name.eq(name.as_str()))
-        .filter(blobs::state.eq("kept"))
+        .filter(blobs::state.eq(state))
         .select(blobs::wrapped_key)
         .first(conn)
         .optional()?;
@@ -113,8 +137,12 @@ pub fn key(conn: &mut Conn, key: &SecretKey, name: &BlobName) -> Result<FileKey>
     FileKey::unwrap(&wrapped, key, name).ok_or_else(|| Error::Internal("a file's key does not open with the installation's".to_owned()))
 }
 
-/// Nobody's any more: the file that had it was removed for good, by itself or with its record or patient.
-const NOBODYS: &str = "NOT EXISTS (SELECT 1 FROM files f WHERE f.blob = blobs.name)";
+/// Nobody's any more: the file, the picture of a page or the photograph that had it was removed for good or replaced, by itself or with its
+/// record or patient.
+const NOBODYS: &str = "NOT EXISTS (SELECT 1 FROM files f WHERE f.blob = blobs.name) \
+    AND NOT EXISTS (SELECT 1 FROM file_previews v WHERE v.blob = blobs.name) \
+    AND NOT EXISTS (SELECT 1 FROM patients p WHERE p.photo = blobs.name) \
+    AND NOT EXISTS (SELECT 1 FROM patients p WHERE p.photo_small = blobs.name)";
 
 /// Takes away what broke off, what was given up, and what belongs to nothing any more. Tells how many.
 pub fn sweep(app: &App, storage: &dyn Storage) -> Result<usize> {

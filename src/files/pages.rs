@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
-use super::{CATEGORIES, Details, File, Of, serve, upload};
+use super::{CATEGORIES, Details, File, Of, previews, serve, upload};
 use crate::{
     access::{self, AtLeast, Edit, Level, PatientAccess, Rank, View},
     app::App,
@@ -31,6 +31,10 @@ pub struct Line {
     /// The record it belongs to: address and title.
     pub record: Option<(String, String)>,
     pub id: String,
+    /// `PDF`, `JPEG`: what stands there where there is no picture.
+    pub kind: String,
+    /// Where its small picture is; empty if there is none.
+    pub picture: String,
 }
 
 pub(crate) fn line(ui: &Ui, patient: &PatientId, file: &File, head: Option<&Head>) -> Line {
@@ -43,6 +47,8 @@ pub(crate) fn line(ui: &Ui, patient: &PatientId, file: &File, head: Option<&Head
         about: about.join(" · "),
         record: head.map(|head| (format!("/patients/{patient}/{}/{}", head.kind, head.id), title(ui, head))),
         id: file.id.to_string(),
+        kind: kind_word(ui, file),
+        picture: String::new(),
     }
 }
 
@@ -87,9 +93,13 @@ impl ListPage {
     fn load<L: Level>(conn: &mut Conn, app: &App, access: &PatientAccess<L>, ui: Ui, in_trash: bool) -> Result<Self> {
         let found = super::list(conn, access, if in_trash { Of::Trash } else { Of::Everything })?;
         let ui = ui.with_nav(conn, access)?;
+        let mut files: Vec<Line> = found.iter().map(|(file, head)| line(&ui, access.id(), file, head.as_ref())).collect();
+        if !in_trash {
+            previews::mark(conn, &mut files)?;
+        }
         Ok(Self {
             base: format!("/patients/{}/files", access.id()),
-            files: found.iter().map(|(file, head)| line(&ui, access.id(), file, head.as_ref())).collect(),
+            files,
             in_trash,
             may_edit: access.may(Rank::Edit),
             may_add: access.may(Rank::Edit) && access.scope().is_whole(),
@@ -244,7 +254,7 @@ struct ShowPage {
     about: String,
     uploaded: String,
     is_shown: bool,
-    is_picture: bool,
+    shown: previews::Shown,
     may_edit: bool,
     record: Option<(String, String)>,
     records: Vec<Choice>,
@@ -257,23 +267,22 @@ struct ShowPage {
 }
 
 impl ShowPage {
-    fn load<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, found: &(File, Option<Head>)) -> Result<Self> {
+    fn load<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, found: &(File, Option<Head>), from: i32) -> Result<Self> {
         let (file, head) = found;
         let ui = ui.with_nav(conn, access)?;
         let line = line(&ui, access.id(), file, head.as_ref());
         let record_id = file.record_id.as_ref().map(ToString::to_string).unwrap_or_default();
         Ok(Self {
             base: format!("/patients/{}/files", access.id()),
-            href: line.href,
             name: file.file_name.clone(),
             about: line.about,
             uploaded: ui.moment(&file.uploaded_at),
             is_shown: file.kind().is_some_and(|kind| kind.inline),
-            is_picture: file.kind().is_some_and(|kind| kind.inline && kind.media_type.starts_with("image/")),
+            shown: previews::Shown::load(conn, &ui, file, &line.href, from)?,
             may_edit: access.may(Rank::Edit),
             record: line.record,
             records: places(conn, access, &ui, &record_id)?,
-
+            href: line.href,
             description: file.description.clone().unwrap_or_default(),
             document_date: file.document_date.clone().unwrap_or_default(),
             categories: categories(&ui, file.category.as_deref().unwrap_or_default()),
@@ -307,13 +316,13 @@ fn places<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, chosen:
 /// `GET /patients/{patient}/files/{file}`.
 pub async fn show(app: web::Data<App>, signed: Signed, path: web::Path<(String, String)>, request: HttpRequest) -> Result<HttpResponse> {
     let (patient, id) = place(&path)?;
-    let here = request.path().to_owned();
+    let (here, from) = (request.path().to_owned(), previews::wanted(&request));
     let page = app
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let found = super::find(conn, &access, &id)?;
             super::note_look(app, &access, Action::Read, &found.0);
-            page::text(&ShowPage::load(conn, &access, Ui::new(Some(signed.me), &here), &found)?)
+            page::text(&ShowPage::load(conn, &access, Ui::new(Some(signed.me), &here), &found, from)?)
         })
         .await?;
     Ok(page::html(StatusCode::OK, page))
@@ -369,7 +378,7 @@ fn wrong_page<L: AtLeast<Edit>>(
 ) -> Result<ShowPage> {
     let found = super::living(conn, access, id)?;
     let here = format!("/patients/{}/files/{id}", access.id());
-    let page = ShowPage::load(conn, access, Ui::new(Some(signed.me.clone()), &here), &found)?;
+    let page = ShowPage::load(conn, access, Ui::new(Some(signed.me.clone()), &here), &found, 1)?;
     Ok(ShowPage {
         wrong: errors.iter().map(|(name, error)| (name.clone(), page.ui.error(error))).collect(),
         description: value("description"),
