@@ -177,13 +177,16 @@ async fn it_stands_beside_the_name_and_goes_with_a_button() {
         found.whole
     };
     assert_eq!(sweep(), 2);
+    let owner = owner.signed_in();
     assert_eq!(seen(&owner, &ada).await.width(), 400);
     let version = owner.patient_now(&ada).version;
     owner.post(&format!("/patients/{ada}/photo/delete"), &[]).await.location();
     owner.post(&format!("/patients/{ada}/photo/delete"), &[]).await.location();
     owner.get(&format!("/patients/{ada}/photo")).await.is(404);
     owner.get("/patients").await.is(200).lacks("/photo?").has(">AL</span>");
-    assert_eq!((sweep(), version), (0, owner.patient_now(&ada).version));
+    let swept = sweep();
+    let owner = owner.signed_in();
+    assert_eq!((swept, version), (0, owner.patient_now(&ada).version));
     let actions: Vec<String> = owner.audit(&ada).iter().filter(|e| e.kind.as_deref() == Some("photo")).map(|e| e.action.clone()).collect();
     assert_eq!(actions, ["changed", "changed", "deleted"]);
     owner.get(&format!("/patients/{ada}/looks?own=1")).await.is(200).says("changed the photo").says("removed the photo");

@@ -321,8 +321,9 @@ async fn pictures_are_made_again_and_go_with_their_document() {
             Ok(diesel::delete(file_readings::table).execute(&mut **tx)?)
         })
         .unwrap();
+    let owner = owner.signed_in();
     owner.get(&page).await.is(200);
-    t.later(chrono::Duration::hours(2));
+    t.later(chrono::Duration::minutes(90));
     work(&t.app);
     owner.get(&format!("{page}/pages/1")).await.is(200);
 

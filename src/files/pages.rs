@@ -245,7 +245,6 @@ async fn refusal(app: &web::Data<App>, signed: Signed, patient: PatientId, refus
 
 #[derive(Template)]
 #[template(path = "files/show.html")]
-#[expect(clippy::struct_excessive_bools, reason = "what a template asks")]
 struct ShowPage {
     ui: Ui,
     base: String,

@@ -37,9 +37,9 @@ const MOST: i64 = 200;
 #[diesel(table_name = file_readings, check_for_backend(MultiBackend))]
 pub struct Reading {
     pub file_id: FileId,
-    /// waiting, drawn, none, protected, damaged, too_large, broken.
+    /// `waiting`, `drawn`, `none`, `protected`, `damaged`, `too_large`, `broken`.
     pub pictures: String,
-    /// waiting, reading, read, none, empty, no_reader, failed.
+    /// `waiting`, `reading`, `read`, `none`, `empty`, `no_reader`, `failed`.
     pub words: String,
     pub pages: i32,
     pub word_count: i32,

@@ -11,7 +11,7 @@ use std::{
 /// The languages that are used where they are installed and none are named: each takes its time for every page.
 const USUAL: &[&str] = &["eng", "deu", "fra", "spa", "ita", "nld", "por", "pol"];
 /// For one page.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// For its list of languages.
 const GREETING: Duration = Duration::from_secs(10);
 const MOST_TEXT: u64 = 4_000_000;

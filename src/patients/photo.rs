@@ -87,7 +87,9 @@ pub async fn put(
                 .await;
             if hung.is_err() {
                 let given_up = app.run(move |app| {
-                    names.iter().for_each(|name| blobs::give_up(app, app.storage.as_ref(), name));
+                    for name in &names {
+                        blobs::give_up(app, app.storage.as_ref(), name);
+                    }
                     Ok(())
                 });
                 drop(given_up.await);
