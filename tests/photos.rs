@@ -24,10 +24,10 @@ async fn seen(person: &Person, patient: &PatientId) -> RgbImage {
 
 /// Which colour stands there: the channel that is strong alone, or white.
 fn colour(image: &RgbImage, x: u32, y: u32) -> &'static str {
-    match image.get_pixel(x, y).0 {
-        [r, g, b] if r > 150 && g > 150 && b > 150 => "white",
-        [r, ..] if r > 150 => "red",
-        [_, g, _] if g > 150 => "green",
+    match image.get_pixel(x, y).0.map(|channel| channel > 150) {
+        [true, true, true] => "white",
+        [true, ..] => "red",
+        [_, true, _] => "green",
         _ => "blue",
     }
 }

@@ -201,15 +201,15 @@ fn hostile_pdfs_hurt_nobody() {
     assert!(matches!(work.end, End::Done | End::Broken), "{:?}", work.end);
     assert!(began.elapsed() < Duration::from_secs(20), "it is ended, and does not wait for its own end");
     // Four gigabytes of nothing in four megabytes: the same packed part again and again.
-    let mut part = Vec::with_capacity(1 << 16);
-    let mut packer = flate2::Compress::new(flate2::Compression::best(), false);
-    packer.compress_vec(&vec![b' '; 1 << 20], &mut part, flate2::FlushCompress::Sync).unwrap();
-    let packed = [&b"\x78\xda"[..], &part.repeat(4096), b"\x01\0\0\xff\xff\0\0\0\0"].concat();
+    let mut piece = Vec::with_capacity(1 << 16);
+    let mut deflate = flate2::Compress::new(flate2::Compression::best(), false);
+    deflate.compress_vec(&vec![b' '; 1 << 20], &mut piece, flate2::FlushCompress::Sync).unwrap();
+    let stuffed = [&b"\x78\xda"[..], &piece.repeat(4096), b"\x01\0\0\xff\xff\0\0\0\0"].concat();
     let bomb = [
         (1, b"<</Type/Catalog/Pages 2 0 R>>".to_vec()),
         (2, b"<</Type/Pages/Kids[10 0 R]/Count 1>>".to_vec()),
         (10, b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 12 0 R>>".to_vec()),
-        (12, stream("/Filter/FlateDecode", &packed)),
+        (12, stream("/Filter/FlateDecode", &stuffed)),
     ];
     let work = opened(&paper::write_pdf(&bomb, ""));
     assert!(matches!(work.end, End::Done | End::Broken), "{:?}", work.end);

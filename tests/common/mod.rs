@@ -66,7 +66,7 @@ impl TestApp {
             ..Config::default()
         };
         // What a test reads scans with it brings itself.
-        config.tesseract = "no-tesseract-here".to_owned();
+        "no-tesseract-here".clone_into(&mut config.tesseract);
         change(&mut config);
         let mut app = serve::open(config).expect("the app opens");
         // The lowest cost there is: what is tested is not how long a hash takes.
