@@ -50,6 +50,9 @@ pub enum Action {
     LinkOpened,
     LinkRefused,
     LinkRevoked,
+    KeyShown,
+    KeyKept,
+    KeyChanged,
 }
 
 impl Action {
@@ -85,6 +88,9 @@ impl Action {
             Self::LinkOpened => "link_opened",
             Self::LinkRefused => "link_refused",
             Self::LinkRevoked => "link_revoked",
+            Self::KeyShown => "key_shown",
+            Self::KeyKept => "key_kept",
+            Self::KeyChanged => "key_changed",
         }
     }
 }

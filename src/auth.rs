@@ -2,7 +2,9 @@
 
 pub mod accounts;
 pub mod form;
+pub mod key_change;
 pub mod password;
+pub mod proof;
 pub mod sealed;
 pub mod sealed_text;
 pub mod secret;

@@ -41,9 +41,14 @@ pub async fn form(request: &HttpRequest, payload: web::Payload) -> Result<Vec<(S
     pairs(&bytes(payload).await?)
 }
 
+/// Is it a form that can have files?
+pub fn has_parts(request: &HttpRequest) -> bool {
+    content_type(request).eq_ignore_ascii_case("multipart/form-data")
+}
+
 /// A form with files, part by part.
 pub fn parts(request: &HttpRequest, payload: web::Payload) -> Result<Multipart> {
-    if !content_type(request).eq_ignore_ascii_case("multipart/form-data") {
+    if !has_parts(request) {
         return Err(Error::UnsupportedMedia);
     }
     Ok(Multipart::new(request.headers(), payload))

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod blobs;
 pub mod pages;
+pub mod pending;
 pub mod prepared;
 pub mod previews;
 pub mod serve;

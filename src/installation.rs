@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::{
     db::{
-        Conn, Db,
+        Conn, Db, Tx,
         schema::{installation, users},
         types::UserId,
     },
@@ -13,17 +13,21 @@ use crate::{
 
 /// The check value of the secret key: a wrong key is noticed at start.
 pub const KEY_CHECK: &str = "key_check";
+/// The check value of the key of which somebody said that they keep a copy; until then administrators are reminded.
+pub const KEY_KEPT: &str = "key_kept";
 
 pub fn get(db: &Db, name: &str) -> Result<Option<String>> {
     db.read(|conn| Ok(installation::table.find(name).select(installation::value).first(conn).optional()?))
 }
 
 pub fn set(db: &Db, name: &str, value: &str) -> Result<()> {
-    db.write(|tx| {
-        diesel::delete(installation::table.find(name)).execute(&mut **tx)?;
-        diesel::insert_into(installation::table).values((installation::name.eq(name), installation::value.eq(value))).execute(&mut **tx)?;
-        Ok(())
-    })
+    db.write(|tx| put(tx, name, value))
+}
+
+pub fn put(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<()> {
+    diesel::delete(installation::table.find(name)).execute(&mut **tx)?;
+    diesel::insert_into(installation::table).values((installation::name.eq(name), installation::value.eq(value))).execute(&mut **tx)?;
+    Ok(())
 }
 
 /// Is there any account? While there is none, every way leads to the setup.

@@ -11,7 +11,7 @@ use diesel::prelude::*;
 
 use crate::{
     app::App,
-    auth::{session, throttle},
+    auth::{key_change, session, throttle},
     db::{Conn, MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
     files::{prepared, words},
@@ -233,36 +233,47 @@ fn run_lane(app: &App, lane: &str) -> Result<usize> {
 
 /// The worker threads; dropping the handle lets them go on.
 pub struct Background {
-    threads: Vec<(Sender<()>, JoinHandle<()>)>,
+    common: (Sender<()>, JoinHandle<()>),
+    lanes: Vec<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Background {
+    /// What takes minutes is not waited for: its lease ends, and it is done again.
     pub fn stop(self) {
-        let (stops, threads): (Vec<_>, Vec<_>) = self.threads.into_iter().unzip();
-        drop(stops);
-        for thread in threads {
-            if thread.join().is_err() {
-                log::error!("a background thread ended badly");
-            }
+        drop(self.lanes);
+        let (stop, thread) = self.common;
+        drop(stop);
+        if thread.join().is_err() {
+            log::error!("the background thread ended badly");
         }
     }
 }
 
-pub fn start(app: App) -> Background {
+/// `key_changed` is called once when another process gave the installation another key: this one can open nothing any more.
+pub fn start(app: App, key_changed: impl FnOnce() + Send + 'static) -> Background {
     if let Err(error) = ensure_standing(&app) {
         tell("jobs", &error);
     }
-    let mut threads = vec![begin(app.clone(), |app, ticks| {
+    let mut key_changed = Some(key_changed);
+    let common = begin(app.clone(), move |app, ticks| {
         let flushed = app.reads.flush(&app.db).map(drop);
         // Jobs are looked for less often than reads are written.
-        flushed.and(if ticks.is_multiple_of(15) { run_lane(app, COMMON).map(drop) } else { Ok(()) })
-    })];
-    threads.extend(LANES.iter().map(|(lane, _)| begin(app.clone(), move |app, _| run_lane(app, lane).map(drop))));
-    Background { threads }
+        let due = if ticks.is_multiple_of(15) { run_lane(app, COMMON).map(drop) } else { Ok(()) };
+        let current = if ticks.is_multiple_of(5) { app.db.read(|conn| key_change::is_current(conn, &app.key)) } else { Ok(true) };
+        if matches!(current, Ok(false))
+            && let Some(tell) = key_changed.take()
+        {
+            log::error!("the secret key of this installation was changed: this server ends");
+            tell();
+        }
+        flushed.and(due)
+    });
+    let lanes = LANES.iter().map(|(lane, _)| begin(app.clone(), move |app, _| run_lane(app, lane).map(drop))).collect();
+    Background { common, lanes }
 }
 
 /// A thread that does this at every tick, whose number it is told.
-fn begin(app: App, work: impl Fn(&App, u64) -> Result<()> + Send + 'static) -> (Sender<()>, JoinHandle<()>) {
+fn begin(app: App, mut work: impl FnMut(&App, u64) -> Result<()> + Send + 'static) -> (Sender<()>, JoinHandle<()>) {
     let (stop, stopped) = channel::<()>();
     let thread = std::thread::spawn(move || {
         let mut ticks: u64 = 0;

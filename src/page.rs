@@ -119,6 +119,18 @@ impl Ui {
         }
     }
 
+    /// A number of bytes, as file managers tell it.
+    pub fn size(&self, bytes: &u64) -> String {
+        crate::files::pages::size_word(self, *bytes)
+    }
+    pub fn is_admin(&self) -> bool {
+        self.me.as_ref().is_some_and(Me::is_admin)
+    }
+    /// Administrators are reminded of the key, except where they look after it.
+    pub fn reminds_of_key(&self) -> bool {
+        self.me.as_ref().is_some_and(Me::key_reminder) && self.here != "/settings/key"
+    }
+
     pub fn t(&self, key: &str) -> String {
         self.words.t(key)
     }

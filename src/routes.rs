@@ -21,7 +21,7 @@ use crate::{
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
-    settings::{pages as settings, password, sessions, tokens},
+    settings::{key, pages as settings, password, sessions, tokens},
     sharing::{overview, pages as sharing},
     tags::pages as tags,
     timeline,
@@ -102,6 +102,9 @@ routes! {
         post "/settings/preferences" => settings::save_preferences;
         get "/settings/password" => password::show;
         post "/settings/password" => password::change;
+        get "/settings/key" => key::show;
+        post "/settings/key" => key::reveal;
+        post "/settings/key/kept" => key::keep;
         get "/settings/sessions" => sessions::list;
         post "/settings/sessions" => sessions::end;
         get "/settings/tokens" => tokens::list;

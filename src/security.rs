@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use actix_multipart::Multipart;
 use actix_session::SessionExt;
 use actix_web::{
     Error as WebError, HttpMessage, HttpRequest, HttpResponse,
@@ -17,7 +18,14 @@ use actix_web::{
 use askama::Template;
 use futures_util::StreamExt;
 
-use crate::{app::App, auth::session, error::Error, page::Ui};
+use crate::{
+    app::App,
+    auth::session,
+    body,
+    error::Error,
+    files::{pending, upload},
+    page::Ui,
+};
 
 /// No inline script or style anywhere, nothing from elsewhere, never in a frame.
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
@@ -102,6 +110,8 @@ fn trusts(app: &App, address: IpAddr) -> bool {
 const BUSY: i64 = 3;
 /// The largest form that is kept over a sign-in, or while the program is busy.
 const MOST_KEPT: usize = 256 * 1024;
+/// How much is read of documents that come without a session, to get at what was typed behind them.
+const MOST_SKIPPED: usize = 64 * 1024 * 1024;
 
 /// Forms that need no session.
 fn is_public(path: &str) -> bool {
@@ -113,7 +123,7 @@ fn is_public(path: &str) -> bool {
 
 /// Forms in which passwords and passcodes are typed.
 fn holds_secrets(path: &str) -> bool {
-    path == "/settings/password" || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
+    matches!(path, "/settings/password" | "/settings/key") || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
 }
 
 /// A form sent after the session ran out is not lost: the person signs in, and it is sent again.
@@ -124,12 +134,24 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
         .get(header::CONTENT_TYPE)
         .and_then(|v| v.to_str().ok())
         .is_some_and(|v| v.starts_with("application/x-www-form-urlencoded"));
+    let is_record = body::has_parts(request.request()) && is_of_record(&path);
     // A page that holds passwords is not kept: they would stand in the next one.
-    if request.method() != Method::POST || !is_form || is_public(&path) || holds_secrets(&path) {
+    if request.method() != Method::POST || !(is_form || is_record) || is_public(&path) || holds_secrets(&path) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    if session::me(&request.get_session()).is_some() {
-        return send_again(request, next, &path).await;
+    match (session::me(&request.get_session()).is_some(), is_form) {
+        (true, true) => return send_again(request, next).await,
+        // A form with documents holds on to them by itself.
+        (true, false) => return Ok(next.call(request).await?.map_into_boxed_body()),
+        (false, true) => {}
+        (false, false) => {
+            let page = without_files(&mut request).await.map(|pairs| {
+                let body = serde_urlencoded::to_string(pairs).unwrap_or_default();
+                crate::auth::sign_in::LoginPage::resuming(&path, &body)
+            });
+            let response = page.and_then(|page| crate::page::render_with(StatusCode::UNAUTHORIZED, &page));
+            return Ok(ServiceResponse::new(request.into_parts().0, response.unwrap_or_else(HttpResponse::from_error)));
+        }
     }
     let mut payload = request.take_payload();
     let mut body = Vec::new();
@@ -148,12 +170,41 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
     Ok(ServiceResponse::new(request.into_parts().0, response))
 }
 
+/// The form of a record, which can have documents.
+fn is_of_record(path: &str) -> bool {
+    let mut parts = path.trim_start_matches('/').split('/');
+    parts.next() == Some("patients") && parts.nth(1).is_some_and(|kind| crate::records::kind(kind).is_some())
+}
+
+/// What was typed beside documents. They themselves are not kept for somebody who may be anybody: whoever signs in chooses them again.
+async fn without_files(request: &mut ServiceRequest) -> Result<Vec<(String, String)>, Error> {
+    let payload = request.take_payload();
+    let mut parts = Multipart::new(request.headers(), payload);
+    let (mut pairs, mut room, mut skipped) = (Vec::new(), MOST_KEPT, 0);
+    while let Some(part) = parts.next().await {
+        let mut part = part.map_err(|_| Error::BadRequest("broken_form"))?;
+        let name = part.name().unwrap_or_default().to_owned();
+        if part.content_disposition().is_some_and(|told| told.get_filename().is_some()) {
+            while let Some(chunk) = part.next().await {
+                skipped += chunk.map_err(|_| Error::BadRequest("broken_form"))?.len();
+                if skipped > MOST_SKIPPED {
+                    return Err(Error::TooLarge);
+                }
+            }
+        } else {
+            let text = upload::text(&mut part, room).await?;
+            room = room.saturating_sub(name.len() + text.len());
+            pairs.push((name, text));
+        }
+    }
+    if skipped > 0 {
+        pairs.push((pending::AGAIN.to_owned(), "1".to_owned()));
+    }
+    Ok(pairs)
+}
+
 /// A form that came while the program was busy comes back with everything that was typed, to be sent again.
-async fn send_again(
-    mut request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-    path: &str,
-) -> Result<ServiceResponse<BoxBody>, WebError> {
+async fn send_again(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if length.is_none_or(|length| length > MOST_KEPT) {
         return Ok(next.call(request).await?.map_into_boxed_body());
@@ -173,10 +224,17 @@ async fn send_again(
         .is_some_and(|e| e.status() == StatusCode::SERVICE_UNAVAILABLE);
     let Some(pairs) = serde_urlencoded::from_bytes(&body).ok().filter(|_| is_busy) else { return Ok(response) };
     let (request, _) = response.into_parts();
-    let page = BusyPage { ui: Ui::new(session::me(&request.get_session()), path), path: path.to_owned(), pairs };
-    let mut answer = crate::page::render_with(StatusCode::SERVICE_UNAVAILABLE, &page).unwrap_or_else(HttpResponse::from_error);
-    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(BUSY));
+    let answer = busy(&request, pairs).unwrap_or_else(HttpResponse::from_error);
     Ok(ServiceResponse::new(request, answer))
+}
+
+/// The page that holds what was typed, with a button that sends it again.
+pub fn busy(request: &HttpRequest, pairs: Vec<(String, String)>) -> Result<HttpResponse, Error> {
+    let path = request.path().to_owned();
+    let page = BusyPage { ui: Ui::new(session::me(&request.get_session()), &path), path, pairs };
+    let mut answer = crate::page::render_with(StatusCode::SERVICE_UNAVAILABLE, &page)?;
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(BUSY));
+    Ok(answer)
 }
 
 /// What could not be stored just now, to be sent again.

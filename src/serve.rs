@@ -1,6 +1,12 @@
 //! The server: opens what it needs, says so in the log, answers until it is told to stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use actix_session::{SessionMiddleware, config::BrowserSession};
 use actix_web::{
@@ -48,6 +54,8 @@ pub enum StartError {
     Other(#[from] crate::error::Error),
     #[error("the server cannot listen on {0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
+    #[error("the secret key of this installation was changed: start again")]
+    KeyChanged,
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
@@ -143,7 +151,6 @@ const BLOCKING_THREADS: usize = 24;
 pub async fn run(app: App) -> Result<(), StartError> {
     let listen = app.config.listen;
     let workers = app.config.workers.get();
-    let background = jobs::start(app.clone());
     let server = {
         let app = app.clone();
         HttpServer::new(move || web_app(app.clone()))
@@ -157,12 +164,24 @@ pub async fn run(app: App) -> Result<(), StartError> {
     };
     log::info!("Kinchart listens on http://{listen}");
     setup::announce(&app)?;
-    match app.tesseract.languages() {
+    // Another program is asked, which nobody waits for.
+    let tesseract = Arc::clone(&app.tesseract);
+    std::thread::spawn(move || match tesseract.languages() {
         Some(languages) => log::info!("Scans are read by tesseract: {languages}"),
         None => log::info!("tesseract is not installed: the words of scans and photographs are not found"),
-    }
-    server.run().await?;
+    });
+    let server = server.run();
+    let (handle, key_changed) = (server.handle(), Arc::new(AtomicBool::new(false)));
+    let background = jobs::start(app.clone(), {
+        let key_changed = Arc::clone(&key_changed);
+        move || {
+            key_changed.store(true, Ordering::Relaxed);
+            // It is told to stop at once; the answer comes when it has, which `run` waits for.
+            drop(handle.stop(true));
+        }
+    });
+    server.await?;
     background.stop();
     app.reads.flush(&app.db)?;
-    Ok(())
+    if key_changed.load(Ordering::Relaxed) { Err(StartError::KeyChanged) } else { Ok(()) }
 }

@@ -20,6 +20,7 @@ for (const form of document.querySelectorAll("form[data-keep]")) {
   let changed = false;
   form.addEventListener("input", () => { changed = true; });
   form.addEventListener("submit", () => { changed = false; });
+  form.addEventListener("kinchart:left", () => { changed = false; });
   window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
 }
 
@@ -147,6 +148,10 @@ for (const input of document.querySelectorAll("input[data-copy]")) {
 }
 
 // "Print" prints.
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
 if (new URLSearchParams(location.search).has("print")) window.addEventListener("load", () => window.print());
 
 // The square of a photograph is moved on the picture itself; what is sent are the three sliders, which say the same.
@@ -196,4 +201,96 @@ for (const form of document.querySelectorAll("form[data-photo]")) {
     slider("y").value = part(held.top + (event.clientY - held.y) * scale, canvas.height - held.side);
     draw();
   });
+}
+// Documents can be dropped where they are chosen, come from a phone's camera, and show how far they are.
+for (const chooser of document.querySelectorAll("[data-chooser]")) takeFiles(chooser);
+
+function takeFiles(chooser) {
+  const input = chooser.querySelector("input[type=file]"), form = input.form, words = chooser.dataset;
+  // What is there and what comes: choosing again adds nothing to what was dropped, as browsers do it; dropping and photographing add.
+  const add = (files) => {
+    const all = new DataTransfer();
+    for (const file of [...input.files, ...files]) all.items.add(file);
+    input.files = all.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  input.addEventListener("change", () => {
+    const large = words.most && [...input.files].find((file) => file.size > Number(words.most));
+    input.setCustomValidity(large ? `${large.name}: ${words.large}` : "");
+    if (large) input.reportValidity();
+  });
+
+  let inside = 0;
+  const over = (by) => { inside = Math.max(0, inside + by); chooser.classList.toggle("over", inside > 0); };
+  const isFiles = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
+  form.addEventListener("dragenter", (event) => { if (isFiles(event)) { event.preventDefault(); over(1); } });
+  form.addEventListener("dragover", (event) => { if (isFiles(event)) event.preventDefault(); });
+  form.addEventListener("dragleave", (event) => { if (isFiles(event)) over(-1); });
+  form.addEventListener("drop", (event) => {
+    if (!isFiles(event)) return;
+    event.preventDefault();
+    over(-inside);
+    add(event.dataTransfer.files);
+  });
+
+  if (matchMedia("(pointer: coarse)").matches) {
+    const camera = document.createElement("input"), button = document.createElement("button");
+    Object.assign(camera, { type: "file", accept: "image/*", hidden: true });
+    camera.setAttribute("capture", "environment");
+    camera.addEventListener("change", () => { add(camera.files); camera.value = ""; });
+    Object.assign(button, { type: "button", className: "button", textContent: words.camera });
+    button.addEventListener("click", () => camera.click());
+    input.after(button);
+    chooser.append(camera);
+  }
+
+  form.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || input.files.length === 0) return;
+    event.preventDefault();
+    if (form.dataset.keep !== undefined) form.dispatchEvent(new Event("kinchart:left"));
+    send(form, event.submitter, chooser, words);
+  });
+}
+
+// The same form by a request that tells how far it is. Where it leads is opened; what it answers otherwise is shown in its place.
+function send(form, submitter, chooser, words) {
+  const body = new FormData(form), request = new XMLHttpRequest();
+  if (submitter && submitter.name) body.append(submitter.name, submitter.value);
+  const state = document.createElement("div"), bar = document.createElement("progress"), text = document.createElement("span"), cancel = document.createElement("button");
+  state.className = "sending";
+  text.setAttribute("role", "status");
+  text.textContent = words.sending;
+  bar.setAttribute("aria-label", words.sending);
+  bar.max = 100;
+  Object.assign(cancel, { type: "button", className: "button", textContent: words.cancel });
+  cancel.addEventListener("click", () => request.abort());
+  state.append(bar, text, cancel);
+  chooser.append(state);
+  const stop = (message) => {
+    delete form.dataset.sent;
+    state.remove();
+    if (!message) return;
+    const told = document.createElement("p");
+    told.className = "error";
+    told.setAttribute("role", "alert");
+    told.textContent = message;
+    chooser.append(told);
+  };
+  for (const old of chooser.querySelectorAll("p.error")) old.remove();
+  request.upload.addEventListener("progress", (event) => {
+    if (event.lengthComputable) { bar.value = 100 * event.loaded / event.total; text.textContent = `${words.sending} ${Math.round(bar.value)} %`; }
+  });
+  request.addEventListener("abort", () => stop(""));
+  request.addEventListener("error", () => stop(words.broken));
+  request.addEventListener("load", () => {
+    const leads = request.status < 300 && new URL(request.responseURL).href !== new URL(form.action).href;
+    if (leads) { location.assign(request.responseURL); return; }
+    document.open();
+    document.write(request.responseText);
+    document.close();
+  });
+  request.open("POST", form.action);
+  request.setRequestHeader("Accept", "text/html");
+  request.send(body);
 }

@@ -387,6 +387,7 @@ const TELLS_NOTHING: &[&str] = &[
     "/signup",
     "/settings",
     "/settings/password",
+    "/settings/key",
     "/settings/sessions",
     "/settings/tokens",
     "/codes/{list}",

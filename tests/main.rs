@@ -10,6 +10,7 @@
 
 mod access;
 mod api;
+mod attaching;
 mod commands;
 mod common;
 mod concurrency;
@@ -18,6 +19,7 @@ mod family;
 mod files;
 mod forms;
 mod imports;
+mod keys;
 mod links;
 mod log;
 mod looks;

@@ -9,6 +9,7 @@
 )]
 
 mod bundle;
+mod documents;
 mod load;
 mod photo;
 mod seed;
@@ -73,6 +74,11 @@ fn main() -> Result<()> {
         report.print();
         return Ok(());
     }
+    if std::env::args().any(|arg| arg == "documents") {
+        documents::measure(&mut report, &root)?;
+        report.print();
+        return Ok(());
+    }
     let (small, large) = seed::databases(&root)?;
     println!(
         "{} records of {} patients beside {} of {}; load average {}",
@@ -98,6 +104,7 @@ fn main() -> Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "a size")]
     report.at_most("the stripped binary", binary as f64 / MEBI, 40.0, "MiB");
     counting(&mut report)?;
+    documents::measure(&mut report, &root)?;
     for folder in [&small.folder, &large.folder] {
         seed::tidy(folder)?;
     }

@@ -38,9 +38,15 @@ pub struct Server {
 
 impl Server {
     pub fn start(folder: &Path) -> Result<Self> {
+        Self::start_with(folder, &[])
+    }
+
+    pub fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let begun = Instant::now();
-        let child = command(folder)?.arg("serve").env("KINCHART_LISTEN", address.to_string()).stdout(Stdio::null()).spawn()?;
+        let mut serve = command(folder)?;
+        serve.arg("serve").env("KINCHART_LISTEN", address.to_string()).envs(settings.iter().copied()).stdout(Stdio::null());
+        let child = serve.spawn()?;
         let mut server = Self { child, address, ready: Duration::ZERO };
         while !server.is_well() {
             if begun.elapsed() > Duration::from_secs(20) || server.child.try_wait()?.is_some() {
@@ -89,8 +95,22 @@ impl Server {
 
     /// Resident memory in bytes, now.
     pub fn resident(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most of it since the start, or since it was forgotten.
+    pub fn peak(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    pub fn forget_peak(&self) -> Result<()> {
+        // 5 sets the peak to what it is now (proc(5)).
+        Ok(fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
+    }
+
+    fn memory(&self, what: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).context("no such line in the status")?;
         Ok(line.split_whitespace().next().context("a number")?.parse::<u64>()? * 1024)
     }
 }

@@ -22,6 +22,8 @@ pub enum Purpose {
     PaperlessToken,
     /// What opens one stored file; the id is the file's name in its store.
     FileKey,
+    /// Documents that a form holds on to until it is saved; the id is the account's.
+    PendingFiles,
 }
 
 impl Purpose {
@@ -29,6 +31,7 @@ impl Purpose {
         match self {
             Self::PaperlessToken => "sealed token for paperless",
             Self::FileKey => "keys of files",
+            Self::PendingFiles => "files of a form",
         }
     }
 }

@@ -14,6 +14,8 @@ use thiserror::Error;
 
 /// The key's file in the data folder.
 pub const FILE_NAME: &str = "secret.key";
+/// How the files of keys begin that are to take its place; see [`super::key_change`].
+const NEXT: &str = "secret.key.new-";
 
 const FEWEST_BYTES: usize = 32;
 const MOST_BYTES: usize = 1024;
@@ -42,6 +44,14 @@ pub enum SecretError {
         "the secret key is not the one this database was made with; give back the old one in KINCHART_SECRET_KEY or as {FILE_NAME} in the data folder"
     )]
     WrongKey,
+    /// The key was changed, and the setting still gives the old one.
+    #[error(
+        "the secret key of this database was changed; the new one is in {}: give it in KINCHART_SECRET_KEY instead", path.display()
+    )]
+    Changed {
+        /// The new key's file.
+        path: PathBuf,
+    },
     /// There is a database, and its key is gone.
     #[error(
         "this database was made with a secret key, which is missing; give it in KINCHART_SECRET_KEY or put {FILE_NAME} back into the data folder"
@@ -119,7 +129,9 @@ impl SecretKey {
         STANDARD_NO_PAD.encode(bytes.iter().take(16).copied().collect::<Vec<_>>())
     }
 
-    fn is_that_of(&self, stored: &str) -> bool {
+    /// Does the database keep this key's check value?
+    #[must_use]
+    pub fn is_that_of(&self, stored: &str) -> bool {
         self.check_value().as_bytes().ct_eq(stored.trim().as_bytes()).into()
     }
 
@@ -157,6 +169,18 @@ impl SecretKey {
             }
             Err(source) => Err(failed(source)),
         }
+    }
+
+    /// Lays the key beside the one in use, under a name of its own, so that of two changes at once neither loses its key. Answers with the
+    /// file.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn write_next(&self, data: &Path) -> Result<PathBuf, SecretError> {
+        let name: String = self.derive("check value").iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let path = data.join(format!("{NEXT}{name}"));
+        let written = self.write_private(&path).and_then(|()| sync_folder(&path));
+        written.map(|()| path.clone()).map_err(|source| SecretError::File { path, source })
     }
 
     fn write_private(&self, path: &Path) -> io::Result<()> {
@@ -204,11 +228,45 @@ pub fn decide(given: Option<SecretKey>, in_file: Option<SecretKey>, stored: Opti
 /// As [`decide`], and if the key's file cannot be read or written.
 pub fn load(data: &Path, given: Option<SecretKey>, stored: Option<&str>) -> Result<SecretKey, SecretError> {
     let path = data.join(FILE_NAME);
-    let in_file = if given.is_some() { None } else { SecretKey::read_file(&path)? };
+    let is_given = given.is_some();
+    let next = next_of(data, stored);
+    let in_file = if is_given { None } else { SecretKey::read_file(&path)? };
+    let is_old = given.as_ref().or(in_file.as_ref()).is_none_or(|key| stored.is_some_and(|stored| !key.is_that_of(stored)));
+    match next {
+        // A change that broke off after the database had it.
+        Some((next, file)) if is_old && !is_given => {
+            take_next(data, &file)?;
+            return Ok(next);
+        }
+        Some((_, path)) if is_old => return Err(SecretError::Changed { path }),
+        _ => {}
+    }
     match decide(given, in_file, stored)? {
         Decision::Use(key) => Ok(key),
         Decision::MakeNew => SecretKey::generate()?.write_new_file(&path),
     }
+}
+
+/// The key that waits to take the old one's place, with its file, if the database belongs to one already.
+fn next_of(data: &Path, stored: Option<&str>) -> Option<(SecretKey, PathBuf)> {
+    let stored = stored?;
+    let files = fs::read_dir(data).ok()?.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let mut waiting = files.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(NEXT)));
+    // Another that cannot be read is no reason not to find the right one.
+    waiting.find_map(|path| {
+        let key = SecretKey::read_file(&path).ok().flatten()?;
+        key.is_that_of(stored).then_some((key, path))
+    })
+}
+
+/// The key that waits takes the place of the old one, which is gone then.
+///
+/// # Errors
+/// If the folder cannot be written.
+pub fn take_next(data: &Path, next: &Path) -> Result<(), SecretError> {
+    let path = data.join(FILE_NAME);
+    let moved = fs::rename(next, &path).and_then(|()| sync_folder(&path));
+    moved.map_err(|source| SecretError::File { path, source })
 }
 
 /// Random bytes from the system.

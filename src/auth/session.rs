@@ -18,7 +18,7 @@ use actix_web::{
 use anyhow::anyhow;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Duration, NaiveDateTime};
-use diesel::prelude::*;
+use diesel::{dsl::sql, prelude::*, sql_types::Bool};
 use serde::{Deserialize, Serialize};
 
 use super::token_text;
@@ -60,6 +60,10 @@ pub struct Me {
     pub metric: bool,
     #[serde(with = "date_style")]
     pub dates: DateStyle,
+    /// When this session began, with a proof of who it is.
+    pub signed_in_at: NaiveDateTime,
+    /// Nobody has said yet that they keep a copy of the installation's key.
+    pub key_is_unkept: bool,
 }
 
 mod date_style {
@@ -80,6 +84,10 @@ impl Me {
     }
     pub fn is_admin(&self) -> bool {
         self.role == "admin"
+    }
+    /// Administrators are reminded of the key until somebody keeps a copy.
+    pub fn key_reminder(&self) -> bool {
+        self.is_admin() && self.key_is_unkept
     }
     pub fn may_add_patients(&self) -> bool {
         self.role != "guest"
@@ -232,6 +240,7 @@ type Row = (
     bool,
     NaiveDateTime,
     NaiveDateTime,
+    NaiveDateTime,
     UserId,
     String,
     String,
@@ -240,7 +249,11 @@ type Row = (
     Option<String>,
     Option<String>,
     Option<i32>,
+    bool,
 );
+
+/// A copy of the key was confirmed.
+const KEPT: &str = "EXISTS (SELECT 1 FROM installation WHERE name = 'key_kept')";
 
 fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
     Ok(sessions::table
@@ -252,6 +265,7 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
             sessions::id,
             sessions::state,
             sessions::remember,
+            sessions::created_at,
             sessions::last_seen_at,
             sessions::expires_at,
             users::id,
@@ -262,6 +276,7 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
             user_preferences::unit_system.nullable(),
             user_preferences::date_format.nullable(),
             user_preferences::session_timeout_minutes.nullable(),
+            sql::<Bool>(KEPT),
         ))
         .first(conn)
         .optional()?)
@@ -271,7 +286,7 @@ impl Store {
     fn load_now(&self, hash: &str) -> Result<Option<State>> {
         let now = self.app.clock.now();
         let Some(row) = self.app.db.read(|conn| load(conn, hash))? else { return Ok(None) };
-        let (session, state, remember, seen, expires, id, name, username, role, language, units, dates, minutes) = row;
+        let (session, state, remember, created, seen, expires, id, name, username, role, language, units, dates, minutes, kept) = row;
         let idle = Duration::minutes(i64::from(minutes.unwrap_or(30).max(1)));
         if now >= expires || (!remember && now - seen > idle) {
             return Ok(None);
@@ -292,6 +307,8 @@ impl Store {
             language: language.unwrap_or_else(|| "en".into()),
             metric: units.as_deref() == Some("metric"),
             dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
+            signed_in_at: created,
+            key_is_unkept: !kept,
         };
         let mut state: State = serde_json::from_str(&state).unwrap_or_default();
         state.insert(ME.to_owned(), serde_json::to_string(&me).map_err(|e| Error::Internal(e.to_string()))?);

@@ -135,7 +135,8 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
     match app.run(move |app| make(app, &wanted)).await {
         Ok(Some(user)) => {
             session::begin(&request.get_session(), &request, &user, false)?;
-            Ok(see_other("/"))
+            // The key first: whoever has documents and no key has nothing.
+            Ok(see_other("/settings/key?show=1"))
         }
         Ok(None) => done(),
         Err(error) => {

@@ -117,6 +117,9 @@ pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Resul
         })?;
     }
     let me = Me {
+        signed_in_at: now,
+        // Pages remind, programs are not people.
+        key_is_unkept: false,
         id: user.clone(),
         session: id.to_string(),
         name: name.clone(),

@@ -97,7 +97,7 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
     let patient = api::patient_of(&request)?;
     let (actor, of) = (bearer.actor.clone(), patient.clone());
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
-    let received = upload::receive(&app, body::parts(&request, payload)?).await?;
+    let received = upload::receive(&app, body::parts(&request, payload)?, upload::FILES).await?;
     let checked = one(&received);
     let (new, details) = match checked {
         Ok(checked) => checked,

@@ -5,11 +5,11 @@ use diesel::{prelude::*, sql_types::Bool};
 
 use crate::{
     app::App,
-    auth::secret::SecretKey,
+    auth::{key_change, secret::SecretKey},
     db::{
         Conn, Tx,
         schema::{blobs, encryption_keys},
-        sql::worded,
+        sql::{among, worded},
     },
     error::{Error, Result},
     storage::{Arrived, BlobName, Storage, seal::FileKey},
@@ -36,6 +36,10 @@ pub fn expect(app: &App, storage: &dyn Storage) -> Result<(BlobName, FileKey)> {
     let key = FileKey::generate().map_err(|error| Error::Internal(error.to_string()))?;
     let wrapped = key.wrap(&app.key, &name).map_err(|error| Error::Internal(error.to_string()))?;
     app.db.write(|tx| {
+        // A file that came after the key was changed would be sealed with a key that nobody has: this server is about to end.
+        if !key_change::is_current(tx, &app.key)? {
+            return Err(Error::Busy);
+        }
         let id = register(tx, &app.key, now)?;
         diesel::insert_into(blobs::table)
             .values((
@@ -53,7 +57,7 @@ pub fn expect(app: &App, storage: &dyn Storage) -> Result<(BlobName, FileKey)> {
 }
 
 /// The id of the installation's key in the registry of keys, which tells since when it protects what.
-fn register(tx: &mut Tx<'_>, key: &SecretKey, now: NaiveDateTime) -> Result<String> {
+pub fn register(tx: &mut Tx<'_>, key: &SecretKey, now: NaiveDateTime) -> Result<String> {
     let id = key.check_value();
     let known = encryption_keys::table.find(&id).select(encryption_keys::id).first::<String>(&mut **tx).optional()?;
     if known.is_some() {
@@ -83,6 +87,13 @@ pub fn store(app: &App, bytes: &[u8]) -> Result<Kept> {
         log::error!("the file store does not take what was made: {}", error.kind());
         Error::StorageFailed
     })
+}
+
+/// How many of these are stored and nobody's yet.
+pub fn arriving(conn: &mut Conn, names: &[&str]) -> Result<usize> {
+    let found: Vec<String> =
+        blobs::table.filter(among(conn, "blobs.name", names)).filter(blobs::state.eq("arriving")).select(blobs::name).load(conn)?;
+    Ok(found.len())
 }
 
 /// In the transaction that makes it somebody's.
@@ -134,7 +145,12 @@ fn key_in(conn: &mut Conn, key: &SecretKey, name: &BlobName, state: &str) -> Res
         .first(conn)
         .optional()?;
     let wrapped = wrapped.ok_or(Error::NotFound)?;
-    FileKey::unwrap(&wrapped, key, name).ok_or_else(|| Error::Internal("a file's key does not open with the installation's".to_owned()))
+    match FileKey::unwrap(&wrapped, key, name) {
+        Some(key) => Ok(key),
+        // The key was changed, and this server is about to end.
+        None if !key_change::is_current(conn, key)? => Err(Error::Busy),
+        None => Err(Error::Internal("a file's key does not open with the installation's".to_owned())),
+    }
 }
 
 /// Nobody's any more: the file, the picture of a page or the photograph that had it was removed for good or replaced, by itself or with its

@@ -86,7 +86,8 @@ struct ListPage {
     done: String,
     twins: Vec<(String, String)>,
     refused: Vec<(String, String)>,
-    most: String,
+    /// The largest that is stored, in bytes.
+    most: u64,
 }
 
 impl ListPage {
@@ -107,7 +108,7 @@ impl ListPage {
             done: String::new(),
             twins: Vec::new(),
             refused: Vec::new(),
-            most: size_word(&ui, app.config.max_upload),
+            most: app.config.max_upload,
             ui,
         })
     }
@@ -172,7 +173,7 @@ pub async fn upload(
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
     let (actor, of) = (signed.actor.clone(), patient.clone());
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
-    let received = upload::receive(&app, body::parts(&request, payload)?).await?;
+    let received = upload::receive(&app, body::parts(&request, payload)?, upload::FILES).await?;
     let typing = signed.me.dates.typing(app.clock.today());
     let details = Details::read(|name| received.field(name), Mode::Typed(typing));
     let (files, of, who) = (received.files.clone(), patient.clone(), signed.clone());

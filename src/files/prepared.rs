@@ -119,7 +119,9 @@ pub fn prepare(app: &App, id: &str) -> Result<()> {
         Err(error) => return Err(error),
     };
     let kept: Vec<(Preview, blobs::Kept)> = made.keep(app, &file.id)?;
-    let saved = app.db.write(|tx| save(tx, app, &file.id, &made, &kept));
+    // Asked before there is a transaction: the answer is another program's.
+    let can_read = app.tesseract.is_there();
+    let saved = app.db.write(|tx| save(tx, &file.id, &made, &kept, can_read, app.clock.now()));
     if !matches!(saved, Ok(true)) {
         for (_, blob) in &kept {
             blobs::give_up(app, app.storage.as_ref(), &blob.name);
@@ -225,8 +227,7 @@ fn plain(app: &App, file: &File) -> Result<Made> {
 }
 
 /// Puts it all down, in place of what was there; whose bytes are nobody's then, the sweep takes. False: the document is gone.
-fn save(tx: &mut Tx<'_>, app: &App, file: &FileId, made: &Made, kept: &[(Preview, blobs::Kept)]) -> Result<bool> {
-    let now = app.clock.now();
+fn save(tx: &mut Tx<'_>, file: &FileId, made: &Made, kept: &[(Preview, blobs::Kept)], can_read: bool, now: NaiveDateTime) -> Result<bool> {
     if row(tx, file)?.is_none() {
         return Ok(false);
     }
@@ -241,7 +242,6 @@ fn save(tx: &mut Tx<'_>, app: &App, file: &FileId, made: &Made, kept: &[(Preview
         words::put_page(tx, file, *number, "document", text)?;
     }
     let scans: Vec<i32> = made.texts.iter().filter(|page| page.scan).map(|page| page.number).take(Tesseract::MOST_PAGES).collect();
-    let can_read = app.tesseract.is_there();
     for number in scans.iter().filter(|_| can_read) {
         words::await_page(tx, file, *number, now)?;
     }

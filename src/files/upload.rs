@@ -1,11 +1,13 @@
 //! Files on their way in: each part of the form goes to the store as it comes, sealed and summed, never whole in memory.
 
 use actix_multipart::{Field, Multipart};
+use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 
 use super::{NewFile, blobs, clean_name};
 use crate::{
     app::App,
+    body,
     error::{Error, Result},
     records::field::{Errors, FieldError},
     storage::{
@@ -16,10 +18,19 @@ use crate::{
 
 /// What is handed to the store at once.
 const BATCH: usize = 512 * 1024;
-/// The longest text beside a file, in bytes.
-const LONGEST_TEXT: usize = 16 * 1024;
-/// More parts than a form has fields, and files that anybody chooses at once.
-const MOST_PARTS: usize = 200;
+/// How much a form may hold beside its files.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Fields and files.
+    pub parts: usize,
+    /// Bytes of all fields together.
+    pub text: usize,
+}
+
+/// A form that is there for its files: more than anybody chooses at once.
+pub const FILES: Limits = Limits { parts: 200, text: 64 * 1024 };
+/// A record's form, which can have files: as much as one without.
+pub const RECORD: Limits = Limits { parts: 10_000, text: 2 * 1024 * 1024 };
 
 /// A form with files, all of them stored and none of them anybody's yet.
 #[derive(Debug, Default)]
@@ -57,10 +68,18 @@ async fn give_up(app: &App, name: BlobName) {
     drop(done.await);
 }
 
+/// A record's form, with files or without.
+pub async fn form(app: &App, request: &HttpRequest, payload: web::Payload) -> Result<Received> {
+    if body::has_parts(request) {
+        return receive(app, body::parts(request, payload)?, RECORD).await;
+    }
+    Ok(Received { fields: body::form(request, payload).await?, ..Received::default() })
+}
+
 /// Reads the whole form. Whatever breaks it off leaves no file behind.
-pub async fn receive(app: &App, parts: Multipart) -> Result<Received> {
+pub async fn receive(app: &App, parts: Multipart, limits: Limits) -> Result<Received> {
     let mut received = Received::default();
-    match read(app, parts, &mut received).await {
+    match read(app, parts, limits, &mut received).await {
         Ok(()) => Ok(received),
         Err(error) => {
             received.give_up(app).await;
@@ -69,12 +88,12 @@ pub async fn receive(app: &App, parts: Multipart) -> Result<Received> {
     }
 }
 
-async fn read(app: &App, mut parts: Multipart, received: &mut Received) -> Result<()> {
-    let mut count = 0;
+async fn read(app: &App, mut parts: Multipart, limits: Limits, received: &mut Received) -> Result<()> {
+    let (mut count, mut room) = (0, limits.text);
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(|_| Error::BadRequest("broken_form"))?;
         count += 1;
-        if count > MOST_PARTS {
+        if count > limits.parts {
             return Err(Error::TooLarge);
         }
         let name = part.name().unwrap_or_default().to_owned();
@@ -82,17 +101,22 @@ async fn read(app: &App, mut parts: Multipart, received: &mut Received) -> Resul
         match file_name {
             // A form without a chosen file sends a part without a name and without bytes.
             Some(file_name) if name == "file" => take(app, &mut part, &file_name, received).await?,
-            _ => received.fields.push((name, text(&mut part).await?)),
+            _ => {
+                let text = text(&mut part, room).await?;
+                room = room.saturating_sub(name.len() + text.len());
+                received.fields.push((name, text));
+            }
         }
     }
     Ok(())
 }
 
-async fn text(part: &mut Field) -> Result<String> {
+/// A field of the form, if it is no larger than this.
+pub async fn text(part: &mut Field, most: usize) -> Result<String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = part.next().await {
         let chunk = chunk.map_err(|_| Error::BadRequest("broken_form"))?;
-        if bytes.len() + chunk.len() > LONGEST_TEXT {
+        if bytes.len() + chunk.len() > most {
             return Err(Error::TooLarge);
         }
         bytes.extend_from_slice(&chunk);

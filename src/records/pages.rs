@@ -28,11 +28,11 @@ use crate::{
         types::{PatientId, RecordId},
     },
     error::{Error, Result},
-    files,
+    files::{self, pending, upload},
     interchange::merge,
     list_views,
     page::{self, Ui, note_read, render, render_with, see_other},
-    patients, tags,
+    patients, security, tags,
 };
 
 pub(super) fn kind_of(name: &str) -> Result<&'static Kind> {
@@ -407,6 +407,24 @@ struct FormPage {
     offers_for: String,
     is_new: bool,
     saved: bool,
+    papers: PapersPart,
+}
+
+/// The form's part for documents: what it holds on to, and what was wrong with one.
+#[derive(Default)]
+struct PapersPart {
+    sealed: String,
+    lines: Vec<PaperLine>,
+    error: String,
+    /// The largest that is stored, in bytes; 0 is not known.
+    most: u64,
+}
+
+/// One document that waits for its record to be saved.
+struct PaperLine {
+    blob: String,
+    name: String,
+    size: String,
 }
 
 /// What somebody else saved meanwhile, beside what this person wants.
@@ -436,10 +454,51 @@ struct FormState<'a> {
     find: Option<(String, String)>,
     saved: bool,
     confirmed: Confirmed,
+    papers: Papers,
+}
+
+/// Documents that came with the form, and the same sealed, for the form to hold on to if it is shown again.
+#[derive(Clone, Default)]
+struct Papers {
+    files: Vec<files::NewFile>,
+    sealed: String,
+    errors: Errors,
+    most: u64,
+}
+
+impl Papers {
+    fn none(app: &App) -> Self {
+        Self { most: app.config.max_upload, ..Self::default() }
+    }
+    fn part(&self, ui: &Ui, errors: &Errors) -> PapersPart {
+        let line = |file: &files::NewFile| PaperLine {
+            blob: file.blob.name.as_str().to_owned(),
+            name: file.name.clone(),
+            size: files::pages::size_word(ui, file.blob.arrived.size),
+        };
+        let wrong = errors.iter().filter(|(name, _)| name == "file").map(|(_, error)| ui.error(error)).collect::<Vec<_>>();
+        PapersPart { sealed: self.sealed.clone(), lines: self.files.iter().map(line).collect(), error: wrong.join(" "), most: self.most }
+    }
+}
+
+impl Papers {
+    /// What came now, and what the form held on to, without what shall not be attached after all.
+    fn of(app: &App, signed: &Signed, received: &upload::Received) -> Result<Self> {
+        let leave: Vec<&str> = received.fields.iter().filter(|(name, _)| name == pending::LEAVE).map(|(_, blob)| blob.as_str()).collect();
+        let held = pending::open(&app.key, &signed.me.id, &received.field(pending::FIELD), &leave);
+        let mut errors = received.errors();
+        let again = received.fields.iter().any(|(name, _)| name == pending::AGAIN);
+        if again || held.is_none() {
+            errors.push(("file".to_owned(), FieldError::Rule("error.files_gone")));
+        }
+        let files: Vec<files::NewFile> = held.into_iter().flatten().chain(received.files.iter().cloned()).collect();
+        let sealed = pending::seal(&app.key, &signed.me.id, &files)?;
+        Ok(Self { files, sealed, errors, most: app.config.max_upload })
+    }
 }
 
 fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state: FormState<'_>) -> Result<FormPage> {
-    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved, confirmed } = state;
+    let FormState { kind, values, errors, tags, own, rows, conflict, find, saved, confirmed, papers } = state;
     let names = Names::for_form(conn, access, kind)?;
     let all_tags = super::overview::tags_to_choose(conn, access)?.into_iter().map(|tag| tag.name).collect();
     let ui = ui.with_nav(conn, access)?;
@@ -452,6 +511,7 @@ fn form_page<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: Ui, state
     Ok(FormPage {
         action: own.map_or_else(|| base.clone(), |(id, _)| format!("{base}/{id}/edit")),
         summary: view::summary(&ui, kind, &errors),
+        papers: papers.part(&ui, &errors),
         asks: view::asks_only(&errors),
         sections: view::form(&ui, kind, &values, &errors, &confirmed, &names, own.map(|(id, _)| id)),
         rows: view::form_rows(&ui, kind, rows, &values, &errors, &confirmed),
@@ -523,6 +583,7 @@ pub async fn new(app: web::Data<App>, signed: Signed, place: web::Path<Place>, r
                 find: None,
                 saved: given("saved").is_some(),
                 confirmed: Confirmed::Nothing,
+                papers: Papers::none(app),
             };
             form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
         })
@@ -574,6 +635,7 @@ pub async fn edit(app: web::Data<App>, signed: Signed, place: web::Path<Place>, 
                 find: None,
                 saved: false,
                 confirmed: Confirmed::Nothing,
+                papers: Papers::none(app),
             };
             form_page(conn, &access, Ui::new(Some(signed.me), &here), state)
         })
@@ -719,19 +781,41 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
     let patient = patient_of(&place.patient)?;
     let own = if place.record.is_empty() { None } else { Some(record_of(&place.record)?) };
     may_edit(&app, &signed, &patient, kind).await?;
-    let pairs = body::form(&request, payload).await?;
+    let received = upload::form(&app, &request, payload).await?;
+    let pairs = received.fields.clone();
+    let mut papers = Papers::of(&app, &signed, &received)?;
     let base = format!("/patients/{patient}/{}", kind.name);
     let again = Sent::read(kind, pairs.clone()).then == "new";
     let id = own.clone();
-    let outcome = app
-        .write(move |tx, app| {
+    let take = |papers: Papers| {
+        let (signed, patient, pairs, id) = (signed.clone(), patient.clone(), pairs.clone(), id.clone());
+        app.write(move |tx, app| {
             let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
             let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/{}/new", kind.name));
-            let outcome = take_form(tx, &access, kind, id.as_ref(), Sent::read(kind, pairs.clone()), ui)?;
+            let outcome = take_form(tx, &access, kind, id.as_ref(), Sent::read(kind, pairs.clone()), ui, papers.clone())?;
             Ok((outcome, access))
         })
-        .await?;
-    let (outcome, access) = outcome;
+    };
+    let outcome = match take(papers.clone()).await {
+        // What is wrong with a document shows when it is to be kept: the form comes back with that.
+        Err(Error::Invalid(errors)) => {
+            papers.errors.extend(errors);
+            take(papers.clone()).await
+        }
+        outcome => outcome,
+    };
+    let (outcome, access) = match outcome {
+        Ok(done) => done,
+        Err(Error::Busy) if !papers.sealed.is_empty() => {
+            let mut pairs: Vec<_> = pairs.into_iter().filter(|(name, _)| name != pending::FIELD).collect();
+            pairs.push((pending::FIELD.to_owned(), papers.sealed));
+            return security::busy(&request, pairs);
+        }
+        Err(error) => {
+            received.give_up(&app).await;
+            return Err(error);
+        }
+    };
     match outcome {
         Outcome::Page(status, page) => {
             // It shows what the form shows, and after a conflict what somebody else wrote.
@@ -757,8 +841,13 @@ fn take_form(
     own: Option<&RecordId>,
     mut sent: Sent,
     ui: Ui,
+    mut papers: Papers,
 ) -> Result<Outcome> {
     let chart = access.chart(kind)?;
+    if !pending::are_there(tx, &papers.files)? {
+        papers = Papers { errors: vec![("file".to_owned(), FieldError::Rule("error.files_gone"))], most: papers.most, ..Papers::default() };
+    }
+    sent.errors.append(&mut papers.errors);
     let current = match own {
         Some(id) => Some(chart.get(tx, id)?),
         None => None,
@@ -775,15 +864,18 @@ fn take_form(
         find,
         saved: false,
         confirmed: sent.confirmed,
+        papers: papers.clone(),
     };
     if let Some(take) = sent.take.clone() {
         take_offer(kind, &mut sent, &take);
-        let state = again(sent, Errors::new(), None, Vec::new(), version);
+        let errors = std::mem::take(&mut sent.errors);
+        let state = again(sent, errors, None, Vec::new(), version);
         return Ok(Outcome::Page(StatusCode::OK, Box::new(form_page(tx, access, ui, state)?)));
     }
     if sent.more || sent.find.is_some() {
         let find = sent.find.clone().map(|field| (field.clone(), sent.values.get(&field).cloned().unwrap_or_default()));
-        let state = again(sent, Errors::new(), find, Vec::new(), version);
+        let errors = std::mem::take(&mut sent.errors);
+        let state = again(sent, errors, find, Vec::new(), version);
         return Ok(Outcome::Page(StatusCode::OK, Box::new(form_page(tx, access, ui, state)?)));
     }
     let me = ui.me.clone();
@@ -810,10 +902,14 @@ fn take_form(
     let draft = Draft { entry, tags: Some(tags::names(&sent.tags)), links: None, source: "person".to_owned() };
     let Some((id, current)) = own.zip(current) else {
         let id = chart.add(tx, &draft)?;
+        pending::attach(tx, access, &id, &papers.files)?;
         return Ok(Outcome::Saved(id));
     };
     match chart.change(tx, id, version, &draft) {
-        Ok(_) => Ok(Outcome::Saved(id.clone())),
+        Ok(_) => {
+            pending::attach(tx, access, id, &papers.files)?;
+            Ok(Outcome::Saved(id.clone()))
+        }
         Err(Error::Stale { current: newer }) => {
             let conflict = conflict(&ui, access.id().as_str(), kind, &current, &draft);
             let state = again(sent, Errors::new(), None, conflict, newer);
@@ -1015,6 +1111,7 @@ fn take_status(
         find: None,
         saved: false,
         confirmed: Confirmed::Nothing,
+        papers: Papers::default(),
     };
     Ok(Outcome::Page(StatusCode::UNPROCESSABLE_ENTITY, Box::new(form_page(tx, access, ui, state)?)))
 }

@@ -11,13 +11,12 @@ use crate::{
     auth::{
         accounts::{self, Account, Details},
         form::{self, Form, Problems},
+        proof,
         session::Signed,
-        throttle::Guess,
     },
     body,
     error::{Error, Result},
     page::{Ui, render, see_other},
-    records::field::FieldError,
 };
 
 #[derive(Template)]
@@ -54,25 +53,7 @@ pub async fn change(app: web::Data<App>, signed: Signed, request: HttpRequest, p
 
 fn set(app: &App, actor: &Actor, form: &Form) -> Result<()> {
     let now = app.clock.now();
-    let current = form.raw("current_password");
-    // A stolen session must not be a place to guess the password at: the same counts as for signing in.
-    let guess = Guess::new(&app.key, &format!("id:{}", actor.user), actor.address.as_deref());
-    let account = app.db.write(|tx| {
-        guess.reserve(tx, now)?;
-        accounts::by_id(tx, &actor.user)
-    })?;
-    let right = match account.password_hash.as_deref().map(|stored| app.passwords.verify(current, stored)) {
-        None => false,
-        Some(Ok(right)) => right,
-        Some(Err(_)) => {
-            app.db.write(|tx| guess.not_tried(tx, now))?;
-            return Err(Error::Busy);
-        }
-    };
-    if !right {
-        return Err(Error::Invalid(vec![("current_password".to_owned(), FieldError::Rule("error.password_current"))]));
-    }
-    app.db.write(|tx| guess.succeeded(tx, now))?;
+    let account = proof::password(app, actor, form.raw(proof::FIELD))?;
     let password = form.raw("password");
     let errors = accounts::check_password(password, Some(form.raw("password_again")), &details(&account));
     if !errors.is_empty() {

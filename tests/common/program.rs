@@ -93,6 +93,18 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// The exit code of a server that ended by itself.
+    pub fn ended_within(&mut self, limit: Duration) -> Option<i32> {
+        let began = Instant::now();
+        while began.elapsed() < limit {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        None
+    }
+
     /// One request on a connection of its own; nothing if the answer did not come whole.
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<(u16, String)> {
         ask(self.address, method, path, headers, body)

@@ -1,0 +1,43 @@
+//! A signed-in person proves once more that they are there: a session that was left open must not be enough for everything.
+
+use chrono::Duration;
+
+use super::{
+    accounts::{self, Account},
+    session::Me,
+    throttle::Guess,
+};
+use crate::{
+    access::Actor,
+    app::App,
+    error::{Error, Result},
+    records::field::FieldError,
+};
+
+/// The form's field, and the place of its error.
+pub const FIELD: &str = "current_password";
+/// Who signed in so lately needs no other proof.
+const FRESH: Duration = Duration::minutes(10);
+
+/// Did this session begin, with a password, a few minutes ago?
+pub fn is_fresh(app: &App, me: &Me) -> bool {
+    app.clock.now() - me.signed_in_at < FRESH
+}
+
+/// The account, if that is its password. A stolen session must not be a place to guess it at: the same counts as for signing in.
+pub fn password(app: &App, actor: &Actor, given: &str) -> Result<Account> {
+    let now = app.clock.now();
+    let guess = Guess::new(&app.key, &format!("id:{}", actor.user), actor.address.as_deref());
+    let account = app.db.write(|tx| {
+        guess.reserve(tx, now)?;
+        accounts::by_id(tx, &actor.user)
+    })?;
+    match account.password_hash.as_deref().map(|stored| app.passwords.verify(given, stored)) {
+        Some(Ok(true)) => app.db.write(|tx| guess.succeeded(tx, now)).map(|_| account),
+        Some(Err(_)) => {
+            app.db.write(|tx| guess.not_tried(tx, now))?;
+            Err(Error::Busy)
+        }
+        None | Some(Ok(false)) => Err(Error::Invalid(vec![(FIELD.to_owned(), FieldError::Rule("error.password_current"))])),
+    }
+}
