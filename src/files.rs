@@ -249,6 +249,7 @@ pub fn add<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, new: &N
     words::index(tx, &id)?;
     prepared::expect(tx, &id, now)?;
     note(tx, access, Action::Created, &id, 1)?;
+    crate::paperless::sync::copies::added(tx, access, &id)?;
     Ok(id)
 }
 

@@ -179,7 +179,9 @@ fn run(app: &App, job: &Job) -> Result<()> {
         }
         crate::mail::TASK => crate::mail::deliver(app, &job.payload, job.attempts.saturating_add(1)),
         "sweep_files" => {
-            while crate::files::blobs::sweep(app, app.storage.as_ref())? > 0 {}
+            for store in app.stores() {
+                while crate::files::blobs::sweep(app, store)? > 0 {}
+            }
             Ok(())
         }
         prepared::LOOK => {

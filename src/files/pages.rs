@@ -16,6 +16,7 @@ use crate::{
     },
     error::{Error, Result},
     page::{self, Ui, note_read, render_with, see_other},
+    paperless::sync::{connection, document},
     records::{
         self, Head,
         field::{Errors, FieldError, Mode},
@@ -35,6 +36,8 @@ pub struct Line {
     pub kind: String,
     /// Where its small picture is; empty if there is none.
     pub picture: String,
+    /// How it stands in Paperless-ngx, where a list tells that.
+    pub badge: String,
 }
 
 pub(crate) fn line(ui: &Ui, patient: &PatientId, file: &File, head: Option<&Head>) -> Line {
@@ -49,6 +52,7 @@ pub(crate) fn line(ui: &Ui, patient: &PatientId, file: &File, head: Option<&Head
         id: file.id.to_string(),
         kind: kind_word(ui, file),
         picture: String::new(),
+        badge: String::new(),
     }
 }
 
@@ -82,6 +86,8 @@ struct ListPage {
     may_edit: bool,
     /// Of the patient alone, without a record: only who sees everything puts a document there.
     may_add: bool,
+    /// Who looks has a Paperless-ngx of their own, from which documents can be taken.
+    take_from: Option<String>,
     categories: Vec<Choice>,
     done: String,
     twins: Vec<(String, String)>,
@@ -94,13 +100,18 @@ impl ListPage {
     fn load<L: Level>(conn: &mut Conn, app: &App, access: &PatientAccess<L>, ui: Ui, in_trash: bool) -> Result<Self> {
         let found = super::list(conn, access, if in_trash { Of::Trash } else { Of::Everything })?;
         let ui = ui.with_nav(conn, access)?;
-        let mut files: Vec<Line> = found.iter().map(|(file, head)| line(&ui, access.id(), file, head.as_ref())).collect();
+        let badges = document::badges(conn, access, &ui)?;
+        let badge = |file: &File| badges.get(&file.id).cloned().unwrap_or_default();
+        let may_take = access.may(Rank::Edit) && connection::of(conn, &access.actor.user)?.is_some();
+        let told = |(file, head): &(File, Option<Head>)| Line { badge: badge(file), ..line(&ui, access.id(), file, head.as_ref()) };
+        let mut files: Vec<Line> = found.iter().map(told).collect();
         if !in_trash {
             previews::mark(conn, &mut files)?;
         }
         Ok(Self {
             base: format!("/patients/{}/files", access.id()),
             files,
+            take_from: may_take.then(|| format!("/patients/{}/paperless", access.id())),
             in_trash,
             may_edit: access.may(Rank::Edit),
             may_add: access.may(Rank::Edit) && access.scope().is_whole(),
@@ -263,6 +274,7 @@ struct ShowPage {
     categories: Vec<Choice>,
     version: i32,
     in_trash: bool,
+    paperless: Option<document::Panel>,
     wrong: Vec<(String, String)>,
 }
 
@@ -288,6 +300,7 @@ impl ShowPage {
             categories: categories(&ui, file.category.as_deref().unwrap_or_default()),
             version: file.version,
             in_trash: file.deleted_at.is_some(),
+            paperless: document::panel(conn, access, &ui, file)?,
             wrong: Vec::new(),
             ui,
         })

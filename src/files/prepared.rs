@@ -137,8 +137,7 @@ fn row(conn: &mut Conn, id: &FileId) -> Result<Option<File>> {
 /// The document's bytes.
 pub fn open(app: &App, file: &File) -> Result<Box<dyn Read + Send>> {
     let name = BlobName::parse(&file.blob).ok_or(Error::FileDamaged)?;
-    let key = app.db.read(|conn| blobs::key(conn, &app.key, &name))?;
-    app.storage.open(&name, &key, file.size(), Span::whole(file.size())).map_err(|_| Error::FileDamaged)
+    blobs::open(app, &name, Span::whole(file.size()))
 }
 
 /// The words of a page.

@@ -23,7 +23,6 @@ use crate::{
     },
     page::{render_with, see_other},
     records::field::FieldError,
-    storage::Span,
     workshop::{End, Frame, Note, Order, Refusal},
 };
 
@@ -159,9 +158,7 @@ async fn make(app: &App, received: &upload::Received) -> Result<(Kept, Kept)> {
     let blob = sent.blob.clone();
     let work = app
         .run(move |app| {
-            let key = app.db.read(|conn| blobs::key_of_new(conn, &app.key, &blob.name))?;
-            let size = blob.arrived.size;
-            let bytes = app.storage.open(&blob.name, &key, size, Span::whole(size)).map_err(|_| Error::FileDamaged)?;
+            let bytes = blobs::open_new(app, &blob)?;
             app.workshop.run(&Order::Photo { frame }, bytes).map_err(|error| Error::Internal(format!("workshop: {}", error.kind())))
         })
         .await?;
