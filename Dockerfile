@@ -6,8 +6,10 @@ COPY . .
 RUN cargo build --release --locked --features postgres-tls
 
 FROM debian:trixie-slim
-# wget asks /healthz; the certificates are for a PostgreSQL with a public one; its client's pg_dump makes the copy before an upgrade.
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates postgresql-client wget && rm -rf /var/lib/apt/lists/* \
+# wget asks /healthz; the certificates are for a PostgreSQL with a public one; its client's pg_dump makes the copy before an upgrade;
+# tesseract reads scans.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates postgresql-client \
+    tesseract-ocr tesseract-ocr-deu tesseract-ocr-fra tesseract-ocr-spa wget && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin kinchart \
     && install -d -o kinchart -g kinchart -m 0700 /data /uploads
 COPY --from=build /src/target/release/kinchart /usr/local/bin/kinchart

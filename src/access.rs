@@ -254,6 +254,8 @@ pub fn imagined(actor: &Actor, household: &HouseholdId, fields: PatientFields, n
         version: 1,
         created_at: now,
         updated_at: now,
+        photo: None,
+        photo_small: None,
         fields,
     };
     owned(patient, actor, now)

@@ -11,9 +11,11 @@ use crate::{
     config::Config,
     db::{Conn, Db, Tx},
     error::{Error, Result},
+    files::tesseract::Tesseract,
     interchange::pages::Progress,
     paperless::sync::wire::Wire,
     storage::Storage,
+    workshop::Workshop,
 };
 
 /// Handed to every handler; cheap to clone.
@@ -29,6 +31,10 @@ pub struct App {
     pub imports: Progress,
     /// Where the bytes of documents come to.
     pub storage: Arc<dyn Storage>,
+    /// Where papers are opened.
+    pub workshop: Workshop,
+    /// Who reads scans.
+    pub tesseract: Arc<Tesseract>,
     /// Where else they can lie.
     pub elsewhere: Vec<Arc<dyn Storage>>,
     /// The way to people's Paperless-ngx.

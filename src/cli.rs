@@ -7,6 +7,7 @@ mod key;
 mod serve;
 mod token;
 mod user;
+mod workshop;
 
 use std::{
     fmt,
@@ -56,6 +57,8 @@ enum Command {
     Check(check::Check),
     Key(key::Key),
     Demo(demo::Demo),
+    #[command(hide = true)]
+    Workshop(workshop::Workshop),
 }
 
 /// Why a command ended without doing what it was asked for.
@@ -104,6 +107,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Outcome {
+    // It has no settings, and nobody to complain to about them.
+    if let Some(Command::Workshop(workshop)) = cli.command {
+        return workshop.run();
+    }
     let config = Config { no_backup: cli.no_backup, ..Config::from_env()? };
     env_logger::Builder::new().parse_filters(&config.log).init();
     match cli.command.unwrap_or(Command::Serve(serve::Serve {})) {
@@ -114,6 +121,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Check(check) => check.run(config),
         Command::Key(key) => key.run(config),
         Command::Demo(demo) => demo.run(&open(config)?),
+        Command::Workshop(workshop) => workshop.run(),
     }
 }
 

@@ -50,6 +50,10 @@ pub struct Config {
     pub quota: Option<u64>,
     /// `KINCHART_INBOX`: the folder from which documents are taken into inboxes.
     pub inbox: Option<PathBuf>,
+    /// `KINCHART_TESSERACT`: the program that reads scans.
+    pub tesseract: String,
+    /// `KINCHART_OCR_LANGUAGES`: the languages it reads, as it is told them.
+    pub ocr_languages: Option<String>,
     /// `KINCHART_SMTP_*`: how mail is sent.
     pub smtp: Smtp,
     /// `KINCHART_PRIVATE_NETWORKS`: whether a Paperless-ngx may stand in a private network.
@@ -72,7 +76,7 @@ struct Setting {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const SETTINGS: [Setting; 21] = [
+const SETTINGS: [Setting; 23] = [
     Setting {
         name: "KINCHART_LISTEN",
         default: "`127.0.0.1:8080`",
@@ -120,6 +124,18 @@ const SETTINGS: [Setting; 21] = [
             config.inbox = Some(PathBuf::from(text));
             Ok(())
         },
+        name: "KINCHART_TESSERACT",
+        default: "`tesseract`, where it is installed",
+        description: "The program that reads the words of scans and photographs, so that the search finds them: its name or its path.",
+        secret: false,
+        set: |config, text| put(&mut config.tesseract, text, "must be a program"),
+    },
+    Setting {
+        name: "KINCHART_OCR_LANGUAGES",
+        default: "those installed of `eng+deu+fra+spa+ita+nld+por+pol`",
+        description: "The languages it reads, by tesseract's names with `+`. Each takes time for every page.",
+        secret: false,
+        set: set_ocr_languages,
     },
     Setting {
         name: "KINCHART_DATABASE_URL",
@@ -400,6 +416,8 @@ impl Default for Config {
             max_upload: 50 * MEGABYTE,
             quota: None,
             inbox: None,
+            tesseract: "tesseract".to_owned(),
+            ocr_languages: None,
             smtp: Smtp::default(),
             private_networks: PrivateNetworks::Allow,
             authorities: Authorities::default(),
@@ -479,6 +497,15 @@ fn set_log(config: &mut Config, text: &str) -> Result<(), String> {
 fn set_workers(config: &mut Config, text: &str) -> Result<(), String> {
     put(&mut config.workers, text, "must be a number from 1 on")?;
     if config.workers.get() > MOST_WORKERS { Err(format!("must be at most {MOST_WORKERS}")) } else { Ok(()) }
+}
+
+fn set_ocr_languages(config: &mut Config, text: &str) -> Result<(), String> {
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !text.split('+').all(is_name) {
+        return Err("must be names of languages with plus signs, such as eng+deu".to_owned());
+    }
+    config.ocr_languages = Some(text.to_owned());
+    Ok(())
 }
 
 fn set_max_upload(config: &mut Config, text: &str) -> Result<(), String> {

@@ -7,13 +7,17 @@ pub mod inbox;
 pub mod owner;
 pub mod pages;
 pub mod pending;
+pub mod prepared;
+pub mod previews;
 pub mod query;
 pub mod quota;
 pub mod serve;
 pub mod shelf;
 pub mod shelf_pages;
+pub mod tesseract;
 pub mod twins;
 pub mod upload;
+pub mod words;
 
 use std::collections::HashMap;
 

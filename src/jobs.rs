@@ -1,4 +1,4 @@
-//! Work in the background: a table of jobs with leases and retries, and one thread that takes what is due.
+//! Work in the background: a table of jobs with leases and retries, and a thread for each lane that takes what is due in it.
 
 use std::{
     sync::mpsc::{RecvTimeoutError, Sender, channel},
@@ -12,9 +12,9 @@ use diesel::prelude::*;
 use crate::{
     app::App,
     auth::{key_change, session, throttle},
-    db::{MultiBackend, Tx, schema::jobs},
+    db::{Conn, MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
-    files::inbox::folder,
+    files::{inbox::folder, prepared, words},
     records::chart,
     sharing::watch,
 };
@@ -27,6 +27,17 @@ pub const TRASH: Duration = Duration::days(30);
 const LOOK: Duration = Duration::seconds(15);
 /// How often the thread looks; also the longest a noted read waits to be written.
 const TICK: Wait = Wait::from_secs(1);
+
+/// The lane of what is done in a moment.
+const COMMON: &str = "common";
+/// What may take minutes has a lane, and with it a thread, of its own, so that it holds up nothing else. Here somebody waits: such a thread
+/// looks at every tick.
+const LANES: &[(&str, &[&str])] = &[("papers", &[prepared::PREPARE]), ("reading", &[words::READ])];
+
+/// Which lane a task goes in.
+fn lane(task: &str) -> &'static str {
+    LANES.iter().find(|(_, tasks)| tasks.contains(&task)).map_or(COMMON, |(lane, _)| lane)
+}
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = jobs, check_for_backend(MultiBackend))]
@@ -61,6 +72,7 @@ pub fn add(tx: &mut Tx<'_>, job: &NewJob<'_>, now: NaiveDateTime) -> Result<()> 
         .values((
             jobs::id.eq(uuid::Uuid::now_v7().to_string()),
             jobs::task.eq(job.task),
+            jobs::lane.eq(lane(job.task)),
             jobs::payload.eq(job.payload),
             jobs::unique_key.eq(job.unique_key),
             jobs::repeat_seconds.eq(job.repeat.and_then(|d| i32::try_from(d.num_seconds()).ok())),
@@ -82,6 +94,7 @@ pub fn ensure_standing(app: &App) -> Result<()> {
             ("purge_imports", Duration::hours(6)),
             ("watch_shares", Duration::minutes(15)),
             ("sweep_files", Duration::hours(1)),
+            (prepared::LOOK, Duration::hours(1)),
         ] {
             add(tx, &NewJob { task, payload: "", unique_key: Some(task), repeat: Some(every), run_at: now }, now)?;
         }
@@ -93,17 +106,26 @@ pub fn ensure_standing(app: &App) -> Result<()> {
     })
 }
 
-/// Takes the job that is due longest, under a lease, if there is one.
-fn take(app: &App) -> Result<Option<Job>> {
+/// The job of the lane that is due longest.
+fn due(conn: &mut Conn, lane: &str, now: NaiveDateTime) -> Result<Option<Job>> {
+    Ok(jobs::table
+        .filter(jobs::lane.eq(lane))
+        .filter(jobs::run_at.le(now))
+        .filter(jobs::leased_until.is_null().or(jobs::leased_until.lt(now)))
+        .order(jobs::run_at)
+        .select(Job::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// Takes it, under a lease, if there is one. Looking takes no lock: nearly always there is nothing.
+fn take(app: &App, lane: &str) -> Result<Option<Job>> {
     let now = app.clock.now();
+    if app.db.read(|conn| due(conn, lane, now))?.is_none() {
+        return Ok(None);
+    }
     app.db.write(|tx| {
-        let due: Option<Job> = jobs::table
-            .filter(jobs::run_at.le(now))
-            .filter(jobs::leased_until.is_null().or(jobs::leased_until.lt(now)))
-            .order(jobs::run_at)
-            .select(Job::as_select())
-            .first(&mut **tx)
-            .optional()?;
+        let due = due(tx, lane, now)?;
         if let Some(job) = &due {
             diesel::update(jobs::table.find(&job.id))
                 .set((jobs::leased_until.eq(now + LEASE), jobs::attempts.eq(job.attempts.saturating_add(1))))
@@ -169,6 +191,12 @@ fn run(app: &App, job: &Job) -> Result<()> {
             }
             Ok(())
         }
+        prepared::LOOK => {
+            while prepared::look(app)? > 0 {}
+            Ok(())
+        }
+        prepared::PREPARE => prepared::prepare(app, &job.payload),
+        words::READ => words::read_page(app, &job.payload),
         "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?))).map(drop),
         other => Err(Error::Internal(format!("no such task: {other}"))),
     }
@@ -183,10 +211,25 @@ fn tell(what: &str, error: &Error) {
     }
 }
 
-/// Runs everything that is due now; the thread's work, and what tests call.
+/// Runs everything that is due now, in every lane, until nothing is left of it; what tests call.
 pub fn run_due(app: &App) -> Result<usize> {
     let mut done = 0;
-    while let Some(job) = take(app)? {
+    loop {
+        let mut now = run_lane(app, COMMON)?;
+        for (lane, _) in LANES {
+            now += run_lane(app, lane)?;
+        }
+        if now == 0 {
+            return Ok(done);
+        }
+        done += now;
+    }
+}
+
+/// Runs what is due in one lane; a thread's work.
+fn run_lane(app: &App, lane: &str) -> Result<usize> {
+    let mut done = 0;
+    while let Some(job) = take(app, lane)? {
         let outcome = run(app, &job);
         if let Err(error) = &outcome {
             tell(&format!("job {}", job.task), error);
@@ -197,16 +240,19 @@ pub fn run_due(app: &App) -> Result<usize> {
     Ok(done)
 }
 
-/// The worker thread; dropping the handle lets it go on.
+/// The worker threads; dropping the handle lets them go on.
 pub struct Background {
-    stop: Sender<()>,
-    thread: JoinHandle<()>,
+    common: (Sender<()>, JoinHandle<()>),
+    lanes: Vec<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Background {
+    /// What takes minutes is not waited for: its lease ends, and it is done again.
     pub fn stop(self) {
-        drop(self.stop);
-        if self.thread.join().is_err() {
+        drop(self.lanes);
+        let (stop, thread) = self.common;
+        drop(stop);
+        if thread.join().is_err() {
             log::error!("the background thread ended badly");
         }
     }
@@ -214,29 +260,38 @@ impl Background {
 
 /// `key_changed` is called once when another process gave the installation another key: this one can open nothing any more.
 pub fn start(app: App, key_changed: impl FnOnce() + Send + 'static) -> Background {
-    let (stop, stopped) = channel::<()>();
+    if let Err(error) = ensure_standing(&app) {
+        tell("jobs", &error);
+    }
     let mut key_changed = Some(key_changed);
-    let thread = std::thread::spawn(move || {
-        if let Err(error) = ensure_standing(&app) {
-            tell("jobs", &error);
+    let common = begin(app.clone(), move |app, ticks| {
+        let flushed = app.reads.flush(&app.db).map(drop);
+        // Jobs are looked for less often than reads are written.
+        let due = if ticks.is_multiple_of(15) { run_lane(app, COMMON).map(drop) } else { Ok(()) };
+        let current = if ticks.is_multiple_of(5) { app.db.read(|conn| key_change::is_current(conn, &app.key)) } else { Ok(true) };
+        if matches!(current, Ok(false))
+            && let Some(tell) = key_changed.take()
+        {
+            log::error!("the secret key of this installation was changed: this server ends");
+            tell();
         }
+        flushed.and(due)
+    });
+    let lanes = LANES.iter().map(|(lane, _)| begin(app.clone(), move |app, _| run_lane(app, lane).map(drop))).collect();
+    Background { common, lanes }
+}
+
+/// A thread that does this at every tick, whose number it is told.
+fn begin(app: App, mut work: impl FnMut(&App, u64) -> Result<()> + Send + 'static) -> (Sender<()>, JoinHandle<()>) {
+    let (stop, stopped) = channel::<()>();
+    let thread = std::thread::spawn(move || {
         let mut ticks: u64 = 0;
         while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-            let flushed = app.reads.flush(&app.db).map(drop);
-            // Jobs are looked for less often than reads are written.
-            let due = if ticks.is_multiple_of(15) { run_due(&app).map(drop) } else { Ok(()) };
-            let current = if ticks.is_multiple_of(5) { app.db.read(|conn| key_change::is_current(conn, &app.key)) } else { Ok(true) };
-            if matches!(current, Ok(false))
-                && let Some(tell) = key_changed.take()
-            {
-                log::error!("the secret key of this installation was changed: this server ends");
-                tell();
-            }
-            ticks = ticks.wrapping_add(1);
-            if let Err(error) = flushed.and(due) {
+            if let Err(error) = work(&app, ticks) {
                 tell("background", &error);
             }
+            ticks = ticks.wrapping_add(1);
         }
     });
-    Background { stop, thread }
+    (stop, thread)
 }

@@ -49,3 +49,4 @@ pub mod tags;
 pub mod text;
 pub mod timeline;
 pub mod units;
+pub mod workshop;

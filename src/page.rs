@@ -38,6 +38,8 @@ pub struct Nav {
     pub name: String,
     pub given: String,
     pub initials: String,
+    /// The small photograph; empty if there is none.
+    pub face: String,
     pub about: String,
     pub may_edit: bool,
     /// May give others a part of it.
@@ -108,6 +110,7 @@ impl Ui {
             name: patient.name(),
             given: patient.given_name(),
             initials: patient.initials(),
+            face: patient.face(),
             about,
             may_edit: access.may(crate::access::Rank::Edit),
             may_share: access.may(crate::access::Rank::Full),

@@ -3,6 +3,7 @@
 pub mod history;
 pub mod home;
 pub mod pages;
+pub mod photo;
 
 use std::collections::HashSet;
 
@@ -145,6 +146,9 @@ pub struct Patient {
     pub version: i32,
     pub created_at: NaiveDateTime,
     pub updated_at: NaiveDateTime,
+    /// Where the bytes of the photograph and of the small one lie.
+    pub photo: Option<String>,
+    pub photo_small: Option<String>,
     #[diesel(embed)]
     pub fields: PatientFields,
 }
@@ -163,6 +167,19 @@ impl Patient {
     pub fn initials(&self) -> String {
         let first = |text: &Option<String>| text.as_deref().and_then(|t| t.trim().chars().next());
         [first(&self.fields.first_name), first(&self.fields.last_name)].into_iter().flatten().flat_map(char::to_uppercase).collect()
+    }
+    /// Where the small photograph is; empty if there is none.
+    pub fn face(&self) -> String {
+        self.photo_at(self.photo_small.as_deref(), "size=small&")
+    }
+    /// Where the large one is.
+    pub fn portrait(&self) -> String {
+        self.photo_at(self.photo.as_deref(), "")
+    }
+    /// Another photograph has another address, so that no browser shows the one before.
+    fn photo_at(&self, blob: Option<&str>, size: &str) -> String {
+        let end = |blob: &str| blob.get(blob.len().saturating_sub(8)..).unwrap_or_default().to_owned();
+        blob.map(|blob| format!("/patients/{}/photo?{size}v={}", self.id, end(blob))).unwrap_or_default()
     }
     pub fn status(&self) -> PatientStatus {
         self.fields.status.unwrap_or(PatientStatus::Active)

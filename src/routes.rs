@@ -14,7 +14,7 @@ use crate::{
     files::{
         api as files_api,
         inbox::{api as inbox_api, filing, pages as inbox},
-        pages as files, shelf_pages as shelf, twins,
+        pages as files, previews, shelf_pages as shelf, twins,
     },
     health,
     households::pages as households,
@@ -22,7 +22,7 @@ use crate::{
     invitations::pages as invitations,
     looks, lookup,
     paperless::sync::{document as paperless_document, settings as paperless, take},
-    patients::{history, home, pages as patients},
+    patients::{history, home, pages as patients, photo},
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
@@ -143,6 +143,7 @@ routes! {
         get "/directory/practitioners/{entry}/files/{paper}" => shelf::show;
         post "/directory/practitioners/{entry}/files/{paper}" => shelf::change;
         get "/directory/practitioners/{entry}/files/{paper}/content" => shelf::content;
+        get "/directory/practitioners/{entry}/files/{paper}/pages/{page}" => shelf::picture;
         post "/directory/practitioners/{entry}/files/{paper}/delete" => shelf::delete;
         post "/directory/practitioners/{entry}/files/{paper}/restore" => shelf::restore;
         get "/directory/{list}/{entry}" => directory::show;
@@ -159,6 +160,9 @@ routes! {
         get "/patients/{patient}/edit" => patients::edit;
         post "/patients/{patient}/edit" => patients::change;
         post "/patients/{patient}/delete" => patients::delete;
+        get "/patients/{patient}/photo" => photo::show;
+        post "/patients/{patient}/photo" => photo::put;
+        post "/patients/{patient}/photo/delete" => photo::delete;
         get "/patients/{patient}/history" => history::show;
         post "/patients/{patient}/history/{version}" => history::revert;
         get "/patients/{patient}/timeline" => timeline::show;
@@ -215,6 +219,7 @@ routes! {
         get "/patients/{patient}/files/{file}" => files::show;
         post "/patients/{patient}/files/{file}" => files::change;
         get "/patients/{patient}/files/{file}/content" => files::content;
+        get "/patients/{patient}/files/{file}/pages/{page}" => previews::picture;
         post "/patients/{patient}/files/{file}/delete" => files::delete;
         post "/patients/{patient}/files/{file}/restore" => files::restore;
         post "/patients/{patient}/files/{file}/paperless" => paperless_document::act;
@@ -229,6 +234,7 @@ routes! {
         get "/inbox/{document}" => shelf::show;
         post "/inbox/{document}" => shelf::change;
         get "/inbox/{document}/content" => shelf::content;
+        get "/inbox/{document}/pages/{page}" => shelf::picture;
         post "/inbox/{document}/delete" => shelf::delete;
         post "/inbox/{document}/restore" => shelf::restore;
         get "/twins" => twins::show;

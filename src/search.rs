@@ -1,4 +1,6 @@
-//! One search over everything a person may see: every kind of record, and the practitioners of their household.
+//! One search over everything a person may see: every kind of record, their documents, and the practitioners of their household.
+
+mod documents;
 
 use std::collections::HashSet;
 
@@ -29,6 +31,7 @@ struct SearchPage {
     /// People whose records one may see.
     people: Vec<PersonHit>,
     practitioners: Vec<PersonHit>,
+    documents: Vec<documents::Found>,
     kinds: Vec<Choice>,
 }
 
@@ -70,7 +73,8 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
             let accesses = access::all(conn, &signed.actor, now)?;
             let heads = overview::search(conn, &accesses, &q, &kinds)?;
             let wanted = text::words(&q);
-            let total = i64::try_from(heads.len()).unwrap_or(i64::MAX);
+            let documents = documents::find(conn, &ui, &accesses, &q, &kinds, &wanted)?;
+            let total = i64::try_from(heads.len() + documents.len()).unwrap_or(i64::MAX);
             let texts = overview::found_texts(conn, &heads.iter().take(MOST).cloned().collect::<Vec<_>>())?;
             let hits = heads
                 .iter()
@@ -79,7 +83,8 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
                 .collect();
             app.reads.note(Event::new(&signed.actor, Action::Searched, now));
             // Whose records were shown is their owner's to know.
-            let shown: HashSet<&PatientId> = heads.iter().take(MOST).map(|head| &head.patient_id).collect();
+            let of_records = heads.iter().take(MOST).map(|head| &head.patient_id);
+            let shown: HashSet<&PatientId> = of_records.chain(documents.iter().map(|found| &found.of)).collect();
             for access in accesses.list.iter().filter(|access| shown.contains(access.id())) {
                 note_read(app, access, Action::Searched, None, None);
             }
@@ -89,7 +94,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
                 .collect();
             let practitioners = if kinds.is_empty() { practitioners(conn, &signed, &wanted)? } else { Vec::new() };
             let people = if kinds.is_empty() { people(&accesses, &wanted) } else { Vec::new() };
-            page::text(&SearchPage { asked: !q.is_empty(), hits, total, people, practitioners, kinds: choices, ui })
+            page::text(&SearchPage { asked: !q.is_empty(), hits, total, people, practitioners, documents, kinds: choices, ui })
         })
         .await?;
     Ok(page::html(StatusCode::OK, page))

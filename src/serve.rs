@@ -30,6 +30,7 @@ use crate::{
     clock::Clock,
     config::{Config, Database},
     db::{Backup, Db},
+    files::tesseract::Tesseract,
     installation, jobs,
     paperless::{
         Options,
@@ -37,6 +38,7 @@ use crate::{
     },
     routes, security,
     storage::{local::Local, paperless::Paperless},
+    workshop::Workshop,
 };
 
 /// Each keeps two megabytes of pages; the file has one writer at a time, and reading is work for the processor, of which small machines have few.
@@ -81,11 +83,14 @@ pub fn open(config: Config) -> Result<App, StartError> {
     }
     let (key, clock, wire) = (Arc::new(key), Clock::default(), Wire::new(Options::new(&config)));
     let paperless = Paperless::new(db.clone(), Arc::clone(&key), wire.clone(), clock.clone());
+    let tesseract = Arc::new(Tesseract::new(&config.tesseract, config.ocr_languages.as_deref()));
     Ok(App {
         storage: Arc::new(Local::new(&config.uploads)),
         elsewhere: vec![Arc::new(paperless)],
         paperless: wire,
         config: Arc::new(config),
+        workshop: Workshop::own()?,
+        tesseract,
         db,
         clock,
         key,
@@ -167,6 +172,12 @@ pub async fn run(app: App) -> Result<(), StartError> {
     };
     log::info!("Kinchart listens on http://{listen}");
     setup::announce(&app)?;
+    // Another program is asked, which nobody waits for.
+    let tesseract = Arc::clone(&app.tesseract);
+    std::thread::spawn(move || match tesseract.languages() {
+        Some(languages) => log::info!("Scans are read by tesseract: {languages}"),
+        None => log::info!("tesseract is not installed: the words of scans and photographs are not found"),
+    });
     let server = server.run();
     let (handle, key_changed) = (server.handle(), Arc::new(AtomicBool::new(false)));
     let background = jobs::start(app.clone(), {

@@ -154,6 +154,54 @@ for (const button of document.querySelectorAll("[data-print]")) {
 }
 if (new URLSearchParams(location.search).has("print")) window.addEventListener("load", () => window.print());
 
+// The square of a photograph is moved on the picture itself; what is sent are the three sliders, which say the same.
+for (const form of document.querySelectorAll("form[data-photo]")) {
+  const canvas = form.querySelector("canvas"), pen = canvas.getContext("2d");
+  const slider = (name) => form.elements.namedItem(name), share = (name) => Number(slider(name).value) / 100;
+  let picture = null;
+  const frame = () => {
+    const side = Math.min(canvas.width, canvas.height) * share("size");
+    return { side, left: (canvas.width - side) * share("x"), top: (canvas.height - side) * share("y") };
+  };
+  const draw = () => {
+    if (!picture) return;
+    const { side, left, top } = frame(), shade = new Path2D();
+    pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    shade.rect(0, 0, canvas.width, canvas.height);
+    shade.rect(left, top, side, side);
+    pen.fillStyle = "rgb(0 0 0 / .6)";
+    pen.fill(shade, "evenodd");
+    pen.strokeStyle = "white";
+    pen.lineWidth = 2;
+    pen.strokeRect(left + 1, top + 1, side - 2, side - 2);
+  };
+  form.addEventListener("input", draw);
+  slider("file").addEventListener("change", async () => {
+    const file = slider("file").files[0];
+    try { picture = file ? await createImageBitmap(file) : null; } catch { picture = null; }
+    canvas.hidden = !picture;
+    if (!picture) return;
+    const scale = Math.min(1, 640 / Math.max(picture.width, picture.height));
+    canvas.width = Math.round(picture.width * scale);
+    canvas.height = Math.round(picture.height * scale);
+    form.querySelector("details").open = true;
+    draw();
+  });
+  // Where the pointer took hold of it, and where the square was then.
+  let held = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    held = { x: event.clientX, y: event.clientY, ...frame() };
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!held || !canvas.hasPointerCapture(event.pointerId)) return;
+    const scale = canvas.width / canvas.getBoundingClientRect().width;
+    const part = (now, room) => (room > 0 ? Math.max(0, Math.min(100, (now / room) * 100)) : 50);
+    slider("x").value = part(held.left + (event.clientX - held.x) * scale, canvas.width - held.side);
+    slider("y").value = part(held.top + (event.clientY - held.y) * scale, canvas.height - held.side);
+    draw();
+  });
+}
 // Documents can be dropped where they are chosen, come from a phone's camera, and show how far they are.
 for (const chooser of document.querySelectorAll("[data-chooser]")) takeFiles(chooser);
 

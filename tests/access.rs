@@ -12,7 +12,7 @@ use kinchart::{
     records::{self, Kind, field::Input},
 };
 
-use crate::common::{Person, Share, TestApp, for_every_kind, sample::Sample};
+use crate::common::{Person, Share, TestApp, for_every_kind, paper, sample::Sample};
 
 /// How far somebody comes.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -401,6 +401,8 @@ const TELLS_NOTHING: &[&str] = &[
     "/directory/{list}/{entry}/original",
     "/patients/new",
     "/patients/trash",
+    // A face, to who sees the name.
+    "/patients/{patient}/photo",
     "/api/v1/openapi.json",
     "/api/v1",
     // Names of patients, to choose one.
@@ -463,13 +465,14 @@ async fn every_address_that_shows_records_notes_who_looked() {
     owner.share(&ana, &helper, &Share::to(Permission::Full));
     let import = helper.imported(&ana, &report);
     let api = helper.api(false);
-    let letter = crate::files::form(&[("record", id.as_str())], &[("letter.txt", "Dear Ana")]);
+    let letter = paper::form(&[("record", id.as_str())], "letter.jpg", &paper::jpeg(&paper::grey(9, 9)));
     let files = format!("/api/v1/patients/{ana}/files");
     let post = actix_web::http::Method::POST;
     let file = owner.api(true).send(post.clone(), &files, &[crate::files::FORM], letter.clone()).await.is(201).json();
     let again = owner.api(true).send(post.clone(), &files, &[crate::files::FORM], letter).await.is(201).json();
-    let waits = crate::files::form(&[], &[("waits.txt", "Dear all")]);
+    let waits = paper::form(&[], "waits.jpg", &paper::jpeg(&paper::grey(9, 9)));
     let waits = helper.api(true).send(post, "/api/v1/inbox/files", &[crate::files::FORM], waits).await.is(201).json();
+    kinchart::jobs::run_due(&t.app).unwrap();
     let keys = [("/patients/{patient}/original", "Patient/ana"), ("/patients/{patient}/kept/original", "Claim/c1")];
     let (mut silent, addresses) = (Vec::new(), looked_at());
     assert!(addresses.len() > 20, "{addresses:?}");
@@ -486,7 +489,8 @@ async fn every_address_that_shows_records_notes_who_looked() {
             .replace("{kind}", "allergies")
             .replace("{record}", id.as_str())
             .replace("{import}", &import)
-            .replace("{file}", file["id"].as_str().unwrap());
+            .replace("{file}", file["id"].as_str().unwrap())
+            .replace("{page}", "1");
         let path = format!("{path}{key}{q}");
         let before = owner.audit(&ana).iter().filter(|event| event.actor_name == "helper").count();
         let answer = if path.starts_with("/api/") { api.get(&path).await } else { helper.get(&path).await };

@@ -50,7 +50,7 @@ async fn items(api: &Api, patient: &PatientId) -> Vec<Value> {
 }
 
 /// Everything under the folder of the files, as one text.
-fn on_disk(t: &TestApp) -> (usize, Vec<u8>) {
+pub fn on_disk(t: &TestApp) -> (usize, Vec<u8>) {
     fn walk(folder: &std::path::Path, into: &mut (usize, Vec<u8>)) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.path().is_dir() {

@@ -13,12 +13,14 @@ fn text(t: &TestApp) -> String {
     t.app.key.to_text()
 }
 
+/// Of the notice that no copy of the key is kept.
+const REMINDER: &str = "exists only on its server";
+
 #[actix_web::test]
 async fn an_administrator_is_reminded_until_a_copy_is_kept() {
     let t = TestApp::new().await;
     let (admin, other) = (t.admin("admin"), t.user("other"));
     admin.patient("Ada");
-    const REMINDER: &str = "exists only on its server";
     other.get("/patients").await.is(200).lacks(REMINDER);
     other.get("/settings").await.is(200).lacks("/settings/key");
     admin.get("/patients").await.is(200).says(REMINDER).has("/settings/key?show=1");
@@ -74,7 +76,7 @@ impl Kept {
         let json = kept.ask(&server, "POST", "/api/v1/patients", "application/json", r#"{"first_name":"Ada","last_name":"Lovelace"}"#);
         let files = format!("/api/v1/patients/{}/files", json["id"].as_str().unwrap());
         let body = crate::files::form(&[], &[("letter.txt", &kept.words)]);
-        kept.content = kept.ask(&server, "POST", &files, FORM, &body)["content"].as_str().unwrap().to_owned();
+        kept.ask(&server, "POST", &files, FORM, &body)["content"].as_str().unwrap().clone_into(&mut kept.content);
         (kept, server)
     }
 

@@ -11,6 +11,7 @@
 mod bundle;
 mod documents;
 mod load;
+mod photo;
 mod seed;
 mod server;
 mod statements;
@@ -149,6 +150,8 @@ fn pages(report: &mut Report, small: &Path, large: &Path, patient: &PatientId) -
         page("search, one beginning", "/search?q=amox".to_owned(), 400, 2.0),
         page("search, two beginnings", "/search?q=oral%20tab".to_owned(), 400, 2.0),
     ];
+    let mut photos = photo::times(&few, &few_cookie, patient.as_str(), ROUNDS)?;
+    report.at_most("a photograph of 12 megapixels, sent and shown", median(&mut photos).as_secs_f64(), 0.6, "s");
     let sheet = style_sheet(&many, &many_cookie, &measured[0].path)?;
     first_load(report, &many, &many_cookie, &measured[0].path)?;
     let sheet_speed = rounds(|| many.load(&get(&sheet, None, false), 10_000))?;

@@ -216,6 +216,8 @@ diesel::table! {
         updated_by -> Nullable<Text>,
         updated_at -> Timestamp,
         deleted_at -> Nullable<Timestamp>,
+        photo -> Nullable<Text>,
+        photo_small -> Nullable<Text>,
     }
 }
 
@@ -439,6 +441,7 @@ diesel::table! {
         attempts -> Integer,
         last_error -> Nullable<Text>,
         created_at -> Timestamp,
+        lane -> Text,
     }
 }
 
@@ -512,6 +515,38 @@ diesel::table! {
 }
 
 diesel::table! {
+    file_readings (file_id) {
+        file_id -> Text,
+        pictures -> Text,
+        words -> Text,
+        pages -> Integer,
+        word_count -> Integer,
+        is_cut -> Bool,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    file_previews (file_id, page) {
+        file_id -> Text,
+        page -> Integer,
+        blob -> Text,
+        width -> Integer,
+        height -> Integer,
+        size -> BigInt,
+    }
+}
+
+diesel::table! {
+    file_texts (file_id, page) {
+        file_id -> Text,
+        page -> Integer,
+        source -> Text,
+        content -> Text,
+    }
+}
+
+diesel::table! {
     paperless_connections (user_id) {
         user_id -> Text,
         address -> Text,
@@ -559,6 +594,9 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    file_previews,
+    file_readings,
+    file_texts,
     blobs,
     encryption_keys,
     files,

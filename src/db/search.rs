@@ -1,4 +1,5 @@
-//! The one search index, and the only place where the two databases differ: FTS5 here, tsvector there, the same token stream for both.
+//! The search index of records and that of documents, and the only place where the two databases differ: FTS5 here, tsvector there, the
+//! same token stream for both.
 
 use diesel::{
     RunQueryDsl,
@@ -7,7 +8,7 @@ use diesel::{
 
 use super::{
     Conn, Tx,
-    types::{PatientId, RecordId},
+    types::{FileId, PatientId, RecordId},
 };
 use crate::{error::Result, text::words};
 
@@ -17,13 +18,25 @@ const MOST: i64 = 400;
 #[derive(diesel::QueryableByName)]
 struct Hit {
     #[diesel(sql_type = Text)]
-    record_id: RecordId,
+    found: String,
 }
 
 /// The patient as a word no person types.
 fn patient_word(patient: &PatientId) -> String {
     format!("p{}", patient.as_str().replace('-', "").to_lowercase())
 }
+
+/// An index: its tables, and what its entries are called by.
+struct Index {
+    entries: &'static str,
+    words: &'static str,
+    key: &'static str,
+}
+
+const RECORDS: Index = Index { entries: "search_entries", words: "search_words", key: "record_id" };
+const FILES: Index = Index { entries: "file_search_entries", words: "file_search_words", key: "file_id" };
+/// `PostgreSQL` keeps at most a megabyte of words an entry, in bytes.
+const MOST_WORDS: usize = 800_000;
 
 /// Puts a record's text into the index, in place of what was there.
 pub fn put(tx: &mut Tx<'_>, patient: &PatientId, record: &RecordId, text: &str) -> Result<()> {
@@ -34,68 +47,101 @@ pub fn put(tx: &mut Tx<'_>, patient: &PatientId, record: &RecordId, text: &str) 
 
 /// Puts a new record's text into the index. SQLite writes its index out before every removal, so an import is quicker without any.
 pub fn add(tx: &mut Tx<'_>, patient: &PatientId, record: &RecordId, text: &str) -> Result<()> {
-    let mut all = words(text);
-    all.push(patient_word(patient));
-    let stream = all.join(" ");
-    match &mut **tx {
-        Conn::Sqlite(c) => {
-            diesel::sql_query("INSERT INTO search_entries (record_id, patient_id) VALUES ($1, $2)")
-                .bind::<Text, _>(record)
-                .bind::<Text, _>(patient)
-                .execute(c)?;
-            // The entry's own number, asked for before the row goes into the index's own tables.
-            diesel::sql_query("INSERT INTO search_words (rowid, words) VALUES (last_insert_rowid(), $1)")
-                .bind::<Text, _>(stream)
-                .execute(c)?;
-        }
-        Conn::Pg(c) => {
-            diesel::sql_query(
-                "INSERT INTO search_entries (record_id, patient_id, words) VALUES ($1, $2, array_to_tsvector(string_to_array($3, ' '))) \
-                 ON CONFLICT (record_id) DO UPDATE SET words = EXCLUDED.words",
-            )
-            .bind::<Text, _>(record)
-            .bind::<Text, _>(patient)
-            .bind::<Text, _>(stream)
-            .execute(c)?;
-        }
-    }
-    Ok(())
+    RECORDS.add(tx, patient, record.as_str(), text)
 }
 
 /// Takes a record out of the index.
 pub fn remove(tx: &mut Tx<'_>, record: &RecordId) -> Result<()> {
-    diesel::sql_query("DELETE FROM search_entries WHERE record_id = $1").bind::<Text, _>(record).execute(&mut **tx)?;
-    Ok(())
+    RECORDS.remove(tx, record.as_str())
 }
 
 /// Records of these patients in which every word of the query begins some word. Not yet filtered by access: callers load through it.
 pub fn find(conn: &mut Conn, patients: &[&PatientId], query: &str) -> Result<Vec<RecordId>> {
-    let wanted = words(query);
-    if wanted.is_empty() || patients.is_empty() {
-        return Ok(Vec::new());
-    }
-    // Words are letters and digits only, so neither query language can be broken out of.
-    let charts: Vec<String> = patients.iter().map(|p| patient_word(p)).collect();
-    let hits: Vec<Hit> = match conn {
-        Conn::Sqlite(c) => {
-            let prefixes: Vec<String> = wanted.iter().map(|word| format!("{word}*")).collect();
-            let query = format!("({}) AND {}", charts.join(" OR "), prefixes.join(" AND "));
-            diesel::sql_query(
-                "SELECT e.record_id FROM (SELECT rowid AS id FROM search_words WHERE search_words MATCH $1 ORDER BY rowid DESC LIMIT $2) w \
-                 JOIN search_entries e ON e.id = w.id",
-            )
-            .bind::<Text, _>(query)
-            .bind::<BigInt, _>(MOST)
-            .load(c)?
+    Ok(RECORDS.find(conn, patients, query)?.iter().filter_map(|id| RecordId::parse(id)).collect())
+}
+
+/// Puts a document's text into the index, in place of what was there; the words too many of a very long one are left out.
+pub fn put_file(tx: &mut Tx<'_>, patient: &PatientId, file: &FileId, text: &str) -> Result<()> {
+    FILES.remove(tx, file.as_str())?;
+    FILES.add(tx, patient, file.as_str(), text)
+}
+
+/// Documents of these patients in which every word of the query begins some word. Not yet filtered by access.
+pub fn find_files(conn: &mut Conn, patients: &[&PatientId], query: &str) -> Result<Vec<FileId>> {
+    Ok(FILES.find(conn, patients, query)?.iter().filter_map(|id| FileId::parse(id)).collect())
+}
+
+impl Index {
+    fn add(&self, tx: &mut Tx<'_>, patient: &PatientId, entry: &str, text: &str) -> Result<()> {
+        let Self { entries, words: table, key } = self;
+        let mut stream = patient_word(patient);
+        for word in words(text) {
+            if stream.len() + word.len() >= MOST_WORDS {
+                break;
+            }
+            stream.push(' ');
+            stream.push_str(&word);
         }
-        Conn::Pg(c) => {
-            let prefixes: Vec<String> = wanted.iter().map(|word| format!("{word}:*")).collect();
-            let query = format!("({}) & {}", charts.join(" | "), prefixes.join(" & "));
-            diesel::sql_query("SELECT record_id FROM search_entries WHERE words @@ $1::tsquery ORDER BY record_id DESC LIMIT $2")
+        match &mut **tx {
+            Conn::Sqlite(c) => {
+                diesel::sql_query(format!("INSERT INTO {entries} ({key}, patient_id) VALUES ($1, $2)"))
+                    .bind::<Text, _>(entry)
+                    .bind::<Text, _>(patient)
+                    .execute(c)?;
+                // The entry's own number, asked for before the row goes into the index's own tables.
+                diesel::sql_query(format!("INSERT INTO {table} (rowid, words) VALUES (last_insert_rowid(), $1)"))
+                    .bind::<Text, _>(stream)
+                    .execute(c)?;
+            }
+            Conn::Pg(c) => {
+                diesel::sql_query(format!(
+                    "INSERT INTO {entries} ({key}, patient_id, words) VALUES ($1, $2, array_to_tsvector(string_to_array($3, ' '))) \
+                     ON CONFLICT ({key}) DO UPDATE SET words = EXCLUDED.words"
+                ))
+                .bind::<Text, _>(entry)
+                .bind::<Text, _>(patient)
+                .bind::<Text, _>(stream)
+                .execute(c)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&self, tx: &mut Tx<'_>, entry: &str) -> Result<()> {
+        let Self { entries, key, .. } = self;
+        diesel::sql_query(format!("DELETE FROM {entries} WHERE {key} = $1")).bind::<Text, _>(entry).execute(&mut **tx)?;
+        Ok(())
+    }
+
+    fn find(&self, conn: &mut Conn, patients: &[&PatientId], query: &str) -> Result<Vec<String>> {
+        let wanted = words(query);
+        if wanted.is_empty() || patients.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Self { entries, words: table, key } = self;
+        // Words are letters and digits only, so neither query language can be broken out of.
+        let charts: Vec<String> = patients.iter().map(|p| patient_word(p)).collect();
+        let hits: Vec<Hit> = match conn {
+            Conn::Sqlite(c) => {
+                let prefixes: Vec<String> = wanted.iter().map(|word| format!("{word}*")).collect();
+                let query = format!("({}) AND {}", charts.join(" OR "), prefixes.join(" AND "));
+                diesel::sql_query(format!(
+                    "SELECT e.{key} AS found FROM (SELECT rowid AS id FROM {table} WHERE {table} MATCH $1 ORDER BY rowid DESC LIMIT $2) w \
+                     JOIN {entries} e ON e.id = w.id"
+                ))
                 .bind::<Text, _>(query)
                 .bind::<BigInt, _>(MOST)
                 .load(c)?
-        }
-    };
-    Ok(hits.into_iter().map(|hit| hit.record_id).collect())
+            }
+            Conn::Pg(c) => {
+                let prefixes: Vec<String> = wanted.iter().map(|word| format!("{word}:*")).collect();
+                let query = format!("({}) & {}", charts.join(" | "), prefixes.join(" & "));
+                diesel::sql_query(format!("SELECT {key} AS found FROM {entries} WHERE words @@ $1::tsquery ORDER BY {key} DESC LIMIT $2"))
+                    .bind::<Text, _>(query)
+                    .bind::<BigInt, _>(MOST)
+                    .load(c)?
+            }
+        };
+        Ok(hits.into_iter().map(|hit| hit.found).collect())
+    }
 }

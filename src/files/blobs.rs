@@ -79,6 +79,21 @@ pub fn register(tx: &mut Tx<'_>, key: &SecretKey, now: NaiveDateTime) -> Result<
     Ok(id)
 }
 
+/// Stores bytes that are at hand; nobody's yet.
+pub fn store(app: &App, bytes: &[u8]) -> Result<Kept> {
+    let storage = app.storage.as_ref();
+    let (name, key) = expect(app, storage)?;
+    let stored = storage.begin(&name, &key).and_then(|mut incoming| {
+        incoming.write(bytes)?;
+        incoming.finish()
+    });
+    stored.map(|arrived| Kept { name: name.clone(), arrived }).map_err(|error| {
+        give_up(app, storage, &name);
+        log::error!("the file store does not take what was made: {}", error.kind());
+        Error::StorageFailed
+    })
+}
+
 /// How many of these are stored and nobody's yet.
 pub fn arriving(conn: &mut Conn, names: &[&str]) -> Result<usize> {
     let found: Vec<String> =
@@ -173,6 +188,18 @@ pub fn open(app: &App, name: &BlobName, span: Span) -> Result<Box<dyn Read + Sen
     })
 }
 
+/// All of what was just stored and is nobody's yet; it lies where uploads come to.
+pub fn open_new(app: &App, kept: &Kept) -> Result<Box<dyn Read + Send>> {
+    let wrapped: Option<String> = app.db.read(|conn| {
+        let new = blobs::table.filter(blobs::name.eq(kept.name.as_str())).filter(blobs::state.eq("arriving"));
+        Ok(new.select(blobs::wrapped_key).first(conn).optional()?)
+    })?;
+    // The sweep gave it up, or the key was changed since: whoever brings it sends it again.
+    let key = wrapped.and_then(|wrapped| FileKey::unwrap(&wrapped, &app.key, &kept.name)).ok_or(Error::Busy)?;
+    let size = kept.arrived.size;
+    app.storage.open(&kept.name, &key, size, Span::whole(size)).map_err(|_| Error::FileDamaged)
+}
+
 /// What whoever opens it is told, who may be somebody else than the one whose Paperless-ngx it is: neither where it is nor more than they need.
 fn not_now(fault: &Fault) -> Error {
     log::warn!("a document in Paperless-ngx cannot be read: {fault}");
@@ -183,8 +210,12 @@ fn not_now(fault: &Fault) -> Error {
     }
 }
 
-/// Nobody's any more: the file that had it was removed for good, by itself or with its record or patient.
-const NOBODYS: &str = "NOT EXISTS (SELECT 1 FROM files f WHERE f.blob = blobs.name)";
+/// Nobody's any more: the file, the picture of a page or the photograph that had it was removed for good or replaced, by itself or with its
+/// record or patient.
+const NOBODYS: &str = "NOT EXISTS (SELECT 1 FROM files f WHERE f.blob = blobs.name) \
+    AND NOT EXISTS (SELECT 1 FROM file_previews v WHERE v.blob = blobs.name) \
+    AND NOT EXISTS (SELECT 1 FROM patients p WHERE p.photo = blobs.name) \
+    AND NOT EXISTS (SELECT 1 FROM patients p WHERE p.photo_small = blobs.name)";
 
 /// Takes away what broke off, what was given up, and what belongs to nothing any more. Tells how many.
 pub fn sweep(app: &App, storage: &dyn Storage) -> Result<usize> {

@@ -13,6 +13,7 @@ use super::{
     owner::{Hand, Owner},
     quota::Quota,
     shelf::{self, Place},
+    words,
 };
 use crate::{
     access::{self, Actor, AtLeast, Edit, PatientAccess, View},
@@ -90,6 +91,8 @@ fn take_out<L: AtLeast<Edit>>(
         .execute(&mut **tx)?;
     let owner = Owner::Patient(access.id().clone(), record.cloned());
     Hand { actor: Some(&access.actor), now: access.now }.note(tx, &owner, Action::Filed, &file.id, next)?;
+    // In the inbox its words were found by nobody.
+    words::index(tx, &file.id)?;
     copies::added(tx, access, &file.id)
 }
 

@@ -4,7 +4,7 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{Details, File, KIND, NewFile, blobs, quota::Quota};
+use super::{Details, File, KIND, NewFile, blobs, prepared, quota::Quota, words};
 use crate::{
     access::Actor,
     audit::{Action, Event},
@@ -118,6 +118,8 @@ pub(super) fn insert(
             files::version.eq(1),
         ))
         .execute(&mut **tx)?;
+    words::index(tx, &id)?;
+    prepared::expect(tx, &id, hand.now)?;
     hand.note(tx, owner, Action::Created, &id, 1)?;
     Ok(id)
 }
@@ -145,6 +147,7 @@ pub(super) fn describe(
             files::version.eq(next),
         ))
         .execute(&mut **tx)?;
+    words::index(tx, &file.id)?;
     note_of(tx, hand, file, Action::Changed, next)
 }
 

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
 use super::{
-    CATEGORIES, Details, File,
+    CATEGORIES, Details, File, previews,
     query::{self, FileQuery, Paging},
     quota, serve, twins,
     upload::{self, Adding},
@@ -38,6 +38,10 @@ pub struct Line {
     /// The record it belongs to: address and title.
     pub record: Option<(String, String)>,
     pub id: String,
+    /// `PDF`, `JPEG`: what stands there where there is no picture.
+    pub kind: String,
+    /// Where its small picture is; empty if there is none.
+    pub picture: String,
     /// How it stands in Paperless-ngx, where a list tells that.
     pub badge: String,
 }
@@ -58,6 +62,8 @@ pub(super) fn line_at(ui: &Ui, base: &str, file: &File) -> Line {
         about: about.join(" · "),
         record: None,
         id: file.id.to_string(),
+        kind: kind_word(ui, file),
+        picture: String::new(),
         badge: String::new(),
     }
 }
@@ -127,8 +133,13 @@ impl ListPage {
         let badges = document::badges(conn, access, &ui)?;
         let badge = |file: &File| badges.get(&file.id).cloned().unwrap_or_default();
         let may_take = access.may(Rank::Edit) && connection::of(conn, &access.actor.user)?.is_some();
+        let told = |(file, head): &(File, Option<Head>)| Line { badge: badge(file), ..line(&ui, access.id(), file, head.as_ref()) };
+        let mut files: Vec<Line> = found.iter().map(told).collect();
+        if !query.trash {
+            previews::mark(conn, &mut files)?;
+        }
         Ok(Self {
-            files: found.iter().map(|(file, head)| Line { badge: badge(file), ..line(&ui, access.id(), file, head.as_ref()) }).collect(),
+            files,
             take_from: may_take.then(|| format!("/patients/{}/paperless", access.id())),
             in_trash: query.trash,
             may_edit: access.may(Rank::Edit),
@@ -266,7 +277,6 @@ async fn refusal(
 
 #[derive(Template)]
 #[template(path = "files/show.html")]
-#[expect(clippy::struct_excessive_bools, reason = "what a template asks")]
 pub(super) struct ShowPage {
     ui: Ui,
     base: String,
@@ -275,7 +285,7 @@ pub(super) struct ShowPage {
     about: String,
     uploaded: String,
     is_shown: bool,
-    is_picture: bool,
+    shown: previews::Shown,
     may_edit: bool,
     record: Option<(String, String)>,
     records: Vec<Choice>,
@@ -303,6 +313,8 @@ pub(super) struct Standing {
     pub filing: Option<String>,
     /// What its Paperless-ngx has of it.
     pub paperless: Option<document::Panel>,
+    /// Its pictures, and what became of its words.
+    pub shown: previews::Shown,
 }
 
 /// A form about a document as it was typed.
@@ -318,7 +330,7 @@ impl ShowPage {
             about: line.about,
             uploaded: ui.moment(&file.uploaded_at),
             is_shown: file.kind().is_some_and(|kind| kind.inline),
-            is_picture: file.kind().is_some_and(|kind| kind.inline && kind.media_type.starts_with("image/")),
+            shown: at.shown,
             may_edit: at.may_edit,
             record: at.record,
             records: at.records,
@@ -342,6 +354,7 @@ impl ShowPage {
         ui: Ui,
         (file, head): &(File, Option<Head>),
         chosen: Option<&str>,
+        from: i32,
     ) -> Result<Self> {
         let ui = ui.with_nav(conn, access)?;
         let line = line(&ui, access.id(), file, head.as_ref());
@@ -354,6 +367,7 @@ impl ShowPage {
             records: places(conn, access, &ui, &own, chosen.unwrap_or(&own))?,
             filing: None,
             paperless: document::panel(conn, access, &ui, file)?,
+            shown: previews::Shown::load(conn, &ui, file, &line.href, from)?,
         };
         Ok(Self::new(ui, file, at))
     }
@@ -405,13 +419,13 @@ fn places<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, own: &s
 /// `GET /patients/{patient}/files/{file}`.
 pub async fn show(app: web::Data<App>, signed: Signed, path: web::Path<(String, String)>, request: HttpRequest) -> Result<HttpResponse> {
     let (patient, id) = place(&path)?;
-    let here = request.path().to_owned();
+    let (here, from) = (request.path().to_owned(), previews::wanted(&request));
     let page = app
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let found = super::find(conn, &access, &id)?;
             super::note_look(app, &access, Action::Read, &found.0);
-            page::text(&ShowPage::load(conn, &access, Ui::new(Some(signed.me), &here), &found, None)?)
+            page::text(&ShowPage::load(conn, &access, Ui::new(Some(signed.me), &here), &found, None, from)?)
         })
         .await?;
     Ok(page::html(StatusCode::OK, page))
@@ -471,7 +485,7 @@ fn page_again<L: AtLeast<Edit>>(
 ) -> Result<(ShowPage, File)> {
     let found = super::living(conn, access, id)?;
     let here = format!("/patients/{}/files/{id}", access.id());
-    let page = ShowPage::load(conn, access, Ui::new(Some(signed.me.clone()), &here), &found, Some(&value("record")))?;
+    let page = ShowPage::load(conn, access, Ui::new(Some(signed.me.clone()), &here), &found, Some(&value("record")), 1)?;
     let own = found.0.record_id.as_ref().map(ToString::to_string).unwrap_or_default();
     let own = page.records.iter().find(|choice| choice.value == own).map(|choice| choice.label.clone()).unwrap_or_default();
     // With an older version only who was faster is told; what is wrong beside it is told at the next try.

@@ -29,7 +29,7 @@ const SANDBOX: &str =
 /// The whole file, or the part that was asked for. `inline` shows it in the browser where its kind may be shown.
 pub async fn send(app: &App, request: &HttpRequest, file: &File, inline: bool) -> Result<HttpResponse> {
     let tag = format!("\"{}\"", file.sha256);
-    if request.headers().get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|known| known.contains(&tag)) {
+    if is_known(request, &tag) {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
     }
     let size = file.size();
@@ -59,6 +59,39 @@ pub async fn send(app: &App, request: &HttpRequest, file: &File, inline: bool) -
         response.insert_header((header::CONTENT_RANGE, format!("bytes {}-{last}/{size}", span.from)));
     }
     Ok(response.body(SizedStream::new(span.length, pieces(reader))))
+}
+
+fn is_known(request: &HttpRequest, tag: &str) -> bool {
+    request.headers().get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|known| known.contains(tag))
+}
+
+/// A picture that we made ourselves, whole; `size` is that of its bytes.
+pub async fn jpeg(app: &App, request: &HttpRequest, blob: &str, size: u64) -> Result<HttpResponse> {
+    let name = BlobName::parse(blob).ok_or(Error::FileDamaged)?;
+    // Another picture has another name.
+    let tag = format!("\"{}\"", name.as_str());
+    if is_known(request, &tag) {
+        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
+    }
+    let bytes = app
+        .run(move |app| {
+            let mut bytes = Vec::new();
+            let read = blobs::open(app, &name, Span::whole(size))?.read_to_end(&mut bytes);
+            read.map_err(|error| {
+                log::error!("a stored picture cannot be read: {}", error.kind());
+                Error::FileDamaged
+            })?;
+            Ok(bytes)
+        })
+        .await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "image/jpeg"))
+        .insert_header((header::CONTENT_DISPOSITION, "inline"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, SANDBOX))
+        .insert_header((header::ETAG, tag))
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("identity")))
+        .body(bytes))
 }
 
 fn content_type(media_type: &str) -> String {

@@ -198,19 +198,21 @@ fn place(request: &HttpRequest) -> Result<(Place, FileId)> {
     Ok((Place::InboxOf(id.clone()), id))
 }
 
-fn show_page<L: Level>(conn: &mut Conn, ui: Ui, shelf: &Shelf<L>, place: &Place, file: &File) -> Result<ShowPage> {
+fn show_page<L: Level>(conn: &mut Conn, ui: Ui, shelf: &Shelf<L>, place: &Place, file: &File, from: i32) -> Result<ShowPage> {
     let (list, filing) = match place {
         Place::Practitioner(id) => (Practitioner::get(conn, &shelf.household, id.as_str())?.fields.name.unwrap_or_default(), None),
         _ => (ui.t("inbox.title"), shelf.may_edit.then(|| format!("/inbox/file?document={}", file.id))),
     };
-    let at = Standing { base: shelf.base(), list, may_edit: shelf.may_edit, record: None, records: Vec::new(), filing, paperless: None };
+    let shown = previews::Shown::load(conn, &ui, file, &format!("{}/{}", shelf.base(), file.id), from)?;
+    let at =
+        Standing { base: shelf.base(), list, may_edit: shelf.may_edit, record: None, records: Vec::new(), filing, paperless: None, shown };
     Ok(ShowPage::new(ui, file, at))
 }
 
 /// The document's page; of one that was in the inbox, where it went.
 pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> Result<HttpResponse> {
     let (place, id) = place(&request)?;
-    let here = request.path().to_owned();
+    let (here, from) = (request.path().to_owned(), previews::wanted(&request));
     let (status, text) = app
         .read(move |conn, app| {
             let now = app.clock.now();
@@ -224,7 +226,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
             };
             let file = shelf.find(conn, &id)?;
             shelf.note_look(app, Action::Read, &file);
-            let page = show_page(conn, Ui::new(Some(signed.me), &here), &shelf, &place, &file)?;
+            let page = show_page(conn, Ui::new(Some(signed.me), &here), &shelf, &place, &file, from)?;
             Ok((StatusCode::OK, page::text(&page)?))
         })
         .await?;
@@ -292,6 +294,21 @@ pub async fn content(app: web::Data<App>, signed: Signed, request: HttpRequest) 
         })
         .await?;
     serve::send(&app, &request, &file, inline).await
+}
+
+/// The picture of a page, 0 for the small one.
+pub async fn picture(app: web::Data<App>, signed: Signed, request: HttpRequest) -> Result<HttpResponse> {
+    let (place, id) = place(&request)?;
+    let page: i32 = request.match_info().get("page").and_then(|page| page.parse().ok()).ok_or(Error::NotFound)?;
+    let preview = app
+        .read(move |conn, app| {
+            let shelf = shelf::grant::<View>(conn, &signed.actor, &place, app.clock.now())?;
+            let file = shelf.living(conn, &id)?;
+            shelf.note_look(app, if page == 0 { Action::Listed } else { Action::Read }, &file);
+            previews::of_page(conn, &file, page)
+        })
+        .await?;
+    previews::send(&app, &request, preview).await
 }
 
 /// Into the trash.

@@ -37,7 +37,7 @@ const MOST_JSON: usize = 8 * 1024 * 1024;
 const PIECES: usize = 4;
 const PIECE: usize = 64 * 1024;
 /// Nobody is left alone for longer because a server says so.
-const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 /// A request to be made.
 pub(super) struct Call<'a> {

@@ -37,8 +37,8 @@ impl Default for Patience {
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(40),
             pause: Duration::from_secs(30),
-            call: Duration::from_secs(60),
-            transfer: Duration::from_secs(9 * 60),
+            call: Duration::from_mins(1),
+            transfer: Duration::from_mins(9),
         }
     }
 }

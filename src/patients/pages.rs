@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 
-use super::{NewPatient, PatientFields};
+use super::{NewPatient, PatientFields, photo};
 use crate::{
-    access::{self, Full, Own, Rank, View},
+    access::{self, Full, Own, PatientAccess, Rank, View},
     app::App,
     audit::Action,
     auth::session::Signed,
@@ -25,8 +25,8 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "patients/form.html")]
-struct PatientForm {
-    ui: Ui,
+pub(super) struct PatientForm {
+    pub(super) ui: Ui,
     action: String,
     back: String,
     heading: String,
@@ -35,6 +35,8 @@ struct PatientForm {
     version: Option<i32>,
     stale: bool,
     may_delete: bool,
+    /// Of a patient who is there already.
+    pub(super) photo: Option<photo::Part>,
 }
 
 fn form(ui: Ui, practitioners: people::Choices, values: &Typed, errors: &Errors, own: Option<(&PatientId, i32)>) -> PatientForm {
@@ -48,6 +50,7 @@ fn form(ui: Ui, practitioners: people::Choices, values: &Typed, errors: &Errors,
         version: own.map(|(_, version)| version),
         stale: false,
         may_delete: false,
+        photo: None,
         sections,
         ui,
     }
@@ -129,22 +132,28 @@ fn stored(fields: &PatientFields) -> Typed {
 }
 
 /// `GET /patients/{patient}/edit`.
-pub async fn edit(app: web::Data<App>, signed: Signed, patient: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn edit(app: web::Data<App>, signed: Signed, patient: web::Path<String>) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
-    let here = request.path().to_owned();
     let page = app
         .read(move |conn, app| {
             let access = access::grant::<Full>(conn, &signed.actor, &patient, app.clock.now())?;
-            let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
-            let own = Some((access.id(), access.patient.version));
-            let choices = people::practitioners(conn, &access)?;
             note_read(app, &access, Action::Read, None, None);
-            let mut page = form(ui, choices, &stored(&access.patient.fields), &Errors::new(), own);
-            page.may_delete = access.may(Rank::Own);
-            Ok(page)
+            edit_form(conn, &access, &signed)
         })
         .await?;
     render(&page)
+}
+
+/// The form with what is stored.
+pub(super) fn edit_form(conn: &mut Conn, access: &PatientAccess<Full>, signed: &Signed) -> Result<PatientForm> {
+    let here = format!("/patients/{}/edit", access.id());
+    let ui = Ui::new(Some(signed.me.clone()), &here).with_nav(conn, access)?;
+    let own = Some((access.id(), access.patient.version));
+    let choices = people::practitioners(conn, access)?;
+    let mut page = form(ui, choices, &stored(&access.patient.fields), &Errors::new(), own);
+    page.may_delete = access.may(Rank::Own);
+    page.photo = Some(photo::Part::of(access, String::new()));
+    Ok(page)
 }
 
 /// `POST /patients/{patient}/edit`.

@@ -1,5 +1,7 @@
 //! Records of several kinds at once: counts for the menu, the timeline, the trash, search results. Header rows only.
 
+use std::collections::HashMap;
+
 use diesel::{
     dsl::count_star,
     prelude::*,
@@ -123,12 +125,8 @@ pub fn search(conn: &mut Conn, accesses: &Accesses, q: &str, kinds: &[String]) -
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut seen: Condition = Box::new(worded::<Bool>("1 = 0"));
-    for access in &accesses.list {
-        seen = Box::new(seen.or(visible(access)));
-    }
     let mut query = records::table
-        .filter(seen)
+        .filter(seen_by(accesses))
         .filter(among(conn, "records.id", &ids))
         .filter(records::deleted_at.is_null())
         .into_boxed::<MultiBackend>();
@@ -140,6 +138,26 @@ pub fn search(conn: &mut Conn, accesses: &Accesses, q: &str, kinds: &[String]) -
     heads
         .sort_by_cached_key(|head| (std::cmp::Reverse(score(head, &wanted)), std::cmp::Reverse(head.occurred_on.clone()), head.id.clone()));
     Ok(heads)
+}
+
+/// The living records among these that the person may see, over all their patients.
+pub fn heads(conn: &mut Conn, accesses: &Accesses, ids: &[RecordId]) -> Result<HashMap<RecordId, Head>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let heads: Vec<Head> = records::table
+        .filter(seen_by(accesses))
+        .filter(among(conn, "records.id", ids))
+        .filter(records::deleted_at.is_null())
+        .select(Head::as_select())
+        .load(conn)?;
+    Ok(heads.into_iter().map(|head| (head.id.clone(), head)).collect())
+}
+
+/// Within any of the accesses.
+fn seen_by(accesses: &Accesses) -> Condition {
+    let nothing: Condition = Box::new(worded::<Bool>("1 = 0"));
+    accesses.list.iter().fold(nothing, |seen, access| Box::new(seen.or(visible(access))))
 }
 
 /// Words of the title count most, whole words more than beginnings, what is going on more than what is over.

@@ -347,8 +347,10 @@ fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind,
     } else {
         (Vec::new(), Vec::new())
     };
-    let files = files::of_shown(conn, access, &id)?;
+    let papers = files::of_shown(conn, access, &id)?;
     let ui = ui.with_nav(conn, access)?;
+    let mut files: Vec<files::pages::Line> = papers.iter().map(|file| files::pages::line(&ui, access.id(), file, None)).collect();
+    files::previews::mark(conn, &mut files)?;
     let patient = access.id().as_str();
     let entry = row.entry.as_ref();
     let status = row.head.status.clone().and_then(|word| {
@@ -372,7 +374,7 @@ fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind,
         imported,
         severe: matches!(kind.field("severity").and_then(|(i, _)| entry.get(i)).as_deref(), Some("severe" | "life-threatening")),
         may_edit: access.may(Rank::Edit),
-        files: files.iter().map(|file| files::pages::line(&ui, access.id(), file, None)).collect(),
+        files,
         files_at: format!("/patients/{patient}/files"),
         base: format!("/patients/{patient}/{}", kind.name),
         id: id.to_string(),

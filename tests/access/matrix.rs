@@ -190,6 +190,7 @@ impl Call<'_> {
             .replace("{record}", &record)
             .replace("{file}", &file)
             .replace("{version}", "1")
+            .replace("{page}", "1")
             .replace("{list}", list)
             .replace("{entry}", &entry)
             .replace("{tag}", tag)
@@ -228,7 +229,7 @@ impl Call<'_> {
         match method {
             "GET" => (Vec::new(), String::new()),
             "DELETE" => (vec![("if-match", if refused { "\"99\"" } else { "*" })], String::new()),
-            _ if pattern.ends_with("/files") || pattern == "/inbox" => {
+            _ if pattern.ends_with("/files") || pattern == "/inbox" || pattern.ends_with("/photo") => {
                 let files: &[(&str, &str)] = if refused { &[] } else { &[("letter.txt", "Dear Ada")] };
                 (vec![crate::files::FORM, same_site[0], same_site[1]], crate::files::form(&[], files))
             }
@@ -350,6 +351,7 @@ impl Call<'_> {
             (pattern, Some(kind)) if pattern.ends_with("/files/{file}/delete") => world.lay(world.file(kind, self.slot), false),
             (pattern, Some(kind)) if pattern.ends_with("/files/{file}/restore") => world.lay(world.file(kind, self.slot), true),
             ("/patients/{patient}/{kind}/{record}/restore", Some(kind)) => world.remove(kind, world.record(kind, self.slot)),
+            ("/patients/{patient}/photo/delete", _) => world.hang(&world.ada),
             ("/patients/{patient}/delete", _) if self.is_taken() => world.bring_back(&world.ada),
             ("/patients/trash/{patient}/restore", _) if self.is_taken() => world.throw_away(&world.cleo),
             _ => {}

@@ -11,11 +11,11 @@ use kinchart::{
     access::{self, Edit, Own},
     auth::sealed::{self, Purpose},
     db::{
-        schema::{files as file_rows, throttles},
+        schema::{file_previews, files as file_rows, patients as patient_rows, throttles},
         types::{FileId, PatientId, PractitionerId, RecordId},
     },
     files::{
-        self, Details, NewFile, blobs,
+        self, Details, NewFile, blobs, prepared,
         quota::Quota,
         shelf::{self, Place},
     },
@@ -25,7 +25,7 @@ use kinchart::{
     storage::kinds,
 };
 
-use crate::common::{Person, Share, TestApp, sample::Sample};
+use crate::common::{Person, Share, TestApp, paper, sample::Sample};
 
 /// What every planted word begins with.
 pub const CANARY: &str = "canary";
@@ -219,6 +219,9 @@ impl World {
         }
         world.file_papers();
         world.shelve();
+        for patient in [&world.ada, &world.bea, &world.cleo] {
+            world.hang(patient);
+        }
         world.bring_in();
         world.give().await;
         world.throw_away(&world.cleo);
@@ -238,6 +241,7 @@ impl World {
                 let record = Some(self.record(kind, slot).clone());
                 let letters: String = kind.name.chars().filter(char::is_ascii_alphabetic).collect();
                 let word = format!("{CANARY}{letters}{}", slot.letters());
+                self.words.insert(format!("{word}inside"), Tells::Record(kind.name, slot));
                 let id = self.paper_of(&patient, record.clone(), &word);
                 self.files.insert((kind.name, slot), id);
                 if slot != Slot::Foreign {
@@ -247,6 +251,7 @@ impl World {
                 }
             }
         }
+        self.words.insert(format!("{CANARY}wholeinside"), Tells::Whole);
         self.paper_of(&self.ada.clone(), None, &format!("{CANARY}whole"));
     }
 
@@ -268,7 +273,9 @@ impl World {
             let shelf = shelf::grant::<Edit>(tx, &actor, place, now)?;
             shelf.add(tx, Quota::default(), &new, &Details { description: Some(new.name.clone()), ..Details::default() })
         });
-        added.unwrap()
+        let id = added.unwrap();
+        self.draw(&id);
+        id
     }
 
     /// Bytes that tell the word, in the store and nobody's yet.
@@ -276,7 +283,7 @@ impl World {
         let app = &self.t.app;
         let (name, key) = blobs::expect(app, app.storage.as_ref()).unwrap();
         let mut incoming = app.storage.begin(&name, &key).unwrap();
-        incoming.write(format!("{word} is written here").as_bytes()).unwrap();
+        incoming.write(format!("{word}inside is written here").as_bytes()).unwrap();
         let blob = blobs::Kept { name, arrived: incoming.finish().unwrap() };
         NewFile { blob, name: format!("{word}.txt"), kind: kinds::kind("text/plain").unwrap() }
     }
@@ -289,7 +296,38 @@ impl World {
             let access = access::grant::<Edit>(tx, &actor, patient, now)?;
             files::add(tx, &access, Quota::default(), &new, &details)
         });
-        added.unwrap()
+        let id = added.unwrap();
+        // What is inside is found from here on.
+        prepared::prepare(app, id.as_str()).unwrap();
+        self.draw(&id);
+        id
+    }
+
+    /// A picture of the document's first page.
+    fn draw(&self, id: &FileId) {
+        let kept = self.picture();
+        let add = |tx: &mut kinchart::db::Tx<'_>| {
+            blobs::keep(tx, &kept)?;
+            let (blob, size) = (kept.name.as_str().to_owned(), i64::try_from(kept.arrived.size).unwrap());
+            let row = prepared::Preview { file_id: id.clone(), page: 1, blob, width: 1, height: 1, size };
+            Ok(diesel::insert_into(file_previews::table).values(&row).execute(&mut **tx)?)
+        };
+        self.owner.db().write(add).unwrap();
+    }
+
+    /// A picture that is nobody's yet.
+    fn picture(&self) -> blobs::Kept {
+        blobs::store(&self.t.app, &paper::jpeg(&paper::grey(1, 1))).unwrap()
+    }
+
+    /// The patient's photograph, again if it was taken down.
+    pub fn hang(&self, patient: &PatientId) {
+        let kept = self.picture();
+        let hang = |tx: &mut kinchart::db::Tx<'_>| {
+            blobs::keep(tx, &kept)?;
+            Ok(diesel::update(patient_rows::table.find(patient)).set(patient_rows::photo.eq(kept.name.as_str())).execute(&mut **tx)?)
+        };
+        self.owner.db().write(hang).unwrap();
     }
 
     /// Into the trash or out of it.

@@ -14,6 +14,8 @@ pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: String,
+    /// The same as it came.
+    pub bytes: Vec<u8>,
     pub path: String,
 }
 
@@ -24,13 +26,13 @@ impl Answer {
             Err(error) => {
                 // A layer refused before there was an answer; the server would send this.
                 let status = error.as_response_error().status_code().as_u16();
-                return Self { status, headers: HeaderMap::new(), body: error.to_string(), path: String::new() };
+                return Self { status, headers: HeaderMap::new(), body: error.to_string(), bytes: Vec::new(), path: String::new() };
             }
         };
         let path = response.request().uri().to_string();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let Ok(body) = to_bytes(response.into_body()).await else { panic!("the body of {path} broke off") };
-        Self { status, headers, body: String::from_utf8_lossy(&body).into_owned(), path }
+        Self { status, headers, body: String::from_utf8_lossy(&body).into_owned(), bytes: body.to_vec(), path }
     }
 
     #[track_caller]

@@ -14,6 +14,7 @@ mod answer;
 mod database;
 pub mod html;
 pub mod log;
+pub mod paper;
 mod people;
 pub mod program;
 pub mod sample;
@@ -24,7 +25,9 @@ use actix_http::Request;
 use actix_web::{dev::Service, test as actix};
 use chrono::{NaiveDate, NaiveDateTime};
 use futures_util::{FutureExt, future::LocalBoxFuture};
-use kinchart::{app::App, auth::password::Passwords, config::Config, serve, storage::Storage};
+use kinchart::{
+    app::App, auth::password::Passwords, config::Config, files::tesseract::Tesseract, serve, storage::Storage, workshop::Workshop,
+};
 
 pub use answer::Answer;
 pub use database::{TestDatabase, on_postgres};
@@ -69,24 +72,24 @@ impl TestApp {
             database: database.setting(),
             ..Config::default()
         };
+        // What a test reads scans with it brings itself.
+        "no-tesseract-here".clone_into(&mut config.tesseract);
         change(&mut config);
         let mut app = serve::open(config).expect("the app opens");
         // The lowest cost there is: what is tested is not how long a hash takes.
         app.passwords = Arc::new(Passwords::new(4));
         app.storage = store(app.storage);
-        let service = Rc::new(actix::init_service(serve::web_app(app.clone())).await);
-        let streamed = Rc::clone(&service);
-        let stream: Rc<Stream> = Rc::new(move |request, on_part| {
-            let service = Rc::clone(&streamed);
-            async move { answer::in_parts(service.call(request).await, &*on_part).await }.boxed_local()
-        });
-        let call: Rc<Call> = Rc::new(move |request| {
-            let service = Rc::clone(&service);
-            async move { Answer::read(service.call(request).await).await }.boxed_local()
-        });
+        app.workshop = Workshop::of(env!("CARGO_BIN_EXE_kinchart").into());
+        let (call, stream) = served(&app).await;
         let test = Self { app, call, stream, household: Rc::default(), _database: Rc::new(database) };
         test.set_day(TODAY);
         test
+    }
+
+    /// The same after a start with another program to read scans with.
+    pub async fn reads_scans_with(&mut self, program: &str, languages: Option<&str>) {
+        self.app.tesseract = Arc::new(Tesseract::new(program, languages));
+        (self.call, self.stream) = served(&self.app).await;
     }
 
     pub async fn call(&self, request: Request) -> Answer {
@@ -111,6 +114,20 @@ impl TestApp {
     pub fn later(&self, by: chrono::Duration) {
         self.app.clock.advance(by);
     }
+}
+
+async fn served(app: &App) -> (Rc<Call>, Rc<Stream>) {
+    let service = Rc::new(actix::init_service(serve::web_app(app.clone())).await);
+    let streamed = Rc::clone(&service);
+    let stream: Rc<Stream> = Rc::new(move |request, on_part| {
+        let service = Rc::clone(&streamed);
+        async move { answer::in_parts(service.call(request).await, &*on_part).await }.boxed_local()
+    });
+    let call: Rc<Call> = Rc::new(move |request| {
+        let service = Rc::clone(&service);
+        async move { Answer::read(service.call(request).await).await }.boxed_local()
+    });
+    (call, stream)
 }
 
 /// The same work on that many threads, begun at the same moment; what each came to, in their order.

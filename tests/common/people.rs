@@ -4,6 +4,7 @@ use actix_web::{
     cookie::{Cookie, CookieJar, Key},
     http::Method,
     test::TestRequest,
+    web::Bytes,
 };
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -149,6 +150,9 @@ pub fn password_of(name: &str) -> String {
 }
 
 impl Person {
+    pub fn app(&self) -> &kinchart::app::App {
+        &self.t.app
+    }
     pub fn db(&self) -> &Db {
         &self.t.app.db
     }
@@ -204,7 +208,7 @@ impl Person {
         (text.lines().count(), is_whole)
     }
 
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
         let mut request = self.request(method, path);
         for (name, value) in headers {
             request = request.insert_header((*name, *value));
@@ -516,7 +520,7 @@ impl Api {
         let tag = format!("\"{version}\"");
         self.send(Method::DELETE, path, &[("if-match", &tag)], String::new()).await
     }
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
         let bearer = format!("Bearer {}", self.token);
         let mut all = vec![("authorization", bearer.as_str())];
         all.extend_from_slice(headers);

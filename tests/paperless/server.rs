@@ -305,7 +305,7 @@ pub fn options() -> Options {
         answer: Duration::from_secs(20),
         pause: Duration::from_secs(20),
         call: Duration::from_secs(30),
-        transfer: Duration::from_secs(60),
+        transfer: Duration::from_mins(1),
     };
     Options { private_networks: PrivateNetworks::Allow, authorities: Vec::new(), patience, names: Names::System }
 }

@@ -1,0 +1,10 @@
+DROP INDEX patients_photo_small;
+DROP INDEX patients_photo;
+ALTER TABLE patients DROP COLUMN photo_small;
+ALTER TABLE patients DROP COLUMN photo;
+DROP TABLE file_texts;
+DROP TABLE file_previews;
+DROP TABLE file_readings;
+DROP INDEX jobs_due;
+CREATE INDEX jobs_due ON jobs (run_at);
+ALTER TABLE jobs DROP COLUMN lane;

@@ -1,0 +1,2 @@
+DROP TABLE file_search_entries;
+DROP TABLE file_search_words;
