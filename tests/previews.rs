@@ -325,6 +325,7 @@ async fn pictures_are_made_again_and_go_with_their_document() {
     owner.get(&page).await.is(200);
     t.later(chrono::Duration::minutes(90));
     work(&t.app);
+    let owner = owner.signed_in();
     owner.get(&format!("{page}/pages/1")).await.is(200);
 
     owner.post(&format!("{page}/delete"), &[]).await.location();
