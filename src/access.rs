@@ -81,6 +81,8 @@ pub enum Via {
         may_write: bool,
     },
     Cli,
+    /// The program itself, in somebody's name and by their rights: what they asked for goes on when they are gone.
+    Job,
     /// A link for a professional: it reads what the person who made it opened, and `user` is that person.
     Link(LinkId),
 }
@@ -91,7 +93,7 @@ impl Actor {
             Via::Session(id) => Some(id.clone()),
             Via::Token { id, .. } => Some(id.to_string()),
             Via::Link(id) => Some(id.to_string()),
-            Via::Cli => None,
+            Via::Cli | Via::Job => None,
         }
     }
     pub fn via_read_only(&self) -> bool {

@@ -12,6 +12,7 @@ use crate::{
     db::{Conn, Db, Tx},
     error::{Error, Result},
     interchange::pages::Progress,
+    paperless::sync::wire::Wire,
     storage::Storage,
 };
 
@@ -26,11 +27,27 @@ pub struct App {
     pub reads: ReadLog,
     pub setup: Setup,
     pub imports: Progress,
-    /// Where the bytes of documents lie.
+    /// Where the bytes of documents come to.
     pub storage: Arc<dyn Storage>,
+    /// Where else they can lie.
+    pub elsewhere: Vec<Arc<dyn Storage>>,
+    /// The way to people's Paperless-ngx.
+    pub paperless: Wire,
 }
 
 impl App {
+    /// All places where bytes of documents lie.
+    pub fn stores(&self) -> impl Iterator<Item = &dyn Storage> {
+        std::iter::once(&self.storage).chain(&self.elsewhere).map(AsRef::as_ref)
+    }
+
+    /// The one that the database calls so.
+    pub fn store(&self, name: &str) -> Result<&dyn Storage> {
+        self.stores()
+            .find(|store| store.name() == name)
+            .ok_or_else(|| Error::Internal("a file lies in a store that is not known".to_owned()))
+    }
+
     /// Runs blocking work (the database, hashing, rendering) on the thread pool, so that no request holds up another.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
         let app = self.clone();

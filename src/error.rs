@@ -49,6 +49,9 @@ pub enum Error {
     /// 500: what lies on the disk is not what was stored.
     #[error("a stored file is damaged or missing")]
     FileDamaged,
+    /// 503: the bytes lie with another program, which does not give them now; the text is a catalogue key.
+    #[error("a file lies elsewhere and cannot be read: {0}")]
+    Elsewhere(&'static str),
     /// 415.
     #[error("unsupported media type")]
     UnsupportedMedia,
@@ -101,7 +104,7 @@ impl Error {
             Self::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy | Self::Pool(_) | Self::StorageFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Pool(_) | Self::StorageFailed | Self::Elsewhere(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(_) | Self::Internal(_) | Self::FileDamaged => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -113,7 +116,7 @@ impl Error {
             Self::Forbidden => "forbidden",
             Self::NoSession => "no_session",
             Self::NoToken => "no_token",
-            Self::BadRequest(key) | Self::Conflict(key) => key,
+            Self::BadRequest(key) | Self::Conflict(key) | Self::Elsewhere(key) => key,
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::Invalid(_) => "invalid",
             Self::Stale { .. } => "stale",

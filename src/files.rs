@@ -210,7 +210,9 @@ pub struct NewFile {
 pub fn add<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, quota: Quota, new: &NewFile, details: &Details) -> Result<FileId> {
     check_place(tx, access, details.record.as_ref())?;
     let owner = Owner::Patient(access.id().clone(), details.record.clone());
-    owner::insert(tx, hand(access), &owner, (access.household(), quota), new, details)
+    let id = owner::insert(tx, hand(access), &owner, (access.household(), quota), new, details)?;
+    crate::paperless::sync::copies::added(tx, access, &id)?;
+    Ok(id)
 }
 
 /// Says something else of it, or moves it to another record.

@@ -164,7 +164,9 @@ fn run(app: &App, job: &Job) -> Result<()> {
         folder::TASK => folder::look(app),
         crate::mail::TASK => crate::mail::deliver(app, &job.payload, job.attempts.saturating_add(1)),
         "sweep_files" => {
-            while crate::files::blobs::sweep(app, app.storage.as_ref())? > 0 {}
+            for store in app.stores() {
+                while crate::files::blobs::sweep(app, store)? > 0 {}
+            }
             Ok(())
         }
         "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?))).map(drop),

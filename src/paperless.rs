@@ -19,6 +19,7 @@ mod network;
 mod probe;
 mod right;
 mod search;
+pub mod sync;
 mod task;
 mod token;
 mod upload;

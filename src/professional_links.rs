@@ -52,6 +52,8 @@ pub struct NewLink {
     pub passcode_hash: Option<String>,
     pub most_openings: Option<i32>,
     pub expires_at: NaiveDateTime,
+    /// The documents of what it shows, too.
+    pub documents: bool,
 }
 
 /// A row of `professional_links`.
@@ -73,6 +75,8 @@ pub struct Link {
     pub expires_at: NaiveDateTime,
     pub revoked_at: Option<NaiveDateTime>,
     pub created_at: NaiveDateTime,
+    /// It opens the documents of what it shows, too.
+    pub documents: bool,
 }
 
 /// Whether a link can be opened, and why not.
@@ -178,6 +182,7 @@ pub fn create(tx: &mut Tx<'_>, access: &PatientAccess<Full>, new: &NewLink) -> R
             professional_links::most_openings.eq(new.most_openings),
             professional_links::expires_at.eq(new.expires_at),
             professional_links::created_at.eq(access.now),
+            professional_links::documents.eq(new.documents),
         ))
         .execute(&mut **tx)?;
     of_link(access, Action::LinkMade, &id).write(tx)?;
@@ -450,6 +455,7 @@ mod tests {
             expires_at: now + VISIT,
             revoked_at: None,
             created_at: now,
+            documents: false,
         };
         assert_eq!(link.state(now), State::Open);
         assert_eq!(link.state(now + VISIT), State::Ended);

@@ -21,6 +21,7 @@ use crate::{
     interchange::{kept, pages as import},
     invitations::pages as invitations,
     looks, lookup,
+    paperless::sync::{document as paperless_document, settings as paperless, take},
     patients::{history, home, pages as patients},
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
@@ -114,6 +115,13 @@ routes! {
         get "/settings/tokens" => tokens::list;
         post "/settings/tokens" => tokens::create;
         post "/settings/tokens/{token}/revoke" => tokens::revoke;
+        get "/settings/paperless" => paperless::show;
+        post "/settings/paperless" => paperless::connect;
+        post "/settings/paperless/test" => paperless::test;
+        post "/settings/paperless/options" => paperless::choose;
+        post "/settings/paperless/retry" => paperless::retry;
+        post "/settings/paperless/send" => paperless::send;
+        post "/settings/paperless/disconnect" => paperless::disconnect;
         // Pages of one person, over all patients.
         get "/" => home::start;
         get "/search" => search::show;
@@ -200,6 +208,7 @@ routes! {
         get "/l/{text}" => visit::door;
         post "/l/{text}" => visit::enter;
         get "/l/{text}/summary" => visit::summary;
+        get "/l/{text}/files/{file}" => visit::document;
         // Documents of a patient and of their records.
         get "/patients/{patient}/files" => files::list;
         post "/patients/{patient}/files" => files::upload;
@@ -208,6 +217,10 @@ routes! {
         get "/patients/{patient}/files/{file}/content" => files::content;
         post "/patients/{patient}/files/{file}/delete" => files::delete;
         post "/patients/{patient}/files/{file}/restore" => files::restore;
+        post "/patients/{patient}/files/{file}/paperless" => paperless_document::act;
+        get "/patients/{patient}/paperless" => take::show;
+        post "/patients/{patient}/paperless" => take::take;
+        get "/patients/{patient}/paperless/{document}/thumbnail" => take::thumbnail;
         // Documents that wait to be filed, and those that came twice.
         get "/inbox" => inbox::list;
         post "/inbox" => inbox::upload;

@@ -30,8 +30,13 @@ use crate::{
     clock::Clock,
     config::{Config, Database},
     db::{Backup, Db},
-    installation, jobs, routes, security,
-    storage::local::Local,
+    installation, jobs,
+    paperless::{
+        Options,
+        sync::{self, wire::Wire},
+    },
+    routes, security,
+    storage::{local::Local, paperless::Paperless},
 };
 
 /// Each keeps two megabytes of pages; the file has one writer at a time, and reading is work for the processor, of which small machines have few.
@@ -74,13 +79,16 @@ pub fn open(config: Config) -> Result<App, StartError> {
     if stored.is_none() {
         installation::set(&db, installation::KEY_CHECK, &key.check_value())?;
     }
-    let storage = Arc::new(Local::new(&config.uploads));
+    let (key, clock, wire) = (Arc::new(key), Clock::default(), Wire::new(Options::new(&config)));
+    let paperless = Paperless::new(db.clone(), Arc::clone(&key), wire.clone(), clock.clone());
     Ok(App {
+        storage: Arc::new(Local::new(&config.uploads)),
+        elsewhere: vec![Arc::new(paperless)],
+        paperless: wire,
         config: Arc::new(config),
-        storage,
         db,
-        clock: Clock::default(),
-        key: Arc::new(key),
+        clock,
+        key,
         passwords: Arc::new(Passwords::new(COST)),
         reads: crate::audit::ReadLog::default(),
         setup: Setup::default(),
@@ -169,8 +177,10 @@ pub async fn run(app: App) -> Result<(), StartError> {
             drop(handle.stop(true));
         }
     });
+    let paperless = sync::start(app.clone());
     server.await?;
     background.stop();
+    paperless.stop();
     app.reads.flush(&app.db)?;
     if key_changed.load(Ordering::Relaxed) { Err(StartError::KeyChanged) } else { Ok(()) }
 }

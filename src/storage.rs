@@ -6,6 +6,7 @@
 
 pub mod kinds;
 pub mod local;
+pub mod paperless;
 pub mod seal;
 
 use std::io::{self, Read};
@@ -64,7 +65,7 @@ impl Span {
 pub trait Storage: Send + Sync {
     /// As the database calls it.
     fn name(&self) -> &'static str;
-    /// Begins to take bytes in; nothing is there until [`Incoming::finish`].
+    /// Begins to take bytes in; nothing is there until [`Incoming::finish`]. `Unsupported` where bytes come by another way.
     fn begin(&self, name: &BlobName, key: &FileKey) -> io::Result<Box<dyn Incoming>>;
     /// The bytes again. `size` is that of the whole, which its seal proves.
     fn open(&self, name: &BlobName, key: &FileKey, size: u64, span: Span) -> io::Result<Box<dyn Read + Send>>;
@@ -72,6 +73,10 @@ pub trait Storage: Send + Sync {
     fn remove(&self, name: &BlobName) -> io::Result<()>;
     /// How many bytes lie there under the name, seal and all; none if there is nothing.
     fn weigh(&self, name: &BlobName) -> io::Result<Option<u64>>;
+    /// What a file of that size weighs there.
+    fn weight_of(&self, size: u64) -> u64 {
+        seal::sealed_size(size)
+    }
     /// Everything that lies there, for whoever looks for what nobody knows of.
     fn names(&self) -> io::Result<Vec<BlobName>>;
 }

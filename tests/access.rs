@@ -390,6 +390,9 @@ const TELLS_NOTHING: &[&str] = &[
     "/settings/key",
     "/settings/sessions",
     "/settings/tokens",
+    "/settings/paperless",
+    // A picture out of one's own Paperless-ngx, which is no record of the patient's.
+    "/patients/{patient}/paperless/{document}/thumbnail",
     "/codes/{list}",
     "/tags",
     "/directory/{list}",
@@ -431,6 +434,7 @@ const TELLS_NOTHING: &[&str] = &[
     // Who comes through a link is noted under the link's name: see `links`.
     "/l/{text}",
     "/l/{text}/summary",
+    "/l/{text}/files/{file}",
 ];
 
 /// Every address of the URL map that can be looked at and shows records.

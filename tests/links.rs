@@ -432,3 +432,46 @@ async fn a_summary_takes_at_most_twelve_statements_however_long_the_record() {
     let around = if on_postgres() { 3 } else { 2 };
     assert!(costs[0] == costs[1] && costs[0] - around <= 12, "{costs:?}");
 }
+
+#[actix_web::test]
+async fn a_link_opens_documents_only_where_its_maker_said_so_and_only_of_what_it_shows() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let record = |kind: &str| {
+        let kind = records::kind(kind).unwrap();
+        owner.record(&ada, kind, &Sample::least(kind, 1))
+    };
+    let (medication, injury) = (record("medications"), record("injuries"));
+    let api = owner.api(true);
+    let put = async |record: Option<&str>, name: &str| {
+        let fields: Vec<(&str, &str)> = record.iter().map(|record| ("record", *record)).collect();
+        let body = crate::files::form(&fields, &[(name, "Dear doctor")]);
+        let path = format!("/api/v1/patients/{ada}/files");
+        let made = api.send(actix_web::http::Method::POST, &path, &[crate::files::FORM], body).await.is(201).json();
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let shown = put(Some(medication.as_str()), "plan.txt").await;
+    let hidden = put(Some(injury.as_str()), "xray.txt").await;
+    let own = put(None, "card.txt").await;
+    let only = [("set", "chosen"), ("kinds", "medications")];
+    let with = make(&owner, &ada, &[only[0], only[1], ("documents", "1")]).await;
+    let guest = visitor(&t, &with).await;
+    guest.get(&format!("{}/summary", with.path())).await.is(200).has("plan.txt").lacks("xray.txt").lacks("card.txt");
+    let file = |link: &Made, id: &str| format!("{}/files/{id}", link.path());
+    let answer = guest.get(&file(&with, &shown)).await.is(200).has("Dear doctor");
+    assert!(answer.header("content-security-policy").unwrap().starts_with("sandbox"));
+    for other in [&hidden, &own, &"nothing".to_owned()] {
+        guest.get(&file(&with, other)).await.is(404).lacks("Dear doctor");
+    }
+    t.anon().get(&file(&with, &shown)).await.is(303);
+    let without = make(&owner, &ada, &only).await;
+    let other = visitor(&t, &without).await;
+    other.get(&format!("{}/summary", without.path())).await.is(200).lacks("plan.txt");
+    other.get(&file(&without, &shown)).await.is(404).lacks("Dear doctor");
+    other.get(&file(&with, &shown)).await.is(303);
+    let looks = owner.signed_in().get(&format!("/patients/{ada}/looks")).await.is(200);
+    looks.says("downloaded the document: plan.txt").lacks("downloaded the document: xray.txt");
+    t.later(Duration::hours(2));
+    guest.get(&file(&with, &shown)).await.is(303).lacks("Dear doctor");
+}

@@ -34,4 +34,5 @@ mod records;
 mod sessions;
 mod sharing;
 mod status;
+mod sync;
 mod words;

@@ -36,3 +36,21 @@ fn stored(paperless: &Paperless, client: &Client, title: &str, bytes: &[u8]) -> 
         other => panic!("{other:?}"),
     }
 }
+
+/// A server to try the pages with by hand. It prints where it is and a token, works on what it is sent, and stays until it is stopped.
+#[test]
+#[ignore = "stays until it is stopped"]
+fn a_server_by_hand() {
+    let paperless = Paperless::start(server::Version::V3);
+    let client = paperless.client();
+    for (title, words) in
+        [("Blood count March", "hemoglobin 13.9 ferritin"), ("Letter of Dr. Hopper", "hemoglobin knee letter"), ("Invoice", "hemoglobin")]
+    {
+        stored(&paperless, &client, title, &pdf(words));
+    }
+    println!("{} {}", paperless.url(), paperless.token().reveal());
+    loop {
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        paperless.finish();
+    }
+}

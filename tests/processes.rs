@@ -288,3 +288,107 @@ fn ended_in_the_midst_of_an_import_nothing_of_it_is_there() {
     assert_eq!(again[0]["added"], serde_json::json!({}), "the same file again adds nothing");
     installation.done(&["check"]);
 }
+
+/// What a person did with a document, as far as the server said that it is done.
+#[derive(Clone, Debug)]
+struct Told {
+    id: String,
+    words: String,
+    moved: bool,
+    deleted: bool,
+}
+
+/// A session's cookie, by the sign-in form.
+fn session(address: std::net::SocketAddr) -> Option<String> {
+    let body = format!("username=ann&password={}", crate::common::password_of("ann").replace(' ', "+"));
+    let head = program::head(address, "POST", "/login", &[("content-type", "application/x-www-form-urlencoded")], &body)?;
+    let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: "))?;
+    cookie.split(';').next().map(str::to_owned)
+}
+
+/// Documents of many sizes come, go to a record and into the trash, until the server is gone.
+fn papers_until_the_end(address: std::net::SocketAddr, cookie: &str, token: &str, patient: &str, record: &str, worker: usize) -> Vec<Told> {
+    let files = format!("/patients/{patient}/files");
+    let form = [("cookie", cookie), ("content-type", "application/x-www-form-urlencoded")];
+    let is_done = |path: &str, body: &str| program::ask(address, "POST", path, &form, body).map(|(status, _)| status == 303);
+    let mut told: Vec<Told> = Vec::new();
+    for n in 0_usize.. {
+        let words = format!("{worker} {n}, ").repeat(1 + (n * 7919) % 120_000);
+        let body = crate::files::form(&[], &[("letter.txt", &words)]);
+        let headers = [("authorization", token), ("content-type", crate::files::FORM.1)];
+        let Some((status, answer)) = program::ask(address, "POST", &format!("/api/v1{files}"), &headers, &body) else { break };
+        if status != 201 {
+            continue;
+        }
+        // An answer that was cut off acknowledges nothing.
+        let Ok(file) = serde_json::from_str::<serde_json::Value>(&answer) else { break };
+        let id = file["id"].as_str().unwrap().to_owned();
+        told.push(Told { id: id.clone(), words, moved: false, deleted: false });
+        let last = told.last_mut().unwrap();
+        if n % 3 > 0 {
+            let Some(done) = is_done(&format!("{files}/{id}"), &format!("_version=1&record={record}")) else { break };
+            last.moved = done;
+        }
+        if n % 3 > 1 {
+            let Some(done) = is_done(&format!("{files}/{id}/delete"), "") else { break };
+            last.deleted = done;
+        }
+    }
+    told
+}
+
+/// Uploads, moves and deletes, the server killed in their midst: what it acknowledged is there, whole and in its place, and nothing lies on
+/// the disk that nobody knows of.
+#[test]
+fn ended_in_the_midst_of_documents_none_is_lost_and_none_is_nobodys() {
+    const WORKERS: usize = 3;
+    let installation = Installation::new(TestDatabase::migrated());
+    let token = token(&installation);
+    let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
+    let mut server = installation.serve();
+    let made = |answer: Option<(u16, String)>| {
+        let (status, body) = answer.unwrap();
+        assert_eq!(status, 201, "{body}");
+        serde_json::from_str::<serde_json::Value>(&body).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let patient = made(server.ask("POST", "/api/v1/patients", &headers, r#"{"first_name":"Ada","last_name":"Lovelace"}"#));
+    let medication = r#"{"medication_name":"Metformin"}"#;
+    let record = made(server.ask("POST", &format!("/api/v1/patients/{patient}/medications"), &headers, medication));
+    let mut all: Vec<Told> = Vec::new();
+    // Moments that repeat: between 30 ms and a second, no two rounds at the same.
+    let rounds: u64 = if slow() { 50 } else { 3 };
+    for round in 0..rounds {
+        let address = server.address;
+        let cookie = session(address).expect("a session");
+        let told: Vec<Told> = std::thread::scope(|scope| {
+            let (token, patient, record, cookie) = (&token, &patient, &record, &cookie);
+            let work = move |n| move || papers_until_the_end(address, cookie, token, patient, record, n);
+            let workers: Vec<_> = (0..WORKERS).map(|n| scope.spawn(work(n))).collect();
+            std::thread::sleep(Duration::from_millis(30 + (round * 389) % 970));
+            server.kill();
+            workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        });
+        installation.done(&["check", "--deep"]);
+        server = installation.serve();
+        for one in &told {
+            let path = format!("/api/v1/patients/{patient}/files/{}", one.id);
+            let (status, answer) = server.ask("GET", &path, &headers, "").unwrap();
+            if one.deleted {
+                assert_eq!(status, 404, "{} was thrown away", one.id);
+                continue;
+            }
+            // Of what was not acknowledged, either state may be there.
+            let is_gone = status == 404;
+            assert!(status == 200 || (is_gone && one.moved), "{} is lost: {status}", one.id);
+            if status == 200 {
+                let file: serde_json::Value = serde_json::from_str(&answer).unwrap();
+                assert!(!one.moved || file["record"] == record.as_str(), "{answer}");
+                let (_, words) = server.ask("GET", &format!("{path}/content"), &headers, "").unwrap();
+                assert!(words == one.words, "{} is not whole", one.id);
+            }
+        }
+        all.extend(told);
+    }
+    assert!(all.iter().any(|one| one.deleted) && all.iter().any(|one| one.moved && !one.deleted), "too little was done: {}", all.len());
+    server.kill();
+}

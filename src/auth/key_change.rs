@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     files::blobs as stored,
     installation::{KEY_CHECK, KEY_KEPT},
+    paperless::sync::connection,
     storage::{BlobName, seal::FileKey},
 };
 
@@ -81,6 +82,7 @@ fn reseal(tx: &mut Tx<'_>, old: &SecretKey, new: &SecretKey, now: NaiveDateTime)
         return Ok(None);
     }
     let files = rewrap_files(tx, old, new, now)?;
+    connection::reseal(tx, old, new)?;
     diesel::update(installation::table.find(KEY_CHECK)).set(installation::value.eq(new.check_value())).execute(&mut **tx)?;
     diesel::delete(installation::table.find(KEY_KEPT)).execute(&mut **tx)?;
     Event::by_the_program(Action::KeyChanged, now).write(tx)?;

@@ -33,7 +33,7 @@ pub fn password(app: &App, actor: &Actor, given: &str) -> Result<Account> {
         accounts::by_id(tx, &actor.user)
     })?;
     match account.password_hash.as_deref().map(|stored| app.passwords.verify(given, stored)) {
-        Some(Ok(true)) => app.db.write(|tx| guess.succeeded(tx, now)).map(|_| account),
+        Some(Ok(true)) => app.db.write(|tx| guess.succeeded(tx, now)).map(|()| account),
         Some(Err(_)) => {
             app.db.write(|tx| guess.not_tried(tx, now))?;
             Err(Error::Busy)

@@ -177,7 +177,7 @@ impl SecretKey {
     /// # Errors
     /// If the folder cannot be written.
     pub fn write_next(&self, data: &Path) -> Result<PathBuf, SecretError> {
-        let name: String = self.derive("check value").iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let name: String = crate::checksums::hex(&self.derive("check value")).chars().take(12).collect();
         let path = data.join(format!("{NEXT}{name}"));
         let written = self.write_private(&path).and_then(|()| sync_folder(&path));
         written.map(|()| path.clone()).map_err(|source| SecretError::File { path, source })

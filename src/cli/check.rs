@@ -37,9 +37,18 @@ impl Check {
             Ok(()) => say(format_args!("Files can be stored in {}.", uploads.display()))?,
             Err(error) => say(format_args!("Files cannot be stored in {}: {error}.", uploads.display()))?,
         }
-        let found = blobs::check(&app, app.storage.as_ref(), self.deep)?;
-        tell(&found)?;
-        if dangling == 0 && writable.is_ok() && found.is_well() { Ok(()) } else { Err(Failure::Found) }
+        let mut is_well = dangling == 0 && writable.is_ok();
+        for store in app.stores() {
+            let found = blobs::check(&app, store, self.deep)?;
+            is_well &= found.is_well();
+            if store.name() == app.storage.name() {
+                tell(&found)?;
+            } else if found != blobs::Found::default() {
+                say(format_args!("In {}:", store.name()))?;
+                tell(&found)?;
+            }
+        }
+        if is_well { Ok(()) } else { Err(Failure::Found) }
     }
 }
 
@@ -49,7 +58,12 @@ fn tell(found: &blobs::Found) -> Outcome {
     if found.waiting > 0 {
         say(format_args!("{} are on their way in or out; the server takes away what broke off.", found.waiting))?;
     }
-    let bad = [("is missing", &found.missing), ("was changed", &found.changed), ("lies there and belongs to nothing", &found.unknown)];
+    let bad = [
+        ("is missing", &found.missing),
+        ("was changed", &found.changed),
+        ("cannot be read now", &found.unread),
+        ("lies there and belongs to nothing", &found.unknown),
+    ];
     for (what, names) in bad {
         for name in names {
             say(format_args!("{name} {what}."))?;

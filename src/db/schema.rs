@@ -311,6 +311,7 @@ diesel::table! {
         expires_at -> Timestamp,
         revoked_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
+        documents -> Bool,
     }
 }
 
@@ -510,6 +511,53 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    paperless_connections (user_id) {
+        user_id -> Text,
+        address -> Text,
+        sealed_token -> Text,
+        default_store -> Text,
+        keep_local -> Bool,
+        sync_tags -> Bool,
+        account -> Nullable<Text>,
+        server_version -> Nullable<Text>,
+        fault -> Nullable<Text>,
+        fault_at -> Nullable<Timestamp>,
+        pauses -> Integer,
+        paused_until -> Nullable<Timestamp>,
+        looked_at -> Nullable<Timestamp>,
+        leaving -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    paperless_copies (file_id) {
+        file_id -> Text,
+        user_id -> Text,
+        state -> Text,
+        step -> Text,
+        reason -> Nullable<Text>,
+        document_id -> Nullable<BigInt>,
+        task_id -> Nullable<Text>,
+        uncertain_since -> Nullable<Timestamp>,
+        sends -> Integer,
+        sent_at -> Nullable<Timestamp>,
+        proved_at -> Nullable<Timestamp>,
+        keep_local -> Bool,
+        told -> Nullable<Text>,
+        seen_title -> Nullable<Text>,
+        seen_tags -> Nullable<Text>,
+        attempts -> Integer,
+        next_at -> Nullable<Timestamp>,
+        lease -> Nullable<Text>,
+        leased_until -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     blobs,
     encryption_keys,
@@ -543,5 +591,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     patient_originals,
     directory_originals,
     audit_events,
-    jobs
+    jobs,
+    paperless_connections,
+    paperless_copies
 );

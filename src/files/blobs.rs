@@ -1,18 +1,23 @@
 //! The rows behind the bytes: each is there before its bytes are and gone after them, so that nothing on the disk is unexplained.
 
+use std::io::Read;
+
 use chrono::{Duration, NaiveDateTime};
 use diesel::{prelude::*, sql_types::Bool};
 
 use crate::{
     app::App,
     auth::{key_change, secret::SecretKey},
+    checksums::Checksums,
     db::{
         Conn, Tx,
-        schema::{blobs, encryption_keys},
+        schema::{blobs, encryption_keys, files},
         sql::{among, worded},
+        types::FileId,
     },
     error::{Error, Result},
-    storage::{Arrived, BlobName, Storage, seal::FileKey},
+    paperless::Fault,
+    storage::{Arrived, BlobName, Span, Storage, paperless::NotNow, seal::FileKey},
 };
 
 /// Longer than anybody's upload takes; what is still arriving then has broken off.
@@ -112,20 +117,69 @@ fn take_away(app: &App, storage: &dyn Storage, name: &BlobName) -> Result<()> {
     app.db.write(|tx| Ok(diesel::delete(blobs::table.find(name.as_str())).execute(&mut **tx)?)).map(drop)
 }
 
-/// The key of bytes that are kept.
-pub fn key(conn: &mut Conn, key: &SecretKey, name: &BlobName) -> Result<FileKey> {
-    let wrapped: Option<String> = blobs::table
-        .filter(blobs::name.eq(name.as_str()))
-        .filter(blobs::state.eq("kept"))
-        .select(blobs::wrapped_key)
-        .first(conn)
-        .optional()?;
-    let wrapped = wrapped.ok_or(Error::NotFound)?;
-    match FileKey::unwrap(&wrapped, key, name) {
-        Some(key) => Ok(key),
-        // The key was changed, and this server is about to end.
-        None if !key_change::is_current(conn, key)? => Err(Error::Busy),
-        None => Err(Error::Internal("a file's key does not open with the installation's".to_owned())),
+/// Bytes that lie in another store now: their row, which no file names yet. Nothing is sealed there, but every row has a key.
+pub fn elsewhere(tx: &mut Tx<'_>, app: &App, store: &str, size: i64, sums: &Checksums) -> Result<BlobName> {
+    let (name, now) = (BlobName::new(), app.clock.now());
+    let key = FileKey::generate().map_err(|error| Error::Internal(error.to_string()))?;
+    let wrapped = key.wrap(&app.key, &name).map_err(|error| Error::Internal(error.to_string()))?;
+    if !key_change::is_current(tx, &app.key)? {
+        return Err(Error::Busy);
+    }
+    let id = register(tx, &app.key, now)?;
+    diesel::insert_into(blobs::table)
+        .values((
+            blobs::name.eq(name.as_str()),
+            blobs::storage_backend.eq(store),
+            blobs::state.eq("kept"),
+            blobs::key_id.eq(id),
+            blobs::wrapped_key.eq(wrapped),
+            blobs::size.eq(size),
+            blobs::sha256.eq(&sums.sha256),
+            blobs::md5.eq(&sums.md5),
+            blobs::created_at.eq(now),
+        ))
+        .execute(&mut **tx)?;
+    Ok(name)
+}
+
+/// The same bytes, kept in another place: the file names these from now on, and the sweep takes away what it named before.
+pub fn replace(tx: &mut Tx<'_>, file: &FileId, kept: &Kept) -> Result<()> {
+    keep(tx, kept)?;
+    diesel::update(files::table.find(file)).set(files::blob.eq(kept.name.as_str())).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// A part of bytes that are kept, from whichever store they lie in.
+pub fn open(app: &App, name: &BlobName, span: Span) -> Result<Box<dyn Read + Send>> {
+    let (backend, key, size) = app.db.read(|conn| {
+        let kept = blobs::table.filter(blobs::name.eq(name.as_str())).filter(blobs::state.eq("kept"));
+        let row: Option<(String, String, Option<i64>)> =
+            kept.select((blobs::storage_backend, blobs::wrapped_key, blobs::size)).first(conn).optional()?;
+        let (backend, wrapped, size) = row.ok_or(Error::NotFound)?;
+        match FileKey::unwrap(&wrapped, &app.key, name) {
+            Some(key) => Ok((backend, key, size)),
+            // The key was changed, and this server is about to end.
+            None if !key_change::is_current(conn, &app.key)? => Err(Error::Busy),
+            None => Err(Error::Internal("a file's key does not open with the installation's".to_owned())),
+        }
+    })?;
+    let size = size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+    app.store(&backend)?.open(name, &key, size, span).map_err(|error| {
+        if let Some(NotNow(fault)) = NotNow::of(&error) {
+            return not_now(fault);
+        }
+        log::error!("a stored file cannot be opened: {}", error.kind());
+        Error::FileDamaged
+    })
+}
+
+/// What whoever opens it is told, who may be somebody else than the one whose Paperless-ngx it is: neither where it is nor more than they need.
+fn not_now(fault: &Fault) -> Error {
+    log::warn!("a document in Paperless-ngx cannot be read: {fault}");
+    match fault {
+        Fault::NotFound | Fault::InTrash => Error::Elsewhere("paperless_missing"),
+        fault if fault.is_temporary() => Error::Elsewhere("paperless_unreachable"),
+        _ => Error::Elsewhere("paperless_refused"),
     }
 }
 
@@ -167,13 +221,15 @@ pub struct Found {
     pub missing: Vec<String>,
     /// There, with another length.
     pub changed: Vec<String>,
+    /// There, as far as is known, in a store that does not give it now.
+    pub unread: Vec<String>,
     /// There, and nobody's.
     pub unknown: Vec<String>,
 }
 
 impl Found {
     pub fn is_well(&self) -> bool {
-        self.missing.is_empty() && self.changed.is_empty() && self.unknown.is_empty()
+        self.missing.is_empty() && self.changed.is_empty() && self.unread.is_empty() && self.unknown.is_empty()
     }
 }
 
@@ -199,8 +255,12 @@ pub fn check(app: &App, storage: &dyn Storage, deep: bool) -> Result<Found> {
         let size = u64::try_from(size.unwrap_or_default()).unwrap_or_default();
         match storage.weigh(&blob).map_err(io)? {
             None => found.missing.push(name.clone()),
-            Some(weight) if weight != crate::storage::seal::sealed_size(size) => found.changed.push(name.clone()),
-            Some(_) if deep && !opens(app, storage, &blob, wrapped, size) => found.changed.push(name.clone()),
+            Some(weight) if weight != storage.weight_of(size) => found.changed.push(name.clone()),
+            Some(_) if deep => match read_through(app, storage, &blob, wrapped, size) {
+                Ok(()) => found.whole += 1,
+                Err(error) if NotNow::of(&error).is_some() => found.unread.push(name.clone()),
+                Err(_) => found.changed.push(name.clone()),
+            },
             Some(_) => found.whole += 1,
         }
     }
@@ -208,11 +268,9 @@ pub fn check(app: &App, storage: &dyn Storage, deep: bool) -> Result<Found> {
 }
 
 /// Every piece, read and proved.
-fn opens(app: &App, storage: &dyn Storage, name: &BlobName, wrapped: &str, size: u64) -> bool {
-    let read = || {
-        let key = FileKey::unwrap(wrapped, &app.key, name)?;
-        let mut bytes = storage.open(name, &key, size, crate::storage::Span::whole(size)).ok()?;
-        std::io::copy(&mut bytes, &mut std::io::sink()).ok().filter(|read| *read == size)
-    };
-    read().is_some()
+fn read_through(app: &App, storage: &dyn Storage, name: &BlobName, wrapped: &str, size: u64) -> std::io::Result<()> {
+    let key = FileKey::unwrap(wrapped, &app.key, name).ok_or(std::io::ErrorKind::InvalidData)?;
+    let mut bytes = storage.open(name, &key, size, Span::whole(size))?;
+    let read = std::io::copy(&mut bytes, &mut std::io::sink())?;
+    if read == size { Ok(()) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
 }

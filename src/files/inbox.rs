@@ -24,6 +24,7 @@ use crate::{
         types::{FileId, HouseholdId, PatientId, RecordId, UserId},
     },
     error::{Error, Result},
+    paperless::sync::copies,
     records::{Head, chart::headings},
 };
 
@@ -88,7 +89,8 @@ fn take_out<L: AtLeast<Edit>>(
         ))
         .execute(&mut **tx)?;
     let owner = Owner::Patient(access.id().clone(), record.cloned());
-    Hand { actor: Some(&access.actor), now: access.now }.note(tx, &owner, Action::Filed, &file.id, next)
+    Hand { actor: Some(&access.actor), now: access.now }.note(tx, &owner, Action::Filed, &file.id, next)?;
+    copies::added(tx, access, &file.id)
 }
 
 /// What became of a document that was in the inbox, as far as this person may know it.

@@ -21,6 +21,7 @@ use crate::{
     },
     error::{Error, Result},
     page::{self, Ui, note_read, render_with, see_other},
+    paperless::sync::{connection, document},
     records::{
         self, Head,
         field::{Errors, FieldError, Mode},
@@ -37,6 +38,8 @@ pub struct Line {
     /// The record it belongs to: address and title.
     pub record: Option<(String, String)>,
     pub id: String,
+    /// How it stands in Paperless-ngx, where a list tells that.
+    pub badge: String,
 }
 
 pub(crate) fn line(ui: &Ui, patient: &PatientId, file: &File, head: Option<&Head>) -> Line {
@@ -49,7 +52,14 @@ pub(super) fn line_at(ui: &Ui, base: &str, file: &File) -> Line {
     let mut about = vec![kind_word(ui, file), size_word(ui, file.size())];
     about.extend(file.category.as_deref().map(|word| ui.choice("FileCategory", word)));
     about.extend(file.document_date.as_deref().map(|date| ui.date(date)));
-    Line { href: format!("{base}/{}", file.id), name: shown_name(file), about: about.join(" · "), record: None, id: file.id.to_string() }
+    Line {
+        href: format!("{base}/{}", file.id),
+        name: shown_name(file),
+        about: about.join(" · "),
+        record: None,
+        id: file.id.to_string(),
+        badge: String::new(),
+    }
 }
 
 /// What a person called it, if that is short enough for a line, else the file's name.
@@ -85,6 +95,8 @@ struct ListPage {
     may_edit: bool,
     /// Of the patient alone, without a record: only who sees everything puts a document there.
     may_add: bool,
+    /// Who looks has a Paperless-ngx of their own, from which documents can be taken.
+    take_from: Option<String>,
     categories: Vec<Choice>,
     done: String,
     refused: Vec<(String, String)>,
@@ -112,8 +124,12 @@ impl ListPage {
         let (found, total) = if errors.is_empty() { query::of_patient(conn, access, &query)? } else { (Vec::new(), 0) };
         let with_papers = query::records_with_papers(conn, access)?;
         let ui = ui.with_nav(conn, access)?;
+        let badges = document::badges(conn, access, &ui)?;
+        let badge = |file: &File| badges.get(&file.id).cloned().unwrap_or_default();
+        let may_take = access.may(Rank::Edit) && connection::of(conn, &access.actor.user)?.is_some();
         Ok(Self {
-            files: found.iter().map(|(file, head)| line(&ui, access.id(), file, head.as_ref())).collect(),
+            files: found.iter().map(|(file, head)| Line { badge: badge(file), ..line(&ui, access.id(), file, head.as_ref()) }).collect(),
+            take_from: may_take.then(|| format!("/patients/{}/paperless", access.id())),
             in_trash: query.trash,
             may_edit: access.may(Rank::Edit),
             may_add: access.may(Rank::Edit) && access.scope().is_whole(),
@@ -272,6 +288,7 @@ pub(super) struct ShowPage {
     categories: Vec<Choice>,
     version: i32,
     in_trash: bool,
+    paperless: Option<document::Panel>,
     conflict: Option<Vec<ConflictLine>>,
     wrong: Vec<(String, String)>,
 }
@@ -284,6 +301,8 @@ pub(super) struct Standing {
     pub record: Option<(String, String)>,
     pub records: Vec<Choice>,
     pub filing: Option<String>,
+    /// What its Paperless-ngx has of it.
+    pub paperless: Option<document::Panel>,
 }
 
 /// A form about a document as it was typed.
@@ -310,6 +329,7 @@ impl ShowPage {
             categories: categories(&ui, file.category.as_deref().unwrap_or_default()),
             version: file.version,
             in_trash: file.deleted_at.is_some(),
+            paperless: at.paperless,
             conflict: None,
             wrong: Vec::new(),
             ui,
@@ -333,6 +353,7 @@ impl ShowPage {
             record: line.record,
             records: places(conn, access, &ui, &own, chosen.unwrap_or(&own))?,
             filing: None,
+            paperless: document::panel(conn, access, &ui, file)?,
         };
         Ok(Self::new(ui, file, at))
     }

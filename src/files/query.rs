@@ -21,6 +21,8 @@ type Rows = files::BoxedQuery<'static, MultiBackend>;
 pub const PER_PAGE: i64 = 50;
 const MOST_PER_PAGE: i64 = 200;
 const LAST_PAGE: i64 = 1_000_000;
+/// More documents than a patient has, for what is told of all of them at once.
+const ALL: i64 = 100_000;
 /// Longer than anybody's words for a document.
 const LONGEST_WORDS: usize = 200;
 
@@ -49,6 +51,11 @@ impl Default for FileQuery {
     fn default() -> Self {
         Self { page: 1, per_page: PER_PAGE, q: String::new(), category: None, of: Of::Any, trash: false }
     }
+}
+
+/// All living documents of a patient that this person sees, the newest first.
+pub fn everything<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<(File, Option<Head>)>> {
+    of_patient(conn, access, &FileQuery { per_page: ALL, ..FileQuery::default() }).map(|(found, _)| found)
 }
 
 /// The word of the address for "without a record".

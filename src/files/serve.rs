@@ -43,15 +43,7 @@ pub async fn send(app: &App, request: &HttpRequest, file: &File, inline: bool) -
     };
     let name = BlobName::parse(&file.blob).ok_or_else(|| Error::Internal("a file's blob has no name".to_owned()))?;
     // Opening proves the first piece, so that a file that was changed on the disk is an error and not half an answer.
-    let reader = app
-        .run(move |app| {
-            let key = app.db.read(|conn| blobs::key(conn, &app.key, &name))?;
-            app.storage.open(&name, &key, size, span).map_err(|error| {
-                log::error!("a stored file cannot be opened: {}", error.kind());
-                Error::FileDamaged
-            })
-        })
-        .await?;
+    let reader = app.run(move |app| blobs::open(app, &name, span)).await?;
     let mut response = HttpResponse::build(status);
     response
         .insert_header((header::CONTENT_TYPE, content_type(&file.file_type)))

@@ -203,7 +203,7 @@ fn show_page<L: Level>(conn: &mut Conn, ui: Ui, shelf: &Shelf<L>, place: &Place,
         Place::Practitioner(id) => (Practitioner::get(conn, &shelf.household, id.as_str())?.fields.name.unwrap_or_default(), None),
         _ => (ui.t("inbox.title"), shelf.may_edit.then(|| format!("/inbox/file?document={}", file.id))),
     };
-    let at = Standing { base: shelf.base(), list, may_edit: shelf.may_edit, record: None, records: Vec::new(), filing };
+    let at = Standing { base: shelf.base(), list, may_edit: shelf.may_edit, record: None, records: Vec::new(), filing, paperless: None };
     Ok(ShowPage::new(ui, file, at))
 }
 

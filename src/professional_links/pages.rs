@@ -51,6 +51,7 @@ struct LinksPage {
     title: String,
     lasts: Vec<Choice>,
     most_openings: String,
+    documents: bool,
     passcodes: Vec<Choice>,
     rows: Vec<Row>,
 }
@@ -74,6 +75,7 @@ struct Row {
     state: &'static str,
     state_word: String,
     has_passcode: bool,
+    documents: bool,
     address: Option<String>,
     openings: Vec<OpeningLine>,
 }
@@ -201,7 +203,8 @@ fn wanted(form: &Form, access: &PatientAccess<Full>, tags: &[Tag], now: NaiveDat
     match (scope, hours, most_openings, passcode) {
         (Some(scope), Some(hours), Some(most_openings), Some(passcode)) if errors.is_empty() => {
             let expires_at = now + Duration::hours(hours);
-            Ok((NewLink { title, scope, passcode_hash: None, most_openings, expires_at }, passcode))
+            let documents = form.has("documents");
+            Ok((NewLink { title, scope, passcode_hash: None, most_openings, expires_at, documents }, passcode))
         }
         _ => Err(errors),
     }
@@ -275,6 +278,7 @@ impl LinksPage {
             passcodes: chosen(PASSCODES.to_vec(), "Passcode", form.raw("passcode_from")),
             title: form.text("title"),
             most_openings: form.text("most_openings"),
+            documents: form.has("documents"),
             patient_name: access.patient.given_name(),
             revoked: false,
             made: None,
@@ -314,6 +318,7 @@ fn row(ui: &Ui, app: &App, access: &PatientAccess<Full>, tags: &[Tag], link: &Li
         state: state.word(),
         state_word: ui.choice("LinkState", state.word()),
         has_passcode: link.passcode_hash.is_some(),
+        documents: link.documents,
         // An address opens what its link opens: whoever has a part of the records sees none that opens more.
         address: (state == State::Open && (access.owner || mine)).then(|| format!("{}/l/{}", app.config.public_url, link.text(&app.key))),
         openings: opened.into_iter().map(|opening| line(ui, opening)).collect(),

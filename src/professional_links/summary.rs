@@ -8,10 +8,11 @@ use crate::{
     db::Conn,
     directory::{Listed, Practitioner},
     error::Result,
-    family,
+    family, files,
     page::Ui,
     patients,
     records::{
+        Head,
         digest::{self, Part, Told},
         field::Input,
         view::{self, ChildTable, ListCell, ListRow, Names},
@@ -34,6 +35,16 @@ pub struct SummaryPage {
     sections: Vec<Section>,
     /// Kinds without records, in one line at the end.
     empty: String,
+    /// Documents of what is shown, if the link opens them.
+    papers: Vec<Paper>,
+}
+
+struct Paper {
+    href: String,
+    name: String,
+    about: String,
+    /// The record it belongs to.
+    of: String,
 }
 
 struct Section {
@@ -58,8 +69,10 @@ struct Line {
 }
 
 impl SummaryPage {
-    pub fn load(conn: &mut Conn, access: &PatientAccess<View>, met: &Met) -> Result<Self> {
+    /// `path` is that of the link.
+    pub fn load(conn: &mut Conn, access: &PatientAccess<View>, met: &Met, path: &str) -> Result<Self> {
         let ui = Ui::new(None, "");
+        let papers = if met.link.documents { papers(conn, access, &ui, path)? } else { Vec::new() };
         let parts = digest::load(conn, access)?;
         let ids: Vec<String> = parts.iter().flat_map(|part| part.texts(|input| matches!(input, Input::Practitioner))).collect();
         let names = Names::of_practitioners(Practitioner::names_of(conn, &ids)?);
@@ -77,9 +90,20 @@ impl SummaryPage {
             alerts: alerts(&ui, &shown, &names),
             sections: shown.iter().map(|part| section(&ui, access, part, &names, &said, whole)).collect(),
             empty: empty.iter().map(|part| ui.kind(part.kind).to_lowercase()).collect::<Vec<_>>().join(", "),
+            papers,
             ui,
         })
     }
+}
+
+fn papers(conn: &mut Conn, access: &PatientAccess<View>, ui: &Ui, path: &str) -> Result<Vec<Paper>> {
+    let found = files::query::everything(conn, access)?;
+    let paper = |(file, head): &(files::File, Option<Head>)| {
+        let line = files::pages::line(ui, access.id(), file, head.as_ref());
+        let of = line.record.map(|(_, title)| title).unwrap_or_default();
+        Paper { href: format!("{path}/files/{}", file.id), name: line.name, about: line.about, of }
+    };
+    Ok(found.iter().map(paper).collect())
 }
 
 /// Label and value of what identifies the patient.

@@ -22,8 +22,9 @@ use crate::{
     audit::Action,
     auth::{form::Form, session, token_text::TokenText},
     body,
-    db::Conn,
+    db::{Conn, types::FileId},
     error::{Error, Result},
+    files,
     page::{self, Ui, note_read, see_other},
 };
 
@@ -120,20 +121,57 @@ pub async fn summary(app: web::Data<App>, text: web::Path<String>, request: Http
     let visit = visit_of(&request);
     let address = session::address(&request);
     let printed = Form(body::query(&request)).has("print");
+    let here = path.clone();
     let found = app
         .read(move |conn, app| {
-            let now = app.clock.now();
-            let Some(met) = meet(conn, &app.key, &text, now)? else { return Ok(None) };
-            if !has_visit(conn, &met.link.id, visit.as_deref(), now)? {
-                return Ok(None);
-            }
-            let Some(access) = granted(conn, &met, address, now)? else { return Ok(None) };
+            let Some((met, access)) = inside(conn, app, &text, visit.as_deref(), address)? else { return Ok(None) };
             note_read(app, &access, if printed { Action::Printed } else { Action::Read }, Some("summary"), None);
-            Ok(Some(page::text(&SummaryPage::load(conn, &access, &met)?)?))
+            Ok(Some(page::text(&SummaryPage::load(conn, &access, &met, &here)?)?))
         })
         .await?;
     // Without a visit the way in begins at the door, which tells whether there is one.
     Ok(private(found.map_or_else(|| see_other(&path), |page| page::html(StatusCode::OK, page))))
+}
+
+/// `GET /l/{text}/files/{file}`: a document of what the link shows, if it opens documents.
+pub async fn document(app: web::Data<App>, place: web::Path<(String, String)>, request: HttpRequest) -> Result<HttpResponse> {
+    let (text, file) = place.into_inner();
+    let path = path_of(&text);
+    let Some(file) = FileId::parse(&file) else { return closed(false) };
+    let (visit, address) = (visit_of(&request), session::address(&request));
+    let found = app
+        .read(move |conn, app| {
+            let Some((met, access)) = inside(conn, app, &text, visit.as_deref(), address)? else { return Ok(None) };
+            if !met.link.documents {
+                return Err(Error::NotFound);
+            }
+            let (file, _) = files::living(conn, &access, &file)?;
+            files::note_look(app, &access, Action::Downloaded, &file);
+            Ok(Some(file))
+        })
+        .await;
+    match found {
+        Ok(Some(file)) => Ok(private(files::serve::send(&app, &request, &file, true).await?)),
+        Ok(None) => Ok(private(see_other(&path))),
+        Err(Error::NotFound) => closed(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The link of this address and what it opens now, for a visit that goes on.
+fn inside(
+    conn: &mut Conn,
+    app: &App,
+    text: &str,
+    visit: Option<&str>,
+    address: Option<String>,
+) -> Result<Option<(Met, PatientAccess<View>)>> {
+    let now = app.clock.now();
+    let Some(met) = meet(conn, &app.key, text, now)? else { return Ok(None) };
+    if !has_visit(conn, &met.link.id, visit, now)? {
+        return Ok(None);
+    }
+    Ok(granted(conn, &met, address, now)?.map(|access| (met, access)))
 }
 
 fn path_of(text: &str) -> String {

@@ -124,7 +124,7 @@ export async function addPerson(page, program, first = "Grace", last = "Hopper")
 export async function kinds(page, program, patient) {
   await page.goto(program.url + patient);
   const links = await page.locator("aside.places nav a").evaluateAll((all) => all.map((a) => ({ path: a.getAttribute("href"), label: a.firstChild.textContent.trim() })));
-  const apart = ["timeline", "trash", "kept", "family", "files", "sharing", "links", "looks"];
+  const apart = ["timeline", "trash", "kept", "family", "files", "paperless", "sharing", "links", "looks"];
   return links.filter((link) => new RegExp(`^${patient}/[a-z-]+$`).test(link.path) && !apart.includes(link.path.split("/").pop()));
 }
 

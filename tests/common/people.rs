@@ -434,6 +434,7 @@ impl Person {
                         professional_links::expires_at.eq(share.expires_at.unwrap_or(now + chrono::Duration::days(1))),
                         professional_links::revoked_at.eq((!share.active).then_some(now)),
                         professional_links::created_at.eq(now),
+                        professional_links::documents.eq(true),
                     ))
                     .execute(&mut **tx)?;
                 Ok(())

@@ -112,6 +112,17 @@ impl Server {
 }
 
 pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<(u16, String)> {
+    let (head, body) = whole(address, method, path, headers, body)?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, body))
+}
+
+/// The lines before the body.
+pub fn head(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<String> {
+    whole(address, method, path, headers, body).map(|(head, _)| head)
+}
+
+fn whole(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
     let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -123,8 +134,7 @@ pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str
     stream.read_to_end(&mut answer).ok()?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, body.to_owned()))
+    Some((head.to_owned(), body.to_owned()))
 }
 
 impl Drop for Server {

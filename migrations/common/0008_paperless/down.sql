@@ -1,0 +1,2 @@
+DROP TABLE paperless_copies;
+DROP TABLE paperless_connections;

@@ -1,0 +1,1 @@
+ALTER TABLE professional_links DROP COLUMN documents;

@@ -1,0 +1,169 @@
+//! What a document's page says of the copy in Paperless-ngx, and the buttons that help.
+
+use std::collections::HashMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::{
+    connection,
+    copies::{self, Copy, State, Step},
+    reason,
+};
+use crate::{
+    access::{self, Edit, Level, PatientAccess, Rank},
+    app::App,
+    audit::{Action, Event},
+    auth::{form::Form, session::Signed},
+    db::{
+        Conn, Tx,
+        types::{FileId, PatientId},
+    },
+    error::{Error, Result},
+    files,
+    page::{Ui, see_other},
+};
+
+/// A part of a document's page.
+pub struct Panel {
+    pub href: String,
+    /// Its state and that in words; nothing if it is not to be there.
+    pub state: Option<(&'static str, String)>,
+    pub why: String,
+    pub place: String,
+    /// As it is called there, if that is another title; and the tags there.
+    pub title: String,
+    pub tags: Vec<String>,
+    /// Words of the program and of the buttons.
+    pub acts: Vec<(&'static str, String)>,
+}
+
+/// Nothing where there is nothing to say: it is not there, and nobody who looks could send it.
+pub fn panel<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, file: &files::File) -> Result<Option<Panel>> {
+    let may_edit = access.may(Rank::Edit);
+    let copy = copies::of(conn, &file.id)?;
+    let href = format!("/patients/{}/files/{}/paperless", access.id(), file.id);
+    let Some(copy) = copy else {
+        let own = if may_edit { connection::of(conn, &access.actor.user)? } else { None };
+        let send = |_| Panel {
+            href,
+            state: None,
+            why: String::new(),
+            place: ui.t("paperless.place.not_sent"),
+            title: String::new(),
+            tags: Vec::new(),
+            acts: vec![("send", ui.t("paperless.act.send"))],
+        };
+        return Ok(own.filter(|own| !own.leaving).map(send));
+    };
+    let bytes = copies::bytes_of(conn, &file.id)?;
+    let is_mine = copy.user_id == access.actor.user;
+    let may_let_go = is_mine && copies::is_an_owners(conn, &copy)?;
+    let told = copy.told.as_deref().and_then(|text| serde_json::from_str::<super::describe::Described>(text).ok());
+    let other_title = |title: &String| told.as_ref().is_none_or(|told| told.title != *title);
+    let place = match (copy.state, bytes.are_here) {
+        (_, false) => "only_there",
+        (State::Synced, true) => "both",
+        (_, true) => "here",
+    };
+    let acts = if may_edit { acts(&copy, bytes.are_here, is_mine, may_let_go) } else { Vec::new() };
+    Ok(Some(Panel {
+        href,
+        state: Some((copy.state.as_str(), ui.choice("PaperlessState", copy.state.as_str()))),
+        why: copy.reason.filter(|_| may_edit).map(|why| reason::sentence(&ui.words, &why)).unwrap_or_default(),
+        place: ui.t2("paperless.place", place),
+        title: copy.seen_title.filter(other_title).unwrap_or_default(),
+        tags: copy.seen_tags.iter().flat_map(|tags| tags.lines()).map(str::to_owned).collect(),
+        acts: acts.into_iter().map(|act| (act, ui.t2("paperless.act", act))).collect(),
+    }))
+}
+
+/// The states of a patient's documents in words, for a list: one statement.
+pub fn badges<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui) -> Result<HashMap<FileId, String>> {
+    let states = copies::of_patient(conn, access.id())?;
+    Ok(states.into_iter().map(|(file, state)| (file, ui.t2("paperless.badge", state.as_str()))).collect())
+}
+
+/// What helps, the most helpful first.
+fn acts(copy: &Copy, is_here: bool, is_mine: bool, may_let_go: bool) -> Vec<&'static str> {
+    let mut acts = match copy.state {
+        State::Synced if !is_here => vec!["return"],
+        State::Synced if may_let_go => vec!["release"],
+        State::Missing if is_here => vec!["again", "look"],
+        State::Missing => vec!["look"],
+        State::Failed => vec!["again"],
+        State::Pending | State::Processing if copy.reason.is_some() => vec!["again"],
+        State::Synced | State::Pending | State::Processing => Vec::new(),
+    };
+    if is_mine && (is_here || copy.state == State::Missing) {
+        acts.push(if is_here { "forget" } else { "give_up" });
+    }
+    acts
+}
+
+/// `POST /patients/{patient}/files/{file}/paperless`.
+pub async fn act(
+    app: web::Data<App>,
+    signed: Signed,
+    path: web::Path<(String, String)>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse> {
+    let (patient, file) = (PatientId::parse(&path.0).ok_or(Error::NotFound)?, FileId::parse(&path.1).ok_or(Error::NotFound)?);
+    let (actor, of, one) = (signed.actor.clone(), patient.clone(), file.clone());
+    app.read(move |conn, app| {
+        let access = access::grant::<Edit>(conn, &actor, &of, app.clock.now())?;
+        files::living(conn, &access, &one).map(drop)
+    })
+    .await?;
+    let act = Form::read(&request, payload).await?.text("act");
+    let next = format!("/patients/{patient}/files/{file}");
+    app.write(move |tx, app| {
+        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
+        files::living(tx, &access, &file)?;
+        done(tx, &access, &file, &act)
+    })
+    .await?;
+    Ok(see_other(&next))
+}
+
+fn done(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, file: &FileId, act: &str) -> Result<()> {
+    if act == "send" {
+        copies::send(tx, access, file)?;
+        return note(tx, access, file);
+    }
+    let Some(mut copy) = copies::of(tx, file)? else { return Err(Error::BadRequest("bad_request")) };
+    let is_here = copies::bytes_of(tx, file)?.are_here;
+    let may_let_go = copies::is_an_owners(tx, &copy)?;
+    let is_mine = copy.user_id == access.actor.user;
+    // What the page did not offer is not done: it has changed since, or nobody may.
+    if !acts(&copy, is_here, is_mine, may_let_go && is_mine).contains(&act) {
+        return Err(Error::Conflict("paperless_changed"));
+    }
+    match act {
+        "again" if copy.state == State::Missing => {
+            // Sent again, if its checksum is nowhere: what is in the trash there stays there.
+            (copy.document_id, copy.proved_at, copy.told) = (None, None, None);
+            copies::begin_anew(&mut copy, access.now);
+        }
+        "again" | "look" => copies::begin_anew(&mut copy, access.now),
+        "return" => copies::bring_back(&mut copy, access.now),
+        "release" => {
+            copy.keep_local = false;
+            // Proved once more before ours goes.
+            copy.go(State::Processing, Step::Prove, access.now);
+        }
+        "forget" => {
+            copies::drop_one(tx, file)?;
+            return note(tx, access, file);
+        }
+        "give_up" => return files::remove(tx, access, file),
+        _ => return Err(Error::BadRequest("bad_request")),
+    }
+    copies::put(tx, &copy, access.now)?;
+    note(tx, access, file)
+}
+
+fn note(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, file: &FileId) -> Result<()> {
+    let event = Event::new(&access.actor, Action::Changed, access.now).patient(access.id()).kind(files::KIND);
+    Ok(Event { detail: Some(file.to_string()), ..event }.write(tx)?)
+}
