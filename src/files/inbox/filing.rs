@@ -47,8 +47,13 @@ struct Chosen {
     whole: bool,
     /// Id, title, and what it is.
     records: Vec<(String, String, String)>,
+    /// There are others, which words find.
+    more: bool,
     kinds: Vec<Choice>,
 }
+
+/// Records that are shown to who has looked for none: those that were changed last.
+const NEWEST: usize = 12;
 
 /// What the page is asked with.
 #[derive(Default)]
@@ -129,13 +134,18 @@ fn chosen_patient(conn: &mut Conn, app: &App, ui: &Ui, access: &PatientAccess<Vi
         let about = [records::kind(&head.kind).map(|kind| ui.kind_one(kind)), head.occurred_on.as_deref().map(|day| ui.day(day))];
         (head.id.to_string(), title(ui, head), about.into_iter().flatten().collect::<Vec<_>>().join(" · "))
     };
-    let heads = overview::linkable(conn, access, None, q)?;
+    let mut heads = overview::linkable(conn, access, None, q)?;
+    let more = q.is_empty() && heads.len() > NEWEST;
+    if more {
+        heads.truncate(NEWEST);
+    }
     let kinds = records::kinds().iter().filter(|kind| access.scope().allows_kind(kind.name));
     Ok(Chosen {
         id: access.id().to_string(),
         name: access.patient.name(),
         whole: access.scope().is_whole(),
         records: heads.iter().map(line).collect(),
+        more,
         kinds: kinds.map(|kind| Choice { value: kind.name.to_owned(), label: ui.kind_one(kind), selected: false }).collect(),
     })
 }
@@ -171,7 +181,9 @@ pub async fn submit(app: web::Data<App>, signed: Signed, request: HttpRequest, p
     let record = match value("_what") {
         "new" => return to_new(&patient, value("kind"), &ids),
         "record" => Some(RecordId::parse(value("record"))),
-        _ => None,
+        "patient" => None,
+        // Where documents go is said, and never guessed.
+        _ => return Err(Error::BadRequest("broken_form")),
     };
     let (of, who, papers) = (patient.clone(), signed.clone(), ids.clone());
     let filed = match record {
