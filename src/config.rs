@@ -124,6 +124,8 @@ const SETTINGS: [Setting; 23] = [
             config.inbox = Some(PathBuf::from(text));
             Ok(())
         },
+    },
+    Setting {
         name: "KINCHART_TESSERACT",
         default: "`tesseract`, where it is installed",
         description: "The program that reads the words of scans and photographs, so that the search finds them: its name or its path.",

@@ -8,6 +8,7 @@ use super::{
     Details, File, NewFile,
     inbox::{self, pages as inbox_pages},
     pages::{Line, ShowPage, Standing, categories, done, line_at},
+    previews,
     query::{FileQuery, Paging},
     quota, serve,
     shelf::{self, Place, Shelf},
@@ -262,7 +263,7 @@ pub async fn change(app: web::Data<App>, signed: Signed, request: HttpRequest, p
                 Err(error) => return Err(error),
             };
             let file = shelf.living(tx, &id)?;
-            let page = show_page(tx, Ui::new(Some(signed.me.clone()), &here), &shelf, &place, &file)?;
+            let page = show_page(tx, Ui::new(Some(signed.me.clone()), &here), &shelf, &place, &file, 1)?;
             let is_stale = errors.is_empty();
             Ok(Some((status, page.again(&value, &errors, is_stale, ""))))
         })

@@ -298,7 +298,7 @@ impl World {
         });
         let id = added.unwrap();
         // What is inside is found from here on.
-        prepared::prepare(app, id.as_str()).unwrap();
+        prepared::prepare(&self.t.app, id.as_str()).unwrap();
         self.draw(&id);
         id
     }
