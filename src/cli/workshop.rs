@@ -7,7 +7,7 @@ use crate::workshop::child;
 
 /// Open a paper for the server, within limits. Not for people: it reads an order and bytes, and answers with what it made of them.
 #[derive(Args)]
-#[command(after_help = "Example:\n  kinchart workshop < order > answer")]
+#[command(after_help = "Example:\n  cat order paper | kinchart workshop > answer")]
 pub struct Workshop {}
 
 impl Workshop {

@@ -40,8 +40,9 @@ pub fn cut<'a>(pages: impl Iterator<Item = (i32, &'a str)>) -> (Vec<(i32, String
     for (number, text) in pages {
         let end = (0..=room.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
         let part = text.get(..end).unwrap_or_default();
+        // Behind a cut comes nothing more, however little it is.
+        room = if end < text.len() { 0 } else { room - end };
         is_cut |= end < text.len();
-        room -= end;
         // A NUL is no letter, and PostgreSQL takes none.
         let part: String = part.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
         if !part.trim().is_empty() {
@@ -195,7 +196,7 @@ mod tests {
         let (pages, is_cut) = cut([(1, "one"), (2, " \n"), (3, long.as_str()), (4, "gone")].into_iter());
         assert!(is_cut);
         assert_eq!(pages.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(pages.iter().map(|(_, text)| text.len()).sum::<usize>(), MOST - 1);
+        assert_eq!(pages.iter().map(|(_, text)| text.len()).sum::<usize>(), MOST - 3);
         assert!(!cut([(1, "one")].into_iter()).1);
     }
 }

@@ -209,6 +209,7 @@ impl World {
             ("whole", Tells::Whole),
             ("report", Tells::Owner),
             ("shelf", Tells::Shelf),
+            ("shelfinside", Tells::Shelf),
         ] {
             world.words.insert(format!("{CANARY}{word}"), tells);
         }

@@ -24,7 +24,18 @@ describe("every page", { concurrency: false }, () => {
       await page.locator("main form.record .actions button.main").click();
       await page.waitForURL(/[0-9a-f-]{36}$/);
     }
-    state = { record: new URL(page.url()).pathname, cookies: await context.storageState() };
+    const record = new URL(page.url()).pathname;
+    const letter = { name: "letter.txt", mimeType: "text/plain", buffer: Buffer.from("Dear Ada, all is well.") };
+    for (const place of [`${patient}/files`, "/inbox"]) {
+      await page.goto(program.url + place);
+      await page.setInputFiles("#f-file", letter);
+      await page.locator("form.upload button.main").click();
+      await page.getByRole("link", { name: "letter.txt" }).first().waitFor();
+    }
+    const waiting = await page.getByRole("link", { name: "letter.txt" }).first().getAttribute("href");
+    await page.goto(`${program.url}${patient}/files`);
+    const document = await page.getByRole("link", { name: "letter.txt" }).first().getAttribute("href");
+    state = { record, document, waiting, cookies: await context.storageState() };
     await context.close();
   });
   after(async () => {
@@ -37,6 +48,8 @@ describe("every page", { concurrency: false }, () => {
     ["practitioners", "/directory/practitioners"], ["practitioner-new", "/directory/practitioners/new"],
     ["home", patient], ["person-edit", `${patient}/edit`], ["timeline", `${patient}/timeline`], ["trash", `${patient}/trash`], ["kept", `${patient}/kept`],
     ["record", state.record], ["record-edit", `${state.record}/edit`], ["record-history", `${state.record}/history`], ["record-links", `${state.record}/links`],
+    ["documents", `${patient}/files`], ["document", state.document], ["inbox", "/inbox"], ["inbox-document", state.waiting],
+    ["key", "/settings/key"], ["key-shown", "/settings/key?show=1"], ["paperless", "/settings/paperless"],
     ["not-found", "/nowhere"],
     ...all.flatMap(({ path }) => [[`${path.split("/").pop()}-list`, path], [`${path.split("/").pop()}-new`, `${path}/new`]]),
   ];

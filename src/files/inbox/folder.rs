@@ -146,7 +146,7 @@ fn make(root: &Path, id: &HouseholdId, name: &str, all: &Households) -> io::Resu
 
 /// Letters and digits that every file system takes, with hyphens between them.
 pub fn safe_name(name: &str) -> String {
-    let letters = fold(name).chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>();
+    let letters = fold(&name.replace('ß', "ss")).chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>();
     let words: Vec<&str> = letters.split('-').filter(|word| !word.is_empty()).collect();
     let safe: String = words.join("-").chars().take(60).collect();
     if safe.is_empty() || safe == REFUSED { "household".to_owned() } else { safe }
