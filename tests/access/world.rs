@@ -271,8 +271,8 @@ impl World {
         let new = self.bytes(&format!("{CANARY}{word}"));
         let (actor, now) = (self.owner.actor(), self.t.now());
         let added = self.owner.db().write(|tx| {
-            let shelf = shelf::grant::<Edit>(tx, &actor, place, now)?;
-            shelf.add(tx, Quota::default(), &new, &Details { description: Some(new.name.clone()), ..Details::default() })
+            let place = shelf::grant::<Edit>(tx, &actor, place, now)?;
+            place.add(tx, Quota::default(), &new, &Details { description: Some(new.name.clone()), ..Details::default() })
         });
         let id = added.unwrap();
         self.draw(&id);

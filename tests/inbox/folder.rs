@@ -245,7 +245,9 @@ async fn two_looks_at_once_take_a_paper_once() {
         w.put("scan.pdf", &pdf(round));
         folder::look(&w.t.app).unwrap();
         let app = w.t.app.clone();
-        crate::common::at_once(3, |_| folder::look(&app)).into_iter().for_each(|look| look.unwrap());
+        for look in crate::common::at_once(3, |_| folder::look(&app)) {
+            look.unwrap();
+        }
         folder::look(&w.t.app).unwrap();
         assert_eq!(w.waiting().await.len(), round + 1);
     }
