@@ -183,6 +183,8 @@ impl Call<'_> {
         let tag = if pattern.starts_with("/static") { "0" } else { &world.tag };
         let thrown = pattern.ends_with("/restore");
         let path = pattern
+            // A number in somebody's Paperless-ngx, or a document of the inbox.
+            .replace("/paperless/{document}", "/paperless/1")
             .replace("{document}", if thrown { &world.thrown_document } else { &world.document }.as_str())
             .replace("{paper}", if thrown { &world.thrown_paper } else { &world.paper }.as_str())
             .replace("{patient}", patient.as_str())
@@ -199,7 +201,6 @@ impl Call<'_> {
             .replace("{share}", &world.share)
             .replace("{invitation}", &world.invitation)
             .replace("{link}", &world.link)
-            .replace("{document}", "1")
             .replace("{household}", world.owner.household.as_str())
             .replace("{member}", world.owner.id.as_str())
             .replace(
