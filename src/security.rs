@@ -123,7 +123,8 @@ fn is_public(path: &str) -> bool {
 
 /// Forms in which passwords and passcodes are typed.
 fn holds_secrets(path: &str) -> bool {
-    matches!(path, "/settings/password" | "/settings/key") || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
+    matches!(path, "/settings/password" | "/settings/key" | "/settings/paperless")
+        || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
 }
 
 /// A form sent after the session ran out is not lost: the person signs in, and it is sent again.

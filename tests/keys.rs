@@ -55,6 +55,15 @@ async fn the_key_is_shown_to_an_administrator_who_proves_to_be_there() {
     admin.post("/settings/key", &[("current_password", &password_of("admin"))]).await.is(429).lacks(&shown);
 }
 
+#[actix_web::test]
+async fn what_is_secret_in_a_form_does_not_stand_in_the_page_that_asks_to_sign_in_again() {
+    let t = TestApp::new().await;
+    for path in ["/settings/key", "/settings/paperless", "/settings/password"] {
+        let answer = t.anon().post(path, &[("current_password", "canary-secret"), ("token", "canary-secret")]).await;
+        assert!(answer.status == 303 && !answer.body.contains("canary-secret"), "{path}: {}", answer.status);
+    }
+}
+
 /// An installation with a server, and a document in it.
 struct Kept {
     installation: Installation,

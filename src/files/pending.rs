@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::{Details, NewFile, blobs, quota::Quota};
 use crate::{
     access::{AtLeast, Edit, PatientAccess},
-    app::App,
     auth::{
         sealed_text::{Purpose, open_text, seal_text},
         secret::SecretKey,
@@ -87,11 +86,4 @@ pub fn attach<L: AtLeast<Edit>>(
 ) -> Result<()> {
     let details = Details { record: Some(record.clone()), ..Details::default() };
     files.iter().try_for_each(|file| super::add(tx, access, quota, file, &details).map(drop))
-}
-
-/// Gives up what will not be attached: the sweep takes it otherwise.
-pub fn give_up(app: &App, files: &[NewFile]) {
-    for file in files {
-        blobs::give_up(app, app.storage.as_ref(), &file.blob.name);
-    }
 }

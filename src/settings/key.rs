@@ -27,7 +27,7 @@ struct KeyPage {
     ui: Ui,
     /// The key in groups of four, shown to who proved a moment ago who they are.
     key: Option<Vec<String>>,
-    /// Its last characters will be asked for.
+    /// Somebody proved with its last characters that they keep a copy.
     is_kept: bool,
     address: String,
     made_by_setting: bool,
