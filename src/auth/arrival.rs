@@ -12,7 +12,7 @@ pub enum Way {
     Password,
     /// A key of a device, which asked for a finger, a face or a PIN: two factors in one.
     Passkey,
-    /// An OpenID provider.
+    /// A provider of `OpenID` Connect.
     Provider,
     /// The account was made a moment ago.
     NewAccount,
@@ -55,6 +55,7 @@ pub enum Next {
 }
 
 /// Begins a session for who arrived.
+#[expect(clippy::unused_async, reason = "what else an account asks for is read from the database")]
 pub async fn arrive(_app: &App, request: &HttpRequest, arrival: Arrival) -> Result<Next> {
     session::begin(&request.get_session(), request, &arrival)?;
     Ok(Next::In)
