@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod lists;
+mod twins;
 
 use actix_web::http::Method;
 use chrono::Duration;

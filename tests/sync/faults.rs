@@ -181,7 +181,9 @@ async fn a_worker_that_lost_its_lease_writes_nothing() {
     house.t.later(Duration::minutes(16));
     house.settle();
     assert_eq!(house.state(&file), (State::Synced, None));
+    let before = format!("{:?}", house.copy(&file));
     sync::worker::work(app, taken).unwrap();
+    assert_eq!(format!("{:?}", house.copy(&file)), before, "what it found out is not written over what the other did");
     house.settle();
     assert_eq!((house.state(&file), house.there()), ((State::Synced, None), 1));
 }
