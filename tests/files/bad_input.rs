@@ -131,6 +131,7 @@ async fn forms_that_break_off_or_never_end_leave_nothing() {
         post(&owner, &path, format!("{part}%PDF-1.4 and then noth")).await.is(400).says("The form cannot be read");
         // One file is whole, the end of the form is missing: whose it was to be is not known, so it is nobody's.
         post(&owner, &path, whole.clone()).await.is(400);
+        post(&owner, &path, format!("{whole}--part\r\n")).await.is(400);
         let many: Vec<(&str, &str)> = (0..10_000).map(|_| ("description", "x")).collect();
         post(&owner, &path, form(&many, &[])).await.is(413).says("This is too large");
         let many: Vec<(&str, &str)> = (0..10_000).map(|_| ("x.pdf", PDF)).collect();
