@@ -1,5 +1,5 @@
-//! What was acknowledged survives a fall of the power: every step is on the disk before the next. A kill proves nothing of that, because the system
-//! writes what a process left; so the server is watched from outside.
+//! What was acknowledged survives a fall of the power: every step is on the disk before the next. A kill proves nothing of that, because the
+//! system writes what a process left; so the server is watched from outside.
 #![cfg(target_os = "linux")]
 
 use crate::common::{TestDatabase, on_postgres, password_of, program::Installation};
