@@ -236,6 +236,46 @@ fn a_child_that_is_none_answers_nothing() {
     assert!(Workshop::of("/nowhere/at/all".into()).run(&Order::Picture, &b"picture"[..]).is_err());
 }
 
+/// Memory, time, files: before it has read a byte of what it is given.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_child_may_use_little() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_kinchart"))
+        .arg("workshop")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let (path, began) = (format!("/proc/{}/limits", child.id()), Instant::now());
+    let most =
+        |limits: &str, what: &str| limits.lines().find_map(|line| line.strip_prefix(what)?.split_whitespace().next().map(str::to_owned));
+    let mut limits = String::new();
+    while most(&limits, "Max file size").as_deref() != Some("0") && began.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(10));
+        limits = std::fs::read_to_string(&path).unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for (what, value) in [("Max address space", "1073741824"), ("Max cpu time", "90"), ("Max file size", "0"), ("Max core file size", "0")]
+    {
+        assert_eq!(most(&limits, what).as_deref(), Some(value), "{what}: {limits}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_child_that_never_ends_is_ended() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("sleeper");
+    std::fs::write(&program, "#!/bin/sh\nexec sleep 30\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let began = Instant::now();
+    let work = Workshop::of(program).hurried(Duration::from_millis(200)).run(&Order::Picture, &b"picture"[..]).unwrap();
+    assert_eq!(work.end, End::Broken);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
 /// A PDF that a browser could take for a page is served as what it is, and its picture as a picture.
 #[actix_web::test]
 async fn a_paper_that_is_two_things_is_served_as_one() {

@@ -3,6 +3,7 @@
 
 mod faults;
 mod house;
+mod middle;
 mod pages;
 mod servers;
 mod twins;

@@ -168,6 +168,17 @@ async fn what_is_refused_says_why() {
 
 #[cfg(unix)]
 #[actix_web::test]
+async fn a_name_loses_what_no_line_can_show() {
+    let w = Watched::new().await;
+    w.put("of two\nlines.pdf", PDF);
+    w.put("a\u{1b}[31mred\u{7f}.pdf", &pdf(1));
+    w.look();
+    w.look();
+    assert_eq!(w.names().await, ["a[31mred.pdf", "of twolines.pdf"]);
+}
+
+#[cfg(unix)]
+#[actix_web::test]
 async fn links_lead_nowhere() {
     let w = Watched::new().await;
     let outside = w.root.parent().unwrap().join("outside");

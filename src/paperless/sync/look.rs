@@ -36,9 +36,10 @@ pub fn run(app: &App) -> Result<usize> {
             let outcome = all(app, &connection);
             let now = app.clock.now();
             app.db.write(|tx| match &outcome {
-                Ok(()) => connection::well(tx, &connection.user_id),
+                Ok(true) => connection::well(tx, &connection.user_id),
                 Err(Trouble::Fault(fault)) => connection::pause(tx, &connection.user_id, fault, now).map(drop),
-                Err(Trouble::Error(_)) => Ok(()),
+                // Who was not asked is neither well nor ill.
+                Ok(false) | Err(Trouble::Error(_)) => Ok(()),
             })?;
             if let Err(Trouble::Error(error)) = outcome {
                 return Err(error);
@@ -48,12 +49,13 @@ pub fn run(app: &App) -> Result<usize> {
     Ok(looked)
 }
 
-fn all(app: &App, connection: &Connection) -> Result<(), Trouble> {
+/// Told is whether the server was asked.
+fn all(app: &App, connection: &Connection) -> Result<bool, Trouble> {
     let mut after: Option<FileId> = None;
     let mut client = None;
     loop {
         let batch = app.db.read(|conn| some(conn, connection, after.as_ref()))?;
-        let Some(last) = batch.last() else { return Ok(()) };
+        let Some(last) = batch.last() else { return Ok(client.is_some()) };
         after = Some(last.file_id.clone());
         let client = match &client {
             Some(client) => client,
