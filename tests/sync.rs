@@ -5,5 +5,6 @@ mod faults;
 mod house;
 mod pages;
 mod servers;
+mod theirs;
 mod twins;
 mod ways;
