@@ -173,7 +173,13 @@ impl Client {
             return Err(Fault::NotFound);
         }
         match answer.json() {
-            Err(fault) if fault.is_uncertain() => if self.is_in_trash(id)? { Err(fault) } else { Ok(()) },
+            Err(fault) if fault.is_uncertain() => {
+                if self.is_in_trash(id)? {
+                    Err(fault)
+                } else {
+                    Ok(())
+                }
+            }
             answer => answer.map(drop),
         }
     }

@@ -238,7 +238,8 @@ async fn nobody_guesses_at_the_secrets_of_another_server_here() {
     let (owner, other) = (t.user("owner"), t.user("other"));
     let paperless = Paperless::start(Version::V2);
     let url = paperless.url();
-    let guess = |password: &'static str| vec![("address", url.clone()), ("username", "admin".to_owned()), ("password", password.to_owned())];
+    let guess =
+        |password: &'static str| vec![("address", url.clone()), ("username", "admin".to_owned()), ("password", password.to_owned())];
     let wrong = format!("{:040x}", 7);
     for n in 0..10 {
         // Addresses that nobody answers at count nothing.

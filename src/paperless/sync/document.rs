@@ -66,7 +66,7 @@ pub fn panel<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, file
         (State::Synced, true) => "both",
         (_, true) => "here",
     };
-    let acts = if may_edit { acts(&copy, bytes.are_here, is_mine, may_let_go, title.is_some()) } else { Vec::new() };
+    let acts = if may_edit { acts(&copy, bytes.are_here, is_mine, may_let_go, title.as_ref()) } else { Vec::new() };
     Ok(Some(Panel {
         href,
         state: Some((copy.state.as_str(), ui.choice("PaperlessState", copy.state.as_str()))),
@@ -86,7 +86,7 @@ pub fn badges<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui) -> 
 }
 
 /// What helps, the most helpful first.
-fn acts(copy: &Copy, is_here: bool, is_mine: bool, may_let_go: bool, two_titles: bool) -> Vec<&'static str> {
+fn acts(copy: &Copy, is_here: bool, is_mine: bool, may_let_go: bool, other_title: Option<&String>) -> Vec<&'static str> {
     let mut acts = match copy.state {
         State::Synced if !is_here => vec!["return"],
         State::Synced if may_let_go => vec!["release"],
@@ -99,7 +99,7 @@ fn acts(copy: &Copy, is_here: bool, is_mine: bool, may_let_go: bool, two_titles:
     if is_mine && trash::may_lie_there(copy) {
         acts.insert(0, "restore");
     }
-    if two_titles && copy.state == State::Synced && copy.step == Step::Rest {
+    if other_title.is_some() && copy.state == State::Synced && copy.step == Step::Rest {
         acts = [vec!["take_title", "tell_title"], acts].concat();
     }
     if is_mine && (is_here || copy.state == State::Missing) {
@@ -176,8 +176,12 @@ pub(super) fn offered(conn: &mut Conn, access: &PatientAccess<Edit>, file: &File
     let is_here = copies::bytes_of(conn, file)?.are_here;
     let is_mine = copy.user_id == access.actor.user;
     let may_let_go = is_mine && copies::is_an_owners(conn, &copy)?;
-    let two_titles = theirs::other_title(&copy, &found).is_some();
-    if acts(&copy, is_here, is_mine, may_let_go, two_titles).contains(&act) { Ok(copy) } else { Err(Error::Conflict("paperless_changed")) }
+    let title = theirs::other_title(&copy, &found);
+    if acts(&copy, is_here, is_mine, may_let_go, title.as_ref()).contains(&act) {
+        Ok(copy)
+    } else {
+        Err(Error::Conflict("paperless_changed"))
+    }
 }
 
 pub(super) fn note(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, file: &FileId) -> Result<()> {

@@ -89,7 +89,8 @@ impl Difference {
             (true, false) => Title::Both,
         };
         let given = now.there.tags.iter().filter(|tag| ![&base.tags, &ours.tags, &told.said.tags].into_iter().any(|list| has(list, tag)));
-        let taken = ours.tags.iter().filter(|tag| now.whole && has(&told.said.tags, tag) && has(&base.tags, tag) && !has(&now.there.tags, tag));
+        let taken =
+            ours.tags.iter().filter(|tag| now.whole && has(&told.said.tags, tag) && has(&base.tags, tag) && !has(&now.there.tags, tag));
         Self { title, given: given.cloned().collect(), taken: taken.cloned().collect() }
     }
 
@@ -252,12 +253,17 @@ pub fn other_title(copy: &Copy, file: &File) -> Option<String> {
 pub fn choose(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, copy: &mut Copy, theirs: bool, now: NaiveDateTime) -> Result<()> {
     let (file, _) = files::living(tx, access, &copy.file_id)?;
     let (Some(title), Some(mut told)) = (other_title(copy, &file), copy.told()) else { return Err(Error::Conflict("paperless_changed")) };
-    let tags = told.there.map_or_else(|| copy.seen_tags.iter().flat_map(|tags| tags.lines()).map(str::to_owned).collect(), |there| there.tags);
+    let tags =
+        told.there.map_or_else(|| copy.seen_tags.iter().flat_map(|tags| tags.lines()).map(str::to_owned).collect(), |there| there.tags);
     told.said.title.clone_from(&title);
     told.there = Some(There { title: title.clone(), tags });
     copy.note_told(&told);
     note(copy, false);
-    if theirs { entitle(tx, access, &file, &title) } else { Ok(copy.go(copies::State::Synced, copies::Step::Tell, now)) }
+    if theirs {
+        return entitle(tx, access, &file, &title);
+    }
+    copy.go(copies::State::Synced, copies::Step::Tell, now);
+    Ok(())
 }
 
 #[cfg(test)]
