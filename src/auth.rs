@@ -1,6 +1,7 @@
 //! Who somebody is: passwords, sessions, tokens, the first account.
 
 pub mod accounts;
+pub mod arrival;
 pub mod form;
 pub mod key_change;
 pub mod password;

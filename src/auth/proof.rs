@@ -19,9 +19,9 @@ pub const FIELD: &str = "current_password";
 /// Who signed in so lately needs no other proof.
 const FRESH: Duration = Duration::minutes(10);
 
-/// Did this session begin, with a password, a few minutes ago?
+/// Was it proved a few minutes ago whose session this is?
 pub fn is_fresh(app: &App, me: &Me) -> bool {
-    app.clock.now() - me.signed_in_at < FRESH
+    app.clock.now() - me.proved_at < FRESH
 }
 
 /// The account, if that is its password. A stolen session must not be a place to guess it at: the same counts as for signing in.

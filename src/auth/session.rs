@@ -25,7 +25,7 @@ use diesel::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::token_text;
+use super::{arrival::Arrival, token_text};
 use crate::{
     access::{Actor, Via},
     app::App,
@@ -51,6 +51,9 @@ const USER: &str = "user";
 const REMEMBER: &str = "remember";
 const ADDRESS: &str = "address";
 const AGENT: &str = "agent";
+const WAY: &str = "way";
+const IDENTITY: &str = "identity";
+const ID_TOKEN: &str = "id_token";
 const ME: &str = "me";
 
 /// The signed-in person, read together with the session.
@@ -67,8 +70,8 @@ pub struct Me {
     pub dates: DateStyle,
     /// Documents in the inboxes of their households, when the request came.
     pub waiting: i64,
-    /// When this session began, with a proof of who it is.
-    pub signed_in_at: NaiveDateTime,
+    /// When its person last proved who they are: at the sign-in, or when they were asked again.
+    pub proved_at: NaiveDateTime,
     /// Nobody has said yet that they keep a copy of the installation's key.
     pub key_is_unkept: bool,
 }
@@ -137,13 +140,18 @@ pub fn address(request: &HttpRequest) -> Option<String> {
 }
 
 /// Begins a session for somebody who proved who they are. A new key: what was before the sign-in is worth nothing after it.
-pub fn begin(session: &Session, request: &HttpRequest, user: &UserId, remember: bool) -> Result<()> {
+pub fn begin(session: &Session, request: &HttpRequest, arrival: &Arrival) -> Result<()> {
     let agent = request.headers().get("user-agent").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let failed = |_| Error::Internal("session".into());
     session.clear();
     session.renew();
-    session.insert(USER, user).map_err(failed)?;
-    session.insert(REMEMBER, remember).map_err(failed)?;
+    session.insert(USER, &arrival.user).map_err(failed)?;
+    session.insert(REMEMBER, arrival.remember).map_err(failed)?;
+    session.insert(WAY, arrival.way.word()).map_err(failed)?;
+    if let Some((identity, token)) = &arrival.identity {
+        session.insert(IDENTITY, identity).map_err(failed)?;
+        session.insert(ID_TOKEN, token).map_err(failed)?;
+    }
     session.insert(ADDRESS, address(request)).map_err(failed)?;
     session.insert(AGENT, agent.chars().take(300).collect::<String>()).map_err(failed)?;
     Ok(())
@@ -250,6 +258,7 @@ type Row = (
     String,
     bool,
     NaiveDateTime,
+    Option<NaiveDateTime>,
     NaiveDateTime,
     NaiveDateTime,
     UserId,
@@ -278,6 +287,7 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
             sessions::state,
             sessions::remember,
             sessions::created_at,
+            sessions::proved_at,
             sessions::last_seen_at,
             sessions::expires_at,
             users::id,
@@ -299,8 +309,25 @@ impl Store {
     fn load_now(&self, hash: &str) -> Result<Option<State>> {
         let now = self.app.clock.now();
         let Some(row) = self.app.db.read(|conn| load(conn, hash))? else { return Ok(None) };
-        let (session, state, remember, created, seen, expires, id, name, username, role, language, units, dates, minutes, kept, waiting) =
-            row;
+        let (
+            session,
+            state,
+            remember,
+            created,
+            proved,
+            seen,
+            expires,
+            id,
+            name,
+            username,
+            role,
+            language,
+            units,
+            dates,
+            minutes,
+            kept,
+            waiting,
+        ) = row;
         let idle = Duration::minutes(i64::from(minutes.unwrap_or(30).max(1)));
         if now >= expires || (!remember && now - seen > idle) {
             return Ok(None);
@@ -322,7 +349,7 @@ impl Store {
             metric: units.as_deref() == Some("metric"),
             dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
             waiting,
-            signed_in_at: created,
+            proved_at: proved.unwrap_or(created),
             key_is_unkept: !kept,
         };
         let mut state: State = serde_json::from_str(&state).unwrap_or_default();
@@ -352,6 +379,10 @@ impl Store {
                     sessions::created_at.eq(now),
                     sessions::last_seen_at.eq(now),
                     sessions::expires_at.eq(now + if remember { LONGEST_REMEMBERED } else { LONGEST }),
+                    sessions::way.eq(text(WAY).unwrap_or_else(|| "password".to_owned())),
+                    sessions::proved_at.eq(now),
+                    sessions::identity_id.eq(text(IDENTITY)),
+                    sessions::id_token.eq(text(ID_TOKEN)),
                 ))
                 .execute(&mut **tx)?;
             Ok(())
@@ -379,9 +410,11 @@ impl Store {
     }
 }
 
-/// The state without what was only read along with it.
+/// The state without what was only read along with it, and without what stands in a column of its own.
 fn plain(state: &State) -> String {
-    let kept: State = state.iter().filter(|(name, _)| *name != ME).map(|(name, json)| (name.clone(), json.clone())).collect();
+    const ELSEWHERE: &[&str] = &[ME, WAY, IDENTITY, ID_TOKEN];
+    let kept: State =
+        state.iter().filter(|(name, _)| !ELSEWHERE.contains(&name.as_str())).map(|(name, json)| (name.clone(), json.clone())).collect();
     serde_json::to_string(&kept).unwrap_or_default()
 }
 

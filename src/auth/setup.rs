@@ -5,7 +5,6 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use actix_session::SessionExt;
 use actix_web::{
     Error as WebError, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
@@ -18,6 +17,7 @@ use askama::Template;
 
 use super::{
     accounts::{self, Details, NewAccount},
+    arrival::{self, Arrival, Way},
     form::{self, Form, Problems},
     session,
     throttle::Knock,
@@ -134,7 +134,7 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
     let (details, code) = (wanted.details.clone(), wanted.code.clone());
     match app.run(move |app| make(app, &wanted)).await {
         Ok(Some(user)) => {
-            session::begin(&request.get_session(), &request, &user, false)?;
+            arrival::arrive(&app, &request, Arrival::new(user, Way::NewAccount)).await?;
             // The key first: whoever has documents and no key has nothing.
             Ok(see_other("/settings/key?show=1"))
         }

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use super::{
     accounts::{self, Account},
+    arrival::{self, Arrival, Way},
     form::{self, Form, Problems},
     password::Busy,
     session,
@@ -89,7 +90,8 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
     let words = crate::i18n::Locale::default();
     match outcome {
         Ok(Some(user)) => {
-            session::begin(&request.get_session(), &request, &user, form.has("remember"))?;
+            let arrival = Arrival { remember: form.has("remember"), ..Arrival::new(user, Way::Password) };
+            arrival::arrive(&app, &request, arrival).await?;
             go_on(&form)
         }
         Ok(None) => form::again(StatusCode::UNPROCESSABLE_ENTITY, None, &page(&app, &form, Some(words.t("login.wrong")))),

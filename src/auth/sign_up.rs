@@ -1,11 +1,11 @@
 //! `/signup`: an account for anybody, where the installation allows it (`KINCHART_SIGNUP=open`).
 
-use actix_session::SessionExt;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::{
     accounts::{self, Details, NewAccount},
+    arrival::{self, Arrival, Way},
     form::{self, Form, Problems},
     session,
     throttle::Knock,
@@ -44,7 +44,7 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
     let (wanted, address) = (details.clone(), session::address(&request));
     match app.run(move |app| make(app, &form, wanted, address)).await {
         Ok(user) => {
-            session::begin(&request.get_session(), &request, &user, false)?;
+            arrival::arrive(&app, &request, Arrival::new(user, Way::NewAccount)).await?;
             Ok(see_other("/"))
         }
         Err(error) => {

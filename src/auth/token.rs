@@ -117,7 +117,7 @@ pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Resul
         })?;
     }
     let me = Me {
-        signed_in_at: now,
+        proved_at: now,
         // Pages remind, programs are not people.
         key_is_unkept: false,
         id: user.clone(),

@@ -80,6 +80,10 @@ diesel::table! {
         created_at -> Timestamp,
         last_seen_at -> Timestamp,
         expires_at -> Timestamp,
+        way -> Text,
+        proved_at -> Nullable<Timestamp>,
+        identity_id -> Nullable<Text>,
+        id_token -> Nullable<Text>,
     }
 }
 

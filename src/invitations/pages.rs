@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use actix_session::SessionExt;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use chrono::NaiveDateTime;
@@ -15,6 +14,7 @@ use crate::{
     app::App,
     auth::{
         accounts::{self, Details, NewAccount},
+        arrival::{self, Arrival, Way},
         form::{self, Form, Problems},
         session::{self, Signed},
         throttle::Knock,
@@ -442,7 +442,7 @@ pub async fn make_account(
     let (link, typed, address) = (text.clone(), details.clone(), session::address(&request));
     match app.run(move |app| make(app, &link, &form, typed, address)).await {
         Ok(user) => {
-            session::begin(&request.get_session(), &request, &user, false)?;
+            arrival::arrive(&app, &request, Arrival::new(user, Way::NewAccount)).await?;
             Ok(see_other(&format!("/join/{text}")))
         }
         Err(error) => {

@@ -409,7 +409,7 @@ async fn a_list_comes_as_a_file_with_all_its_pages() {
     let path = format!("/patients/{id}/lab-results/csv");
     assert_eq!(ask!(&server, "GET", &path, &token, &[], "").status, 303, "a token opens no page");
     let me = crate::auth::session::Me {
-        signed_in_at: chrono::NaiveDateTime::default(),
+        proved_at: chrono::NaiveDateTime::default(),
         key_is_unkept: false,
         id: user,
         session: "s".to_owned(),
