@@ -14,7 +14,7 @@ use crate::{
     files::{
         api as files_api,
         inbox::{api as inbox_api, filing, pages as inbox},
-        pages as files, previews, shelf_pages as shelf, twins,
+        pages as files, previews, shelf_pages as shelf, twins, waiting,
     },
     health,
     households::pages as households,
@@ -144,6 +144,7 @@ routes! {
         post "/directory/practitioners/{entry}/files/{paper}" => shelf::change;
         get "/directory/practitioners/{entry}/files/{paper}/content" => shelf::content;
         get "/directory/practitioners/{entry}/files/{paper}/pages/{page}" => shelf::picture;
+        get "/directory/practitioners/{entry}/files/{paper}/state" => shelf::state;
         post "/directory/practitioners/{entry}/files/{paper}/delete" => shelf::delete;
         post "/directory/practitioners/{entry}/files/{paper}/restore" => shelf::restore;
         get "/directory/{list}/{entry}" => directory::show;
@@ -220,6 +221,7 @@ routes! {
         post "/patients/{patient}/files/{file}" => files::change;
         get "/patients/{patient}/files/{file}/content" => files::content;
         get "/patients/{patient}/files/{file}/pages/{page}" => previews::picture;
+        get "/patients/{patient}/files/{file}/state" => waiting::show;
         post "/patients/{patient}/files/{file}/delete" => files::delete;
         post "/patients/{patient}/files/{file}/restore" => files::restore;
         post "/patients/{patient}/files/{file}/paperless" => paperless_document::act;
@@ -235,6 +237,7 @@ routes! {
         post "/inbox/{document}" => shelf::change;
         get "/inbox/{document}/content" => shelf::content;
         get "/inbox/{document}/pages/{page}" => shelf::picture;
+        get "/inbox/{document}/state" => shelf::state;
         post "/inbox/{document}/delete" => shelf::delete;
         post "/inbox/{document}/restore" => shelf::restore;
         get "/twins" => twins::show;

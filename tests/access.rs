@@ -393,6 +393,10 @@ const TELLS_NOTHING: &[&str] = &[
     "/settings/paperless",
     // A picture out of one's own Paperless-ngx, which is no record of the patient's.
     "/patients/{patient}/paperless/{document}/thumbnail",
+    // How far a preview is, to who sees the document.
+    "/patients/{patient}/files/{file}/state",
+    "/directory/practitioners/{entry}/files/{paper}/state",
+    "/inbox/{document}/state",
     "/codes/{list}",
     "/tags",
     "/directory/{list}",

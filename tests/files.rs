@@ -1,6 +1,7 @@
 //! Documents: kept sealed, given back whole or in part, seen by who sees their record, and never lost without a word.
 
 mod bad_input;
+mod charset;
 mod lists;
 mod twins;
 

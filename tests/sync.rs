@@ -6,5 +6,6 @@ mod house;
 mod middle;
 mod pages;
 mod servers;
+mod theirs;
 mod twins;
 mod ways;

@@ -27,6 +27,7 @@ const MOST_PER_ACCOUNT: i32 = 20;
 const MOST_PER_ADDRESS: i32 = 50;
 const MOST_CODES: i32 = 10;
 const MOST_SIGN_UPS: i32 = 10;
+const MOST_ELSEWHERE: i32 = 10;
 
 /// Subjects that are no counts but say from which addresses an account is used.
 const KNOWN: &str = "known";
@@ -156,7 +157,7 @@ impl Guess {
     }
 }
 
-/// A try at something an address may do a few times only: the setup code, a new account.
+/// A try at something that may be done a few times only: by an address the setup code and a new account, by an account another server's secrets.
 #[derive(Clone, Debug)]
 pub struct Knock(Limit);
 
@@ -167,6 +168,10 @@ impl Knock {
     }
     pub fn sign_up(key: &SecretKey, address: Option<&str>) -> Self {
         Self(Limit { subject: subject(key, "signup", &[&place(address)]), most: MOST_SIGN_UPS })
+    }
+    /// Passwords and tokens of another server, which this one is not to be a place to guess at: whoever is asked to believe them.
+    pub fn elsewhere(key: &SecretKey, account: &str) -> Self {
+        Self(Limit { subject: subject(key, "elsewhere", &[account]), most: MOST_ELSEWHERE })
     }
     pub fn reserve(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
         reserve(tx, std::slice::from_ref(&self.0), now)

@@ -495,6 +495,7 @@ diesel::table! {
         deleted_at -> Nullable<Timestamp>,
         version -> Integer,
         folded -> Text,
+        charset -> Nullable<Text>,
     }
 }
 

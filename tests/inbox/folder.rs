@@ -287,3 +287,22 @@ async fn a_store_that_takes_nothing_leaves_the_paper_where_it_is() {
     w.look();
     assert_eq!(w.names().await, ["scan.pdf"]);
 }
+
+#[cfg(unix)]
+#[actix_web::test]
+async fn a_name_in_the_letters_of_an_older_windows_is_read_as_such() {
+    use std::os::unix::ffi::OsStrExt;
+    let w = Watched::new().await;
+    let path = |name: &[u8]| w.folder.join(std::ffi::OsStr::from_bytes(name));
+    fs::write(path(b"Gr\xf6\xdfe.pdf"), pdf(1)).unwrap();
+    fs::write(path(b"\xe9.txt"), "").unwrap();
+    // The same name in today's letters beside it: one after the other.
+    w.put("Größe.pdf", &pdf(2));
+    for _ in 0..6 {
+        w.look();
+    }
+    assert_eq!(w.names().await, ["Größe.pdf", "Größe.pdf"]);
+    assert!(!path(b"Gr\xf6\xdfe.pdf").exists() && !path(b"\xe9.txt").exists() && !w.is_there("Größe.pdf"));
+    assert!(w.why("é.txt").contains("é.txt"));
+    assert!(w.folder.join("refused/é.txt").exists(), "under a name that can be told");
+}
