@@ -15,6 +15,7 @@ mod commands;
 mod common;
 mod concurrency;
 mod document_words;
+mod factors;
 mod family;
 mod files;
 mod forms;
