@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod arrival;
+pub mod factors;
 pub mod form;
 pub mod key_change;
 pub mod password;

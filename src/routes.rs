@@ -7,7 +7,11 @@ use actix_web::{
 
 use crate::{
     api, assets,
-    auth::{setup, sign_in, sign_up, token::Bearer},
+    auth::{
+        factors::{confirm, passkey_sign_in, second},
+        setup, sign_in, sign_up,
+        token::Bearer,
+    },
     directory::pages as directory,
     error::{Error, Result},
     family::{pages as family, received, share_form},
@@ -26,7 +30,7 @@ use crate::{
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
-    settings::{key, pages as settings, password, sessions, tokens},
+    settings::{factors, key, pages as settings, password, sessions, tokens},
     sharing::{overview, pages as sharing},
     tags::pages as tags,
     timeline,
@@ -110,6 +114,25 @@ routes! {
         get "/settings/key" => key::show;
         post "/settings/key" => key::reveal;
         post "/settings/key/kept" => key::keep;
+        get "/login/second" => second::show;
+        post "/login/second" => second::submit;
+        post "/login/second/challenge" => second::challenge;
+        post "/login/passkey" => passkey_sign_in::submit;
+        post "/login/passkey/challenge" => passkey_sign_in::challenge;
+        get "/confirm" => confirm::show;
+        post "/confirm" => confirm::submit;
+        post "/confirm/challenge" => confirm::challenge;
+        get "/settings/factors" => factors::show;
+        get "/settings/factors/totp" => factors::show_totp;
+        post "/settings/factors/totp" => factors::begin_totp;
+        post "/settings/factors/totp/confirm" => factors::confirm_totp;
+        post "/settings/factors/totp/remove" => factors::remove_totp;
+        post "/settings/factors/codes" => factors::make_codes;
+        post "/settings/factors/passkeys" => factors::add_passkey;
+        post "/settings/factors/passkeys/challenge" => factors::challenge;
+        post "/settings/factors/passkeys/{passkey}/remove" => factors::remove_passkey;
+        post "/settings/factors/provider" => factors::choose_provider;
+        post "/settings/factors/seen" => factors::seen;
         get "/settings/sessions" => sessions::list;
         post "/settings/sessions" => sessions::end;
         get "/settings/tokens" => tokens::list;

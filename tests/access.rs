@@ -388,6 +388,11 @@ const TELLS_NOTHING: &[&str] = &[
     "/settings",
     "/settings/password",
     "/settings/key",
+    // What one signs in with.
+    "/login/second",
+    "/confirm",
+    "/settings/factors",
+    "/settings/factors/totp",
     "/settings/sessions",
     "/settings/tokens",
     "/settings/paperless",

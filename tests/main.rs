@@ -16,6 +16,7 @@ mod common;
 mod concurrency;
 mod document_words;
 mod durability;
+mod factors;
 mod family;
 mod files;
 mod forms;

@@ -24,6 +24,8 @@ pub enum Purpose {
     FileKey,
     /// Documents that a form holds on to until it is saved; the id is the account's.
     PendingFiles,
+    /// What an app makes a person's codes from; the id is the account's.
+    TotpSecret,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Self::PaperlessToken => "sealed token for paperless",
             Self::FileKey => "keys of files",
             Self::PendingFiles => "files of a form",
+            Self::TotpSecret => "secret of codes",
         }
     }
 }

@@ -28,6 +28,7 @@ const MOST_PER_ADDRESS: i32 = 50;
 const MOST_CODES: i32 = 10;
 const MOST_SIGN_UPS: i32 = 10;
 const MOST_ELSEWHERE: i32 = 10;
+const MOST_CHALLENGES: i32 = 100;
 
 /// Subjects that are no counts but say from which addresses an account is used.
 const KNOWN: &str = "known";
@@ -172,6 +173,10 @@ impl Knock {
     /// Passwords and tokens of another server, which this one is not to be a place to guess at: whoever is asked to believe them.
     pub fn elsewhere(key: &SecretKey, account: &str) -> Self {
         Self(Limit { subject: subject(key, "elsewhere", &[account]), most: MOST_ELSEWHERE })
+    }
+    /// Questions for a passkey, each of which is kept for a while.
+    pub fn challenge(key: &SecretKey, address: Option<&str>) -> Self {
+        Self(Limit { subject: subject(key, "challenge", &[&place(address)]), most: MOST_CHALLENGES })
     }
     pub fn reserve(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
         reserve(tx, std::slice::from_ref(&self.0), now)

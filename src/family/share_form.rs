@@ -16,7 +16,7 @@ use crate::{
     access::{self, Full, PatientAccess, family::KIND},
     app::App,
     audit::Action,
-    auth::{form::Problems, session::Signed},
+    auth::{form::Problems, proof::Proved, session::Signed},
     body,
     db::{
         Conn, Tx,
@@ -168,7 +168,7 @@ fn until(text: &str, ui: &Ui, today: chrono::NaiveDate) -> Result<Option<NaiveDa
 /// `POST /patients/{patient}/family/share`: a button that ticks shows the form again; sending invites.
 pub async fn submit(
     app: web::Data<App>,
-    signed: Signed,
+    signed: Signed, _: Proved,
     patient: web::Path<String>,
     payload: web::Payload,
     request: HttpRequest,

@@ -11,6 +11,7 @@ use crate::{
     audit::Action,
     auth::{
         form::{self, Form, Problems},
+        proof::Proved,
         password::HashError,
         session::{Me, Signed},
     },
@@ -104,7 +105,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String
 /// `POST /patients/{patient}/links`. The answer is a page, not a redirect: the passcode is nowhere else, least of all in an address.
 pub async fn make(
     app: web::Data<App>,
-    signed: Signed,
+    signed: Signed, _: Proved,
     patient: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,

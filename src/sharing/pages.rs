@@ -14,6 +14,7 @@ use crate::{
     app::App,
     auth::{
         form::{Form, Problems},
+        proof::Proved,
         session::Signed,
     },
     db::{
@@ -247,7 +248,7 @@ fn answer(patient: &PatientId, outcome: Outcome) -> Result<HttpResponse> {
 /// `POST /patients/{patient}/sharing`: invites somebody to this patient and others.
 pub async fn invite(
     app: web::Data<App>,
-    signed: Signed,
+    signed: Signed, _: Proved,
     patient: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
@@ -308,7 +309,7 @@ fn invite_now(tx: &mut Tx<'_>, app: &App, signed: &Signed, patient: &PatientId, 
 /// `POST /patients/{patient}/sharing/owner`: offers somebody to own the patient too, or instead.
 pub async fn offer_ownership(
     app: web::Data<App>,
-    signed: Signed,
+    signed: Signed, _: Proved,
     patient: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
@@ -430,7 +431,7 @@ pub async fn edit(app: web::Data<App>, signed: Signed, path: web::Path<(String, 
 /// `POST /patients/{patient}/sharing/{share}`.
 pub async fn change(
     app: web::Data<App>,
-    signed: Signed,
+    signed: Signed, _: Proved,
     path: web::Path<(String, String)>,
     request: HttpRequest,
     payload: web::Payload,
@@ -461,7 +462,7 @@ pub async fn change(
 }
 
 /// `POST /patients/{patient}/sharing/{share}/extend`: one click, a week more.
-pub async fn extend(app: web::Data<App>, signed: Signed, path: web::Path<(String, String)>) -> Result<HttpResponse> {
+pub async fn extend(app: web::Data<App>, signed: Signed, _: Proved, path: web::Path<(String, String)>) -> Result<HttpResponse> {
     let (patient, share) = ids(&path)?;
     let back = format!("/patients/{patient}/sharing?done=extended");
     app.write(move |tx, app| {
