@@ -54,6 +54,10 @@ pub enum Action {
     KeyShown,
     KeyKept,
     KeyChanged,
+    IdentityLinked,
+    IdentityUnlinked,
+    RoleFollowed,
+    SignInLinkMade,
 }
 
 impl Action {
@@ -93,6 +97,10 @@ impl Action {
             Self::KeyShown => "key_shown",
             Self::KeyKept => "key_kept",
             Self::KeyChanged => "key_changed",
+            Self::IdentityLinked => "identity_linked",
+            Self::IdentityUnlinked => "identity_unlinked",
+            Self::RoleFollowed => "role_followed",
+            Self::SignInLinkMade => "sign_in_link_made",
         }
     }
 }

@@ -24,6 +24,10 @@ pub enum Purpose {
     FileKey,
     /// Documents that a form holds on to until it is saved; the id is the account's.
     PendingFiles,
+    /// The ID token of a session that came from a provider; the id is the identity's.
+    IdToken,
+    /// What a sign-in that goes by way of a provider has to remember; the id is the step's.
+    SignInStep,
 }
 
 impl Purpose {
@@ -32,6 +36,8 @@ impl Purpose {
             Self::PaperlessToken => "sealed token for paperless",
             Self::FileKey => "keys of files",
             Self::PendingFiles => "files of a form",
+            Self::IdToken => "sealed id token of a session",
+            Self::SignInStep => "step of a sign-in",
         }
     }
 }

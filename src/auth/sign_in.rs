@@ -9,6 +9,7 @@ use super::{
     accounts::{self, Account},
     arrival::{self, Arrival, Way},
     form::{self, Form, Problems},
+    oidc::{self, Door},
     password::Busy,
     session,
     throttle::Guess,
@@ -35,10 +36,16 @@ pub struct LoginPage {
     pub resume: Option<(String, String)>,
     pub problem: Option<String>,
     pub sign_up: bool,
+    /// The way in by a provider.
+    pub door: Option<Door>,
+    pub notice: Option<String>,
 }
 
 impl LoginPage {
-    pub fn resuming(path: &str, body: &str) -> Self {
+    fn takes_password(&self) -> bool {
+        !self.door.as_ref().is_some_and(|door| door.only)
+    }
+    pub fn resuming(app: &App, path: &str, body: &str) -> Self {
         Self {
             ui: Ui::new(None, "/login"),
             username: String::new(),
@@ -46,6 +53,8 @@ impl LoginPage {
             resume: Some((path.to_owned(), body.to_owned())),
             problem: None,
             sign_up: false,
+            door: Door::of(app),
+            notice: None,
         }
     }
 }
@@ -78,13 +87,19 @@ fn page(app: &App, form: &Form, problem: Option<String>) -> LoginPage {
         next: Some(form.raw("next")).filter(|path| is_local(path)).unwrap_or_default().to_owned(),
         resume: is_local(path).then(|| (path.to_owned(), form.raw("resume_body").to_owned())),
         problem,
-        sign_up: app.config.signup == Signup::Open,
+        sign_up: app.config.signup == Signup::Open && !app.config.oidc.only,
+        door: Door::of(app),
+        notice: oidc::leave::notice(app, form.raw("signed_out")),
     }
 }
 
 /// `POST /login`.
 pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&request, payload).await?;
+    if app.config.oidc.only {
+        let words = crate::i18n::Locale::default();
+        return form::again(StatusCode::FORBIDDEN, None, &page(&app, &form, Some(words.t("login.provider_only"))));
+    }
     let attempt = Attempt { name: form.text("username"), password: form.raw("password").to_owned(), address: session::address(&request) };
     let outcome = app.run(move |app| sign_in(app, &attempt)).await;
     let words = crate::i18n::Locale::default();
@@ -111,7 +126,7 @@ struct ResumePage {
 }
 
 /// To the page that was wanted, or to the form that was being sent.
-fn go_on(form: &Form) -> Result<HttpResponse> {
+pub(super) fn go_on(form: &Form) -> Result<HttpResponse> {
     let path = form.raw("resume_path");
     if !is_local(path) {
         return Ok(see_other(next(form.raw("next"))));
@@ -120,14 +135,14 @@ fn go_on(form: &Form) -> Result<HttpResponse> {
     render(&ResumePage { ui: Ui::new(None, "/login"), path: path.to_owned(), pairs })
 }
 
-struct Attempt {
-    name: String,
-    password: String,
-    address: Option<String>,
+pub(super) struct Attempt {
+    pub name: String,
+    pub password: String,
+    pub address: Option<String>,
 }
 
 /// The user, if name and password fit; nothing tells which of the two does not, or that the account is disabled.
-fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
+pub(super) fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
     let now = app.clock.now();
     let address = attempt.address.as_deref();
     let (account, guess) = app.db.write(|tx| {
@@ -211,11 +226,13 @@ fn refusal(account: Option<&Account>, attempt: &Attempt, now: chrono::NaiveDateT
 
 /// `POST /logout`.
 pub async fn out(app: web::Data<App>, request: HttpRequest, signed: Option<session::Signed>) -> Result<HttpResponse> {
+    let mut away = None;
     if let Some(signed) = signed {
+        away = oidc::leave::way_out(&app, &request, &signed.me).await;
         app.write(move |tx, app| Ok(Event::new(&signed.actor, Action::SignedOut, app.clock.now()).write(tx)?)).await?;
     }
     request.get_session().purge();
-    Ok(see_other("/login"))
+    away.map_or_else(|| Ok(see_other("/login")), |away| away.page())
 }
 
 #[cfg(test)]

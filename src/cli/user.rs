@@ -6,7 +6,10 @@ use super::{Failure, Outcome, account, account_named, existing, open, say};
 use crate::{
     app::App,
     audit::Action,
-    auth::accounts::{self, Details, NewAccount},
+    auth::{
+        accounts::{self, Details, NewAccount},
+        operator_link,
+    },
     config::Config,
     error::Error,
 };
@@ -25,6 +28,7 @@ enum What {
     List(List),
     ResetPassword(ResetPassword),
     Disable(Disable),
+    SignInLink(SignInLink),
 }
 
 /// Make an account with a household of its own. The password is read from standard input, one line.
@@ -73,6 +77,14 @@ struct Disable {
     name: String,
 }
 
+/// Print a link that signs the account in once, within a quarter of an hour: the way back when the OpenID provider is gone.
+#[derive(Args)]
+#[command(after_help = "Example:\n  kinchart user sign-in-link ann")]
+struct SignInLink {
+    /// The account's user name or e-mail address.
+    name: String,
+}
+
 impl User {
     pub fn run(self, config: Config) -> Outcome {
         match self.what {
@@ -81,6 +93,7 @@ impl User {
             What::List(_) => list(&existing(config)?),
             What::ResetPassword(reset) => reset.run(&existing(config)?),
             What::Disable(disable) => disable.run(&existing(config)?),
+            What::SignInLink(link) => link.run(&existing(config)?),
         }
     }
 }
@@ -162,5 +175,16 @@ impl Disable {
             }
         })?;
         say(format_args!("The account {} is disabled.", found.username))
+    }
+}
+
+impl SignInLink {
+    fn run(self, app: &App) -> Outcome {
+        let found = account_named(app, &self.name)?;
+        if found.disabled_at.is_some() {
+            return Err(Failure::Told(format!("The account {} is disabled.", found.username)));
+        }
+        // The link alone, so that a script can use it.
+        say(format_args!("{}", operator_link::make(app, &found)?))
     }
 }

@@ -88,6 +88,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_identities (id) {
+        id -> Text,
+        user_id -> Text,
+        issuer -> Text,
+        subject -> Text,
+        label -> Text,
+        created_at -> Timestamp,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    sign_in_steps (key_hash) {
+        key_hash -> Text,
+        user_id -> Nullable<Text>,
+        sealed -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     api_tokens (id) {
         id -> Text,
         user_id -> Text,
@@ -612,6 +634,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_preferences,
     list_views,
     sessions,
+    user_identities,
+    sign_in_steps,
     api_tokens,
     throttles,
     installation,
