@@ -391,6 +391,11 @@ const TELLS_NOTHING: &[&str] = &[
     "/settings/sessions",
     "/settings/tokens",
     "/settings/paperless",
+    "/settings/providers",
+    "/login/provider/callback",
+    "/login/provider/out",
+    "/login/link",
+    "/enter/{text}",
     // A picture out of one's own Paperless-ngx, which is no record of the patient's.
     "/patients/{patient}/paperless/{document}/thumbnail",
     "/codes/{list}",

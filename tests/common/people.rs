@@ -187,6 +187,10 @@ impl Person {
     }
 
     /// The cookie a browser would send.
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
     /// The same person in a browser with this cookie, or with none.
     pub fn with_cookie(mut self, cookie: Option<String>) -> Self {
         self.cookie = cookie;
