@@ -62,6 +62,8 @@ pub struct Config {
     pub authorities: Authorities,
     /// `KINCHART_OIDC_*`: who else tells who somebody is.
     pub oidc: oidc::Settings,
+    /// No setting: how long a client may send or take nothing; shorter in tests.
+    pub patience: std::time::Duration,
     /// No setting but `--no-backup` of this one start: the tables are brought up to date without a copy.
     pub no_backup: bool,
 }
@@ -526,6 +528,7 @@ impl Default for Config {
             authorities: Authorities::default(),
             oidc: oidc::Settings::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            patience: crate::pace::PATIENCE,
             no_backup: false,
         }
     }

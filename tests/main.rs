@@ -18,6 +18,7 @@ mod document_words;
 mod family;
 mod files;
 mod forms;
+mod hardening;
 mod imports;
 mod inbox;
 mod keys;

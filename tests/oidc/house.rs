@@ -3,7 +3,7 @@
 use kinchart::config::{Config, Password};
 use serde_json::{Value, json};
 
-use super::server::{CLIENT, Provider, SECRET};
+use super::server::{ACCESS_TOKEN, CLIENT, Provider, SECRET};
 use crate::common::{Answer, Person, TestApp};
 
 pub struct House {
@@ -62,6 +62,9 @@ impl House {
         .await;
         // There is an account, or the setup would come first.
         t.admin("root");
+        for secret in [ACCESS_TOKEN, SECRET, "code-canary-"] {
+            crate::common::log::never(secret);
+        }
         let house = Self { t, provider };
         house.provider.state().now = house.now();
         house
