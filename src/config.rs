@@ -267,7 +267,13 @@ const SETTINGS: [Setting; 34] = [
         default: "none",
         description: "The address of an OpenID provider, as it calls itself: people sign in there. `https`, or `http` on this machine. docs/single-sign-on.md tells how to set one up.",
         secret: false,
-        set: |config, text| put_some(&mut config.oidc.issuer, text, "must be https:// (or http:// on this machine) and the provider's address, without a query"),
+        set: |config, text| {
+            put_some(
+                &mut config.oidc.issuer,
+                text,
+                "must be https:// (or http:// on this machine) and the provider's address, without a query",
+            )
+        },
     },
     Setting {
         name: "KINCHART_OIDC_CLIENT_ID",

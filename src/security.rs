@@ -124,8 +124,10 @@ fn is_public(path: &str) -> bool {
 
 /// Forms in which passwords and passcodes are typed.
 fn holds_secrets(path: &str) -> bool {
-    matches!(path, "/settings/password" | "/settings/key" | "/settings/paperless" | "/settings/providers/connect" | "/settings/providers/unlink")
-        || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
+    matches!(
+        path,
+        "/settings/password" | "/settings/key" | "/settings/paperless" | "/settings/providers/connect" | "/settings/providers/unlink"
+    ) || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
 }
 
 /// A form sent after the session ran out is not lost: the person signs in, and it is sent again.

@@ -63,12 +63,8 @@ pub fn put(
 /// What is kept under that name, if its time is not over.
 pub fn look<T: DeserializeOwned>(conn: &mut Conn, key: &SecretKey, name: &str, now: NaiveDateTime) -> Result<Option<T>> {
     let hash = token_text::hash(name);
-    let found: Option<String> = sign_in_steps::table
-        .find(&hash)
-        .filter(sign_in_steps::expires_at.gt(now))
-        .select(sign_in_steps::sealed)
-        .first(conn)
-        .optional()?;
+    let found: Option<String> =
+        sign_in_steps::table.find(&hash).filter(sign_in_steps::expires_at.gt(now)).select(sign_in_steps::sealed).first(conn).optional()?;
     // What does not open was sealed with a key the installation no longer has.
     let plain = found.and_then(|sealed| open_text(key, Purpose::SignInStep, &hash, &sealed).ok());
     Ok(plain.and_then(|plain| serde_json::from_str(&plain).ok()))
@@ -140,7 +136,7 @@ mod tests {
         let got = std::thread::scope(|scope| {
             let app = &app;
             let all: Vec<_> = (0..8).map(|_| scope.spawn(move || app.db.write(|tx| take::<i32>(tx, &app.key, "one", now)))).collect();
-            all.into_iter().filter(|_| true).filter_map(|thread| thread.join().unwrap().unwrap()).count()
+            all.into_iter().filter_map(|thread| thread.join().unwrap().unwrap()).count()
         });
         assert_eq!(got, 1);
     }

@@ -53,7 +53,7 @@ impl Check {
     }
 }
 
-/// Asks the OpenID provider, where one is set.
+/// Asks the `OpenID` provider, where one is set.
 fn provider_is_well(app: &App) -> Result<bool, Failure> {
     if app.provider.is_none() {
         return Ok(true);

@@ -77,7 +77,7 @@ struct Disable {
     name: String,
 }
 
-/// Print a link that signs the account in once, within a quarter of an hour: the way back when the OpenID provider is gone.
+/// Print a link that signs the account in once, within a quarter of an hour: the way back when the single sign-on is gone.
 #[derive(Args)]
 #[command(after_help = "Example:\n  kinchart user sign-in-link ann")]
 struct SignInLink {

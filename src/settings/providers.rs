@@ -61,11 +61,8 @@ fn load(conn: &mut Conn, app: &App, signed: &Signed, done: &str) -> Result<Provi
     }
     let now = identities::preference(conn, &signed.me.id)?;
     let password: Option<String> = users::table.find(&signed.me.id).select(users::password_hash).first(conn)?;
-    let choice = |word: &&str| Choice {
-        value: (*word).to_owned(),
-        label: ui.choice("LinkingPreference", word),
-        selected: *word == now.word(),
-    };
+    let choice =
+        |word: &&str| Choice { value: (*word).to_owned(), label: ui.choice("LinkingPreference", word), selected: *word == now.word() };
     Ok(ProvidersPage {
         preferences: Preference::WORDS.iter().map(choice).collect(),
         door: Door::of(app),
@@ -104,7 +101,8 @@ async fn proved(app: &App, signed: &Signed, form: &Form) -> Result<()> {
     let (actor, given) = (signed.actor.clone(), form.raw(proof::FIELD).to_owned());
     app.run(move |app| {
         let user = actor.user.clone();
-        let has_password = app.db.read(|conn| Ok(users::table.find(&user).select(users::password_hash).first::<Option<String>>(conn)?))?.is_some();
+        let has_password =
+            app.db.read(|conn| Ok(users::table.find(&user).select(users::password_hash).first::<Option<String>>(conn)?))?.is_some();
         if has_password {
             return proof::password(app, &actor, &given).map(drop);
         }

@@ -29,7 +29,10 @@ use kinchart::{
     app::App,
     auth::{oidc::provider::Provider, password::Passwords},
     config::Config,
-    files::tesseract::Tesseract, serve, storage::Storage, workshop::Workshop,
+    files::tesseract::Tesseract,
+    serve,
+    storage::Storage,
+    workshop::Workshop,
 };
 
 pub use answer::Answer;

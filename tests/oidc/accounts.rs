@@ -154,7 +154,9 @@ async fn an_address_of_an_account_asks_for_its_password() {
         .t
         .app
         .db
-        .read(|conn| Ok(users::table.find(&ann.id).select((users::auth_method, users::account_linked_at, users::email_verified_at)).first(conn)?))
+        .read(|conn| {
+            Ok(users::table.find(&ann.id).select((users::auth_method, users::account_linked_at, users::email_verified_at)).first(conn)?)
+        })
         .unwrap();
     assert!(method.0 == "hybrid" && method.1.is_some() && method.2.is_some(), "{method:?}");
     // Guesses at the page are counted as guesses at the sign-in.
@@ -192,7 +194,9 @@ async fn an_address_that_nobody_verified_opens_and_takes_nothing() {
     house.t.user("ann");
     for verified in [json!(false), Value::Null, json!("no"), json!(1)] {
         let subject = format!("subject {verified}");
-        house.provider.is(&subject, json!({"email": "ann@example.org", "email_verified": verified, "preferred_username": "eve", "name": "Eve"}));
+        house
+            .provider
+            .is(&subject, json!({"email": "ann@example.org", "email_verified": verified, "preferred_username": "eve", "name": "Eve"}));
         let (answer, cookies) = house.sign_in().await;
         house.signed_in_as(&answer);
         assert_eq!(house.who(&cookies).await.as_deref(), Some("Eve"), "{verified}: a new account, and not Ann's");

@@ -32,8 +32,9 @@ pub const ACCESS_TOKEN: &str = "access-token-canary-77";
 
 static ONE: LazyLock<CoreEdDsaPrivateSigningKey> = LazyLock::new(|| ed("one", include_str!("../data/oidc/one.pem")));
 static TWO: LazyLock<CoreEdDsaPrivateSigningKey> = LazyLock::new(|| ed("two", include_str!("../data/oidc/two.pem")));
-static RSA: LazyLock<CoreRsaPrivateSigningKey> =
-    LazyLock::new(|| CoreRsaPrivateSigningKey::from_pem(include_str!("../data/oidc/rsa.pem"), Some(JsonWebKeyId::new("rsa".into()))).unwrap());
+static RSA: LazyLock<CoreRsaPrivateSigningKey> = LazyLock::new(|| {
+    CoreRsaPrivateSigningKey::from_pem(include_str!("../data/oidc/rsa.pem"), Some(JsonWebKeyId::new("rsa".into()))).unwrap()
+});
 
 fn ed(id: &str, pem: &str) -> CoreEdDsaPrivateSigningKey {
     CoreEdDsaPrivateSigningKey::from_ed25519_pem(pem, Some(JsonWebKeyId::new(id.into()))).unwrap()
@@ -207,7 +208,10 @@ fn serve(stream: TcpStream, state: &Mutex<State>, port: u16) {
     let mut stream = stream;
     let location = if status == 302 { format!("location: http://127.0.0.1:{port}/elsewhere\r\n") } else { String::new() };
     let length = body.len();
-    let _ = write!(stream, "HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\n{location}content-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\n{location}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
 }
 
 fn request(stream: &TcpStream) -> Option<(String, String, HashMap<String, String>, String)> {

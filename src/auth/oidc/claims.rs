@@ -81,7 +81,11 @@ pub async fn read(provider: &Provider, known: &Known, tokens: &Tokens, token: Va
 fn is_wanting(provider: &Provider, token: &Value) -> bool {
     let has = |name: &str| token.get(name).is_some();
     let has_groups = claim(token, &provider.settings.groups_claim).is_some();
-    !has("email") || !has("email_verified") || !has("name") || !has("preferred_username") || (provider.settings.asks_for_groups() && !has_groups)
+    !has("email")
+        || !has("email_verified")
+        || !has("name")
+        || !has("preferred_username")
+        || (provider.settings.asks_for_groups() && !has_groups)
 }
 
 /// A text, if there is one and it is not empty.
@@ -151,7 +155,10 @@ mod tests {
         assert_eq!(verified(json!({"email": "a@x.org"}), json!({"email": "a@x.org", "email_verified": true})), both("a@x.org", true));
         assert_eq!(verified(json!({"email": "a@x.org"}), json!({"email": "b@x.org", "email_verified": true})), both("a@x.org", false));
         assert_eq!(verified(json!({}), json!({"email": "b@x.org", "email_verified": "true"})), both("b@x.org", true));
-        assert_eq!(verified(json!({"email": "a@x.org", "email_verified": false}), json!({"email": "a@x.org", "email_verified": true})), both("a@x.org", false));
+        assert_eq!(
+            verified(json!({"email": "a@x.org", "email_verified": false}), json!({"email": "a@x.org", "email_verified": true})),
+            both("a@x.org", false)
+        );
         assert_eq!(verified(json!({"email": "no address", "email_verified": true}), Value::Null), (None, false));
         for wrong in [json!(1), json!("yes"), json!([true]), Value::Null] {
             assert!(!verified(json!({"email": "a@x.org", "email_verified": wrong}), Value::Null).1, "{wrong}");

@@ -62,9 +62,15 @@ impl Refusal {
 /// What becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    In { user: UserId, identity: String },
+    In {
+        user: UserId,
+        identity: String,
+    },
     /// The verified address is this account's, which is to be proved.
-    Ask { user: UserId, may_separate: bool },
+    Ask {
+        user: UserId,
+        may_separate: bool,
+    },
     Refused(Refusal),
 }
 
@@ -189,12 +195,9 @@ pub fn note_failure(
     let address = address.map(str::to_owned);
     let event = match account {
         Some(account) => accounts::by_person(&account.id, &account.full_name, address, Action::SignInFailed, now),
-        None => Event {
-            actor: "unknown".to_owned(),
-            actor_name: String::new(),
-            address,
-            ..Event::by_the_program(Action::SignInFailed, now)
-        },
+        None => {
+            Event { actor: "unknown".to_owned(), actor_name: String::new(), address, ..Event::by_the_program(Action::SignInFailed, now) }
+        }
     };
     Ok(event.failed(why).write(tx)?)
 }
@@ -274,8 +277,7 @@ fn base(somebody: &Somebody) -> String {
         // Some call people by their address.
         let text = text.split('@').next().unwrap_or_default();
         let kept: String = text.chars().map(|c| if c.is_whitespace() { '.' } else { c }).collect();
-        let kept: String =
-            kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_')).take(LONGEST_USERNAME).collect();
+        let kept: String = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_')).take(LONGEST_USERNAME).collect();
         accounts::check_username(&kept).is_empty().then_some(kept)
     };
     told.into_iter().flatten().find_map(fit).unwrap_or_else(|| "person".to_owned())

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::claims::Somebody;
 use crate::{
-    audit::{Action, Event},
+    audit::Event,
     auth::accounts,
     config::Config,
     db::{
@@ -154,6 +154,6 @@ pub fn preference(conn: &mut Conn, user: &UserId) -> Result<Preference> {
 
 pub fn prefer(tx: &mut Tx<'_>, user: &UserId, preference: Preference, event: Event) -> Result<()> {
     diesel::update(users::table.find(user)).set(users::sso_linking_preference.eq(Some(preference.word()))).execute(&mut **tx)?;
-    Event { action: Action::AccountChanged.word().to_owned(), ..accounts::about(event, user) }.write(tx)?;
+    accounts::about(event, user).write(tx)?;
     Ok(())
 }

@@ -112,10 +112,7 @@ fn address_out(app: &App, provider: &Provider, mut address: Url, held: &Held, st
     if let Some(token) = &held.id_token {
         query.append_pair("id_token_hint", token);
     }
-    query
-        .append_pair("client_id", &provider.client_id)
-        .append_pair("post_logout_redirect_uri", &left_uri(app))
-        .append_pair("state", state);
+    query.append_pair("client_id", &provider.client_id).append_pair("post_logout_redirect_uri", &left_uri(app)).append_pair("state", state);
     drop(query);
     address.to_string()
 }

@@ -161,7 +161,13 @@ mod tests {
 
     #[test]
     fn an_issuer_is_https_or_on_this_machine() {
-        for good in ["https://id.example.org", "https://id.example.org/realms/home/", "http://127.0.0.1:18220", "http://localhost:3000/oidc", "http://[::1]:9/"] {
+        for good in [
+            "https://id.example.org",
+            "https://id.example.org/realms/home/",
+            "http://127.0.0.1:18220",
+            "http://localhost:3000/oidc",
+            "http://[::1]:9/",
+        ] {
             assert!(good.parse::<Issuer>().is_ok(), "{good}");
         }
         for bad in [

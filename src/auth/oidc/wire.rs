@@ -128,9 +128,11 @@ fn no_answer(error: &reqwest::Error) -> Fault {
         }
         cause = inner.source();
     }
-    match error {
-        error if error.is_timeout() => Fault::TooSlow,
-        error if error.is_dns() => Fault::Name,
-        _ => Fault::Unreachable,
+    if error.is_timeout() {
+        Fault::TooSlow
+    } else if error.is_dns() {
+        Fault::Name
+    } else {
+        Fault::Unreachable
     }
 }
