@@ -62,6 +62,10 @@ pub enum Action {
     KeyShown,
     KeyKept,
     KeyChanged,
+    IdentityLinked,
+    IdentityUnlinked,
+    RoleFollowed,
+    SignInLinkMade,
 }
 
 impl Action {
@@ -109,6 +113,10 @@ impl Action {
             Self::KeyShown => "key_shown",
             Self::KeyKept => "key_kept",
             Self::KeyChanged => "key_changed",
+            Self::IdentityLinked => "identity_linked",
+            Self::IdentityUnlinked => "identity_unlinked",
+            Self::RoleFollowed => "role_followed",
+            Self::SignInLinkMade => "sign_in_link_made",
         }
     }
 }

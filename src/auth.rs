@@ -5,6 +5,8 @@ pub mod arrival;
 pub mod factors;
 pub mod form;
 pub mod key_change;
+pub mod oidc;
+pub mod operator_link;
 pub mod password;
 pub mod proof;
 pub mod sealed;
@@ -14,6 +16,7 @@ pub mod session;
 pub mod setup;
 pub mod sign_in;
 pub mod sign_up;
+pub mod steps;
 #[cfg(test)]
 pub mod testing;
 pub mod throttle;

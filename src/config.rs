@@ -11,7 +11,7 @@ use std::str::FromStr;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use thiserror::Error;
 
-use crate::auth::secret::SecretKey;
+use crate::auth::{oidc::settings as oidc, secret::SecretKey};
 
 const PREFIX: &str = "KINCHART_";
 const FILE_SUFFIX: &str = "_FILE";
@@ -62,6 +62,8 @@ pub struct Config {
     pub private_networks: PrivateNetworks,
     /// `KINCHART_CA_FILE`: authorities that are believed beside those of the machine.
     pub authorities: Authorities,
+    /// `KINCHART_OIDC_*`: who else tells who somebody is.
+    pub oidc: oidc::Settings,
     /// No setting: how long a client may send or take nothing; shorter in tests.
     pub patience: std::time::Duration,
     /// No setting but `--no-backup` of this one start: the tables are brought up to date without a copy.
@@ -80,7 +82,7 @@ struct Setting {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const SETTINGS: [Setting; 24] = [
+const SETTINGS: [Setting; 35] = [
     Setting {
         name: "KINCHART_LISTEN",
         default: "`127.0.0.1:8080`",
@@ -262,12 +264,116 @@ const SETTINGS: [Setting; 24] = [
     Setting {
         name: "KINCHART_CA_FILE",
         default: "none",
-        description: "Certificates in PEM of an authority of your own, believed for connections to Paperless-ngx beside those of the machine.",
+        description: "Certificates in PEM of an authority of your own, believed for connections to Paperless-ngx and to an OpenID provider beside those of the machine.",
         secret: false,
         set: |config, text| {
             config.authorities = Authorities::read(text)?;
             Ok(())
         },
+    },
+    Setting {
+        name: "KINCHART_OIDC_ISSUER",
+        default: "none",
+        description: "The address of an OpenID provider, as it calls itself: people sign in there. `https`, or `http` on this machine. docs/single-sign-on.md tells how to set one up.",
+        secret: false,
+        set: |config, text| {
+            put_some(
+                &mut config.oidc.issuer,
+                text,
+                "must be https:// (or http:// on this machine) and the provider's address, without a query",
+            )
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_CLIENT_ID",
+        default: "none",
+        description: "What the provider calls this installation.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.client_id = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_CLIENT_SECRET",
+        default: "none: a public client",
+        description: "The secret that the provider gave for it.",
+        secret: true,
+        set: |config, text| {
+            config.oidc.client_secret = Some(Password(text.to_owned()));
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_SCOPES",
+        default: "`openid profile email`",
+        description: "What the provider is asked for, with blanks between; some want `groups` among it.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.scopes = oidc::scopes(text).ok_or("must be scopes with blanks between them, without offline_access")?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_NAME",
+        default: "the provider's host",
+        description: "What people read on the button.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.name = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_GROUPS_CLAIM",
+        default: "`groups`",
+        description: "The claim that lists somebody's groups; a path with points for one inside of others: `realm_access.roles`.",
+        secret: false,
+        set: |config, text| put(&mut config.oidc.groups_claim, text, "must be the name of a claim"),
+    },
+    Setting {
+        name: "KINCHART_OIDC_ADMIN_GROUP",
+        default: "none",
+        description: "Whoever is in this group administers, and whoever is not does not: looked at with each sign-in by the provider. The last administrator with a password stays one.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.admin_group = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_ALLOWED_DOMAINS",
+        default: "all",
+        description: "Only who has a verified address in one of these domains is let in by the provider, with commas: `example.org, example.com`.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.allowed_domains = oidc::list(&text.to_lowercase());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_ALLOWED_GROUPS",
+        default: "all",
+        description: "Only who is in one of these groups is let in by the provider, with commas.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.allowed_groups = oidc::list(text);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_SIGNUP",
+        default: "as `KINCHART_SIGNUP`",
+        description: "`open`: whom the provider lets in gets an account at the first sign-in; `closed`: only who was invited, or links an account.",
+        secret: false,
+        set: |config, text| put_some(&mut config.oidc.signup, text, "must be closed or open"),
+    },
+    Setting {
+        name: "KINCHART_OIDC_ONLY",
+        default: "`false`",
+        description: "`true`: nobody signs in with a password. The way back is `kinchart user sign-in-link NAME`.",
+        secret: false,
+        set: |config, text| put(&mut config.oidc.only, text, "must be true or false"),
     },
 ];
 
@@ -405,6 +511,7 @@ impl Config {
                 problems.push(problem);
             }
         }
+        problems.extend(config.oidc.problems());
         if let Database::Sqlite { file, create: true } = &mut config.database {
             *file = config.data.join(DATABASE_FILE);
         }
@@ -435,6 +542,7 @@ impl Default for Config {
             smtp: Smtp::default(),
             private_networks: PrivateNetworks::Allow,
             authorities: Authorities::default(),
+            oidc: oidc::Settings::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             patience: crate::pace::PATIENCE,
             no_backup: false,

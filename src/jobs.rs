@@ -11,7 +11,7 @@ use diesel::prelude::*;
 
 use crate::{
     app::App,
-    auth::{factors, key_change, session, throttle},
+    auth::{factors, key_change, session, steps, throttle},
     db::{Conn, MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
     files::{inbox::folder, prepared, words},
@@ -197,7 +197,10 @@ fn run(app: &App, job: &Job) -> Result<()> {
         }
         prepared::PREPARE => prepared::prepare(app, &job.payload),
         words::READ => words::read_page(app, &job.payload),
-        "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?, factors::purge(tx, now)?))).map(drop),
+        "purge_sessions" => app
+            .db
+            .write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?, factors::purge(tx, now)?, steps::purge(tx, now)?)))
+            .map(drop),
         other => Err(Error::Internal(format!("no such task: {other}"))),
     }
 }

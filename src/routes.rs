@@ -9,7 +9,8 @@ use crate::{
     api, assets,
     auth::{
         factors::{confirm, passkey_sign_in, second},
-        setup, sign_in, sign_up,
+        oidc::pages as oidc,
+        operator_link, setup, sign_in, sign_up,
         token::Bearer,
     },
     directory::pages as directory,
@@ -30,7 +31,7 @@ use crate::{
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
-    settings::{factors, key, pages as settings, password, sessions, tokens},
+    settings::{factors, key, pages as settings, password, providers, sessions, tokens},
     sharing::{overview, pages as sharing},
     tags::pages as tags,
     timeline,
@@ -104,6 +105,13 @@ routes! {
         get "/login" => sign_in::show;
         post "/login" => sign_in::submit;
         post "/logout" => sign_in::out;
+        post "/login/provider" => oidc::begin;
+        get "/login/provider/callback" => oidc::callback;
+        get "/login/provider/out" => oidc::left;
+        get "/login/link" => oidc::offer_link;
+        post "/login/link" => oidc::link;
+        get "/enter/{text}" => operator_link::show;
+        post "/enter/{text}" => operator_link::enter;
         get "/signup" => sign_up::show;
         post "/signup" => sign_up::submit;
         get "/settings" => settings::show;
@@ -138,6 +146,10 @@ routes! {
         get "/settings/tokens" => tokens::list;
         post "/settings/tokens" => tokens::create;
         post "/settings/tokens/{token}/revoke" => tokens::revoke;
+        get "/settings/providers" => providers::show;
+        post "/settings/providers/connect" => providers::connect;
+        post "/settings/providers/unlink" => providers::unlink;
+        post "/settings/providers/preference" => providers::prefer;
         get "/settings/paperless" => paperless::show;
         post "/settings/paperless" => paperless::connect;
         post "/settings/paperless/test" => paperless::test;

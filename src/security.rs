@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 
 use crate::{
     app::App,
-    auth::{factors::confirm, session},
+    auth::{factors::confirm, session, sign_in::LoginPage},
     body,
     error::Error,
     files::{pending, upload},
@@ -117,6 +117,7 @@ const MOST_SKIPPED: usize = 64 * 1024 * 1024;
 fn is_public(path: &str) -> bool {
     matches!(path, "/login" | "/setup" | "/signup" | "/logout")
         || path.starts_with("/login/")
+        || path.starts_with("/enter/")
         || path.starts_with("/l/")
         || (path.starts_with("/join/") && path.ends_with("/account"))
         || path.starts_with("/api/")
@@ -124,8 +125,16 @@ fn is_public(path: &str) -> bool {
 
 /// Forms in which passwords and passcodes are typed.
 fn holds_secrets(path: &str) -> bool {
-    matches!(path, "/settings/password" | "/settings/key" | "/settings/paperless" | "/settings/factors" | "/confirm")
-        || path.starts_with("/settings/factors/")
+    matches!(
+        path,
+        "/settings/password"
+            | "/settings/key"
+            | "/settings/paperless"
+            | "/settings/factors"
+            | "/settings/providers/connect"
+            | "/settings/providers/unlink"
+            | "/confirm"
+    ) || path.starts_with("/settings/factors/")
         || path.starts_with("/confirm/")
         || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
 }
@@ -151,9 +160,9 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
         (true, false) => return Ok(next.call(request).await?.map_into_boxed_body()),
         (false, true) => {}
         (false, false) => {
-            let page = without_files(&mut request).await.map(|pairs| {
+            let page = without_files(&mut request).await.and_then(|pairs| {
                 let body = serde_urlencoded::to_string(pairs).unwrap_or_default();
-                crate::auth::sign_in::LoginPage::resuming(&path, &body)
+                resuming(&request, &path, &body)
             });
             let response = page.and_then(|page| crate::page::render_with(StatusCode::UNAUTHORIZED, &page));
             return Ok(ServiceResponse::new(request.into_parts().0, response.unwrap_or_else(HttpResponse::from_error)));
@@ -171,9 +180,15 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
     let Ok(body) = String::from_utf8(body) else {
         return Ok(ServiceResponse::new(request.into_parts().0, HttpResponse::from_error(Error::BadRequest("not_text"))));
     };
-    let page = crate::auth::sign_in::LoginPage::resuming(&path, &body);
-    let response = crate::page::render_with(StatusCode::UNAUTHORIZED, &page).unwrap_or_else(HttpResponse::from_error);
+    let response = resuming(&request, &path, &body)
+        .and_then(|page| crate::page::render_with(StatusCode::UNAUTHORIZED, &page))
+        .unwrap_or_else(HttpResponse::from_error);
     Ok(ServiceResponse::new(request.into_parts().0, response))
+}
+
+fn resuming(request: &ServiceRequest, path: &str, body: &str) -> Result<LoginPage, Error> {
+    let app = request.app_data::<web::Data<App>>().ok_or_else(|| Error::Internal("no app".to_owned()))?;
+    Ok(LoginPage::resuming(app, path, body))
 }
 
 /// The form of a record, which can have documents.

@@ -22,6 +22,7 @@ use crate::{
     app::App,
     auth::{
         factors,
+        oidc::provider::Provider,
         password::{COST, Passwords},
         secret::{self, SecretKey},
         session::{self, Store},
@@ -85,7 +86,9 @@ pub fn open(config: Config) -> Result<App, StartError> {
     let (key, clock, wire) = (Arc::new(key), Clock::default(), Wire::new(Options::new(&config)));
     let paperless = Paperless::new(db.clone(), Arc::clone(&key), wire.clone(), clock.clone());
     let tesseract = Arc::new(Tesseract::new(&config.tesseract, config.ocr_languages.as_deref()));
+    let provider = Provider::of(&config, &clock)?.map(Arc::new);
     Ok(App {
+        provider,
         storage: Arc::new(Local::new(&config.uploads)),
         elsewhere: vec![Arc::new(paperless)],
         paperless: wire,

@@ -5,5 +5,6 @@ pub mod key;
 pub mod pages;
 pub mod password;
 pub mod preferences;
+pub mod providers;
 pub mod sessions;
 pub mod tokens;

@@ -396,6 +396,11 @@ const TELLS_NOTHING: &[&str] = &[
     "/settings/sessions",
     "/settings/tokens",
     "/settings/paperless",
+    "/settings/providers",
+    "/login/provider/callback",
+    "/login/provider/out",
+    "/login/link",
+    "/enter/{text}",
     // A picture out of one's own Paperless-ngx, which is no record of the patient's.
     "/patients/{patient}/paperless/{document}/thumbnail",
     // How far a preview is, to who sees the document.

@@ -28,6 +28,7 @@ mod links;
 mod log;
 mod looks;
 mod migrations;
+mod oidc;
 mod pages;
 mod paperless;
 mod patients;

@@ -117,7 +117,7 @@ pub fn check_name(name: &str) -> Errors {
     }
 }
 
-fn check_username(name: &str) -> Errors {
+pub fn check_username(name: &str) -> Errors {
     let length = name.chars().count();
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.is_empty() {
@@ -182,6 +182,22 @@ pub struct NewAccount {
 
 /// Makes the account with its household and preferences.
 pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<UserId> {
+    // Whoever may run commands here answers for the address; what a person says of themself is not proved by saying it.
+    let ways = Ways { password_hash: Some(&new.password_hash), method: "local", email_is_verified: new.by_command };
+    create_with(tx, new, &ways, now)
+}
+
+/// How the person of a new account gets in, and who answers for their address.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways<'a> {
+    pub password_hash: Option<&'a str>,
+    /// The word of `users.auth_method`.
+    pub method: &'static str,
+    pub email_is_verified: bool,
+}
+
+/// [`create`] for somebody who may come without a password; that of `new` is not looked at.
+pub fn create_with(tx: &mut Tx<'_>, new: &NewAccount, ways: &Ways<'_>, now: NaiveDateTime) -> Result<UserId> {
     let errors = taken(tx, &new.details, None)?;
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
@@ -198,12 +214,11 @@ pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<U
             users::username.eq(&new.details.username),
             users::username_folded.eq(fold(&new.details.username)),
             users::email.eq(new.details.email()),
-            // Whoever may run commands here answers for the address; what a person says of themself is not proved by saying it.
-            users::email_verified_at.eq(new.by_command.then_some(now)),
-            users::password_hash.eq(&new.password_hash),
+            users::email_verified_at.eq(ways.email_is_verified.then_some(now)),
+            users::password_hash.eq(ways.password_hash),
             users::full_name.eq(&new.details.full_name),
             users::role.eq(new.role),
-            users::auth_method.eq("local"),
+            users::auth_method.eq(ways.method),
             users::created_at.eq(now),
             users::updated_at.eq(now),
         ))
@@ -303,7 +318,7 @@ pub fn by_command(action: Action, at: NaiveDateTime) -> Event {
 }
 
 /// Whose account an event changed: the account's id, which nobody typed.
-fn about(mut event: Event, user: &UserId) -> Event {
+pub fn about(mut event: Event, user: &UserId) -> Event {
     event.detail = Some(user.to_string());
     event
 }

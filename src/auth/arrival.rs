@@ -17,6 +17,8 @@ pub enum Way {
     Provider,
     /// The account was made a moment ago.
     NewAccount,
+    /// A link for one use, from whoever runs the server.
+    OperatorLink,
 }
 
 impl Way {
@@ -27,6 +29,7 @@ impl Way {
             Self::Passkey => "passkey",
             Self::Provider => "provider",
             Self::NewAccount => "new_account",
+            Self::OperatorLink => "operator_link",
         }
     }
 }

@@ -26,6 +26,10 @@ pub enum Purpose {
     PendingFiles,
     /// What an app makes a person's codes from; the id is the account's.
     TotpSecret,
+    /// The ID token of a session that came from a provider; the id is the identity's.
+    IdToken,
+    /// What a sign-in that goes by way of a provider has to remember; the id is the step's.
+    SignInStep,
 }
 
 impl Purpose {
@@ -35,6 +39,8 @@ impl Purpose {
             Self::FileKey => "keys of files",
             Self::PendingFiles => "files of a form",
             Self::TotpSecret => "secret of codes",
+            Self::IdToken => "sealed id token of a session",
+            Self::SignInStep => "step of a sign-in",
         }
     }
 }

@@ -17,6 +17,7 @@ use super::{
     arrival::{self, Arrival, Next, Way},
     factors,
     form::{self, Form, Problems},
+    oidc::{self, Door},
     password::Busy,
     session,
     throttle::Guess,
@@ -43,10 +44,16 @@ pub struct LoginPage {
     pub resume: Option<(String, String)>,
     pub problem: Option<String>,
     pub sign_up: bool,
+    /// The way in by a provider.
+    pub door: Option<Door>,
+    pub notice: Option<String>,
 }
 
 impl LoginPage {
-    pub fn resuming(path: &str, body: &str) -> Self {
+    fn takes_password(&self) -> bool {
+        !self.door.as_ref().is_some_and(|door| door.only)
+    }
+    pub fn resuming(app: &App, path: &str, body: &str) -> Self {
         Self {
             ui: Ui::new(None, "/login"),
             username: String::new(),
@@ -54,6 +61,8 @@ impl LoginPage {
             resume: Some((path.to_owned(), body.to_owned())),
             problem: None,
             sign_up: false,
+            door: Door::of(app),
+            notice: None,
         }
     }
 }
@@ -87,30 +96,42 @@ fn page(app: &App, form: &Form, problem: Option<String>) -> LoginPage {
         next: Some(form.raw("next")).filter(|path| is_local(path)).unwrap_or_default().to_owned(),
         resume: is_local(path).then(|| (path.to_owned(), form.raw("resume_body").to_owned())),
         problem,
-        sign_up: app.config.signup == Signup::Open,
+        sign_up: app.config.signup == Signup::Open && !app.config.oidc.only,
+        door: Door::of(app),
+        notice: oidc::leave::notice(app, form.raw("signed_out")),
     }
 }
 
 /// `POST /login`.
 pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&request, payload).await?;
+    if app.config.oidc.only {
+        let words = crate::i18n::Locale::default();
+        return form::again(StatusCode::FORBIDDEN, None, &page(&app, &form, Some(words.t("login.provider_only"))));
+    }
     let attempt = Attempt { name: form.text("username"), password: form.raw("password").to_owned(), address: session::address(&request) };
     let outcome = app.run(move |app| sign_in(app, &attempt)).await;
     let words = crate::i18n::Locale::default();
     match outcome {
         Ok(Some(user)) => {
             let arrival = Arrival { remember: form.has("remember"), ..Arrival::new(user, Way::Password) };
-            match arrival::arrive(&app, &request, arrival).await? {
-                Next::In => go_on(&form),
-                Next::SecondFactor if is_local(form.raw("resume_path")) => factors::second::show_with(&app, &request, &form).await,
-                Next::SecondFactor => Ok(see_other(&factors::second::asked(&form))),
-            }
+            let next = arrival::arrive(&app, &request, arrival).await?;
+            follow(&app, &request, next, &form).await
         }
         Ok(None) => form::again(StatusCode::UNPROCESSABLE_ENTITY, None, &page(&app, &form, Some(words.t("login.wrong")))),
         Err(error) => {
             let (status, Problems { notice, wait, .. }) = form::shown(&words, error)?;
             form::again(status, wait, &page(&app, &form, Some(notice)))
         }
+    }
+}
+
+/// What comes after an arrival: the page or form that was wanted, or first the one that asks for the second factor and carries it along.
+pub async fn follow(app: &App, request: &HttpRequest, next: Next, form: &Form) -> Result<HttpResponse> {
+    match next {
+        Next::In => go_on(form),
+        Next::SecondFactor if is_local(form.raw("resume_path")) => factors::second::show_with(app, request, form).await,
+        Next::SecondFactor => Ok(see_other(&factors::second::asked(form))),
     }
 }
 
@@ -156,14 +177,14 @@ pub fn again_for(app: &App, form: &Form) -> Result<HttpResponse> {
     refused(app, form, StatusCode::UNAUTHORIZED, crate::i18n::Locale::default().t("second.too_late"))
 }
 
-struct Attempt {
-    name: String,
-    password: String,
-    address: Option<String>,
+pub(super) struct Attempt {
+    pub name: String,
+    pub password: String,
+    pub address: Option<String>,
 }
 
 /// The user, if name and password fit; nothing tells which of the two does not, or that the account is disabled.
-fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
+pub(super) fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
     let now = app.clock.now();
     let address = attempt.address.as_deref();
     let (account, guess) = app.db.write(|tx| {
@@ -250,17 +271,26 @@ fn refusal(account: Option<&Account>, attempt: &Attempt, now: chrono::NaiveDateT
 /// To the sign-in page; the browser forgets what it kept of the pages before.
 pub fn leaving() -> HttpResponse {
     let mut answer = see_other("/login");
-    answer.headers_mut().insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"storage\""));
+    forget(&mut answer);
     answer
+}
+
+fn forget(answer: &mut HttpResponse) {
+    answer.headers_mut().insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"storage\""));
 }
 
 /// `POST /logout`.
 pub async fn out(app: web::Data<App>, request: HttpRequest, signed: Option<session::Signed>) -> Result<HttpResponse> {
+    let mut away = None;
     if let Some(signed) = signed {
+        away = oidc::leave::way_out(&app, &request, &signed.me).await;
         app.write(move |tx, app| Ok(Event::new(&signed.actor, Action::SignedOut, app.clock.now()).write(tx)?)).await?;
     }
     request.get_session().purge();
-    Ok(leaving())
+    let Some(away) = away else { return Ok(leaving()) };
+    let mut answer = away.page()?;
+    forget(&mut answer);
+    Ok(answer)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ struct SignUpPage {
 }
 
 fn must_be_open(app: &App) -> Result<()> {
-    if app.config.signup == Signup::Open { Ok(()) } else { Err(Error::NotFound) }
+    if app.config.signup == Signup::Open && !app.config.oidc.only { Ok(()) } else { Err(Error::NotFound) }
 }
 
 /// `GET /signup`.

@@ -29,6 +29,8 @@ const MOST_CODES: i32 = 10;
 const MOST_SIGN_UPS: i32 = 10;
 const MOST_ELSEWHERE: i32 = 10;
 const MOST_CHALLENGES: i32 = 100;
+/// A family behind one address signs in, and a wrong setting makes it try again.
+const MOST_TRIPS: i32 = 60;
 
 /// Subjects that are no counts but say from which addresses an account is used.
 const KNOWN: &str = "known";
@@ -177,6 +179,10 @@ impl Knock {
     /// Questions for a passkey, each of which is kept for a while.
     pub fn challenge(key: &SecretKey, address: Option<&str>) -> Self {
         Self(Limit { subject: subject(key, "challenge", &[&place(address)]), most: MOST_CHALLENGES })
+    }
+    /// A sign-in that is begun here and goes on at a provider: each is a row.
+    pub fn trip(key: &SecretKey, address: Option<&str>) -> Self {
+        Self(Limit { subject: subject(key, "trip", &[&place(address)]), most: MOST_TRIPS })
     }
     pub fn reserve(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
         reserve(tx, std::slice::from_ref(&self.0), now)

@@ -113,11 +113,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_identities (id) {
+        id -> Text,
+        user_id -> Text,
+        issuer -> Text,
+        subject -> Text,
+        label -> Text,
+        created_at -> Timestamp,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
     recovery_codes (code_hash) {
         code_hash -> Text,
         user_id -> Text,
         used_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sign_in_steps (key_hash) {
+        key_hash -> Text,
+        user_id -> Nullable<Text>,
+        sealed -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
     }
 }
 
@@ -661,6 +683,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     passkeys,
     recovery_codes,
     passkey_challenges,
+    user_identities,
+    sign_in_steps,
     api_tokens,
     throttles,
     installation,
