@@ -1,6 +1,15 @@
 //! Who did what, when, from where: no medical content, no foreign keys, in the transaction of the change.
 //!
-//! Reads are gathered and written in batches by a thread of their own, so that looking at a page waits for no disk.
+//! Reads are gathered and written in batches by a thread of their own, so that looking at a page waits for no disk. What is written is sealed a
+//! minute later ([`seal`]), which [`verify`] proves; what is old enough goes ([`prune`]).
+
+mod lines;
+pub mod pages;
+pub mod prune;
+pub mod query;
+pub mod seal;
+pub(crate) mod table;
+pub mod verify;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,6 +37,8 @@ pub enum Action {
     AccountChanged,
     TokenCreated,
     TokenRevoked,
+    TokenUsed,
+    TokenRefused,
     Created,
     Changed,
     Deleted,
@@ -54,6 +65,7 @@ pub enum Action {
     KeyShown,
     KeyKept,
     KeyChanged,
+    AuditPruned,
 }
 
 impl Action {
@@ -67,6 +79,8 @@ impl Action {
             Self::AccountChanged => "account_changed",
             Self::TokenCreated => "token_created",
             Self::TokenRevoked => "token_revoked",
+            Self::TokenUsed => "token_used",
+            Self::TokenRefused => "token_refused",
             Self::Created => "created",
             Self::Changed => "changed",
             Self::Deleted => "deleted",
@@ -93,6 +107,7 @@ impl Action {
             Self::KeyShown => "key_shown",
             Self::KeyKept => "key_kept",
             Self::KeyChanged => "key_changed",
+            Self::AuditPruned => "audit_pruned",
         }
     }
 }

@@ -20,6 +20,7 @@ const MOST_WORKERS: usize = 1024;
 const MEGABYTE: u64 = 1_000_000;
 /// In megabytes: more than any scan or film of an examination.
 const MOST_UPLOAD: u64 = 100_000;
+const MOST_AUDIT_YEARS: u32 = 1000;
 
 /// Everything an installation can set; what each setting means to its users is in the table below and in `docs/configuration.md`.
 #[derive(Debug, Clone)]
@@ -60,6 +61,8 @@ pub struct Config {
     pub private_networks: PrivateNetworks,
     /// `KINCHART_CA_FILE`: authorities that are believed beside those of the machine.
     pub authorities: Authorities,
+    /// `KINCHART_AUDIT_YEARS`: how long events of the audit are kept.
+    pub audit_years: u32,
     /// No setting but `--no-backup` of this one start: the tables are brought up to date without a copy.
     pub no_backup: bool,
 }
@@ -76,7 +79,7 @@ struct Setting {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const SETTINGS: [Setting; 23] = [
+const SETTINGS: [Setting; 24] = [
     Setting {
         name: "KINCHART_LISTEN",
         default: "`127.0.0.1:8080`",
@@ -258,6 +261,13 @@ const SETTINGS: [Setting; 23] = [
             Ok(())
         },
     },
+    Setting {
+        name: "KINCHART_AUDIT_YEARS",
+        default: "`6`",
+        description: "How many years the audit is kept: who looked, changed, signed in. What is older is removed, and a signed mark tells of it.",
+        secret: false,
+        set: set_audit_years,
+    },
 ];
 
 /// How mail is sent.
@@ -424,6 +434,7 @@ impl Default for Config {
             private_networks: PrivateNetworks::Allow,
             authorities: Authorities::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            audit_years: 6,
             no_backup: false,
         }
     }
@@ -507,6 +518,12 @@ fn set_ocr_languages(config: &mut Config, text: &str) -> Result<(), String> {
         return Err("must be names of languages with plus signs, such as eng+deu".to_owned());
     }
     config.ocr_languages = Some(text.to_owned());
+    Ok(())
+}
+
+fn set_audit_years(config: &mut Config, text: &str) -> Result<(), String> {
+    let years = text.parse().ok().filter(|years| (1..=MOST_AUDIT_YEARS).contains(years));
+    config.audit_years = years.ok_or_else(|| format!("must be a number of years from 1 to {MOST_AUDIT_YEARS}"))?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use actix_web::{
 
 use crate::{
     api, assets,
+    audit::pages as audit,
     auth::{setup, sign_in, sign_up, token::Bearer},
     directory::pages as directory,
     error::{Error, Result},
@@ -115,6 +116,11 @@ routes! {
         get "/settings/tokens" => tokens::list;
         post "/settings/tokens" => tokens::create;
         post "/settings/tokens/{token}/revoke" => tokens::revoke;
+        get "/settings/activity" => audit::own;
+        get "/settings/activity/csv" => audit::own_csv;
+        get "/admin/audit" => audit::installation;
+        get "/admin/audit/csv" => audit::installation_csv;
+        get "/admin/audit/head" => audit::head;
         get "/settings/paperless" => paperless::show;
         post "/settings/paperless" => paperless::connect;
         post "/settings/paperless/test" => paperless::test;

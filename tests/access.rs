@@ -391,6 +391,12 @@ const TELLS_NOTHING: &[&str] = &[
     "/settings/sessions",
     "/settings/tokens",
     "/settings/paperless",
+    // What one did oneself, and names of patients; and, for administrators, not even these.
+    "/settings/activity",
+    "/settings/activity/csv",
+    "/admin/audit",
+    "/admin/audit/csv",
+    "/admin/audit/head",
     // A picture out of one's own Paperless-ngx, which is no record of the patient's.
     "/patients/{patient}/paperless/{document}/thumbnail",
     "/codes/{list}",

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use super::secret::{self, SecretError, SecretKey};
 use crate::{
     app::App,
-    audit::{Action, Event},
+    audit::{Action, Event, seal},
     db::{
         Conn, Tx,
         schema::{blobs, encryption_keys, installation},
@@ -83,6 +83,7 @@ fn reseal(tx: &mut Tx<'_>, old: &SecretKey, new: &SecretKey, now: NaiveDateTime)
     }
     let files = rewrap_files(tx, old, new, now)?;
     connection::reseal(tx, old, new)?;
+    seal::rewrap_key(tx, old, new)?;
     diesel::update(installation::table.find(KEY_CHECK)).set(installation::value.eq(new.check_value())).execute(&mut **tx)?;
     diesel::delete(installation::table.find(KEY_KEPT)).execute(&mut **tx)?;
     Event::by_the_program(Action::KeyChanged, now).write(tx)?;

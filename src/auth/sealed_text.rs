@@ -24,6 +24,8 @@ pub enum Purpose {
     FileKey,
     /// Documents that a form holds on to until it is saved; the id is the account's.
     PendingFiles,
+    /// What the audit is sealed with; the id is "audit".
+    AuditKey,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Self::PaperlessToken => "sealed token for paperless",
             Self::FileKey => "keys of files",
             Self::PendingFiles => "files of a form",
+            Self::AuditKey => "key of the audit",
         }
     }
 }
