@@ -463,7 +463,7 @@ mod tests {
         assert_eq!(list(&[change(1), change(0)]).len(), 2, "every change is told");
         let link = event(Via::Link(LinkId::new()), Action::Read, noon() + Duration::minutes(1)).kind("vitals");
         assert_eq!(list(&[link, look(0)]).len(), 2, "another person");
-        let midnight = noon().date().and_time(NaiveTime::MIN);
+        let midnight = noon().date().and_time(chrono::NaiveTime::MIN);
         let at = |seconds| event(Via::Cli, Action::Read, midnight + Duration::seconds(seconds));
         assert_eq!(list(&[at(1), at(-1)]).len(), 2, "another day");
     }
