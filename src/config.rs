@@ -63,6 +63,8 @@ pub struct Config {
     pub authorities: Authorities,
     /// `KINCHART_AUDIT_YEARS`: how long events of the audit are kept.
     pub audit_years: u32,
+    /// No setting: how long a client may send or take nothing; shorter in tests.
+    pub patience: std::time::Duration,
     /// No setting but `--no-backup` of this one start: the tables are brought up to date without a copy.
     pub no_backup: bool,
 }
@@ -435,6 +437,7 @@ impl Default for Config {
             authorities: Authorities::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             audit_years: 6,
+            patience: crate::pace::PATIENCE,
             no_backup: false,
         }
     }
