@@ -1,6 +1,15 @@
 //! Who did what, when, from where: no medical content, no foreign keys, in the transaction of the change.
 //!
-//! Reads are gathered and written in batches by a thread of their own, so that looking at a page waits for no disk.
+//! Reads are gathered and written in batches by a thread of their own, so that looking at a page waits for no disk. What is written is sealed a
+//! minute later ([`seal`]), which [`verify`] proves; what is old enough goes ([`prune`]).
+
+mod lines;
+pub mod pages;
+pub mod prune;
+pub mod query;
+pub mod seal;
+pub(crate) mod table;
+pub mod verify;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,6 +45,8 @@ pub enum Action {
     AccountChanged,
     TokenCreated,
     TokenRevoked,
+    TokenUsed,
+    TokenRefused,
     Created,
     Changed,
     Deleted,
@@ -66,6 +77,7 @@ pub enum Action {
     IdentityUnlinked,
     RoleFollowed,
     SignInLinkMade,
+    AuditPruned,
 }
 
 impl Action {
@@ -87,6 +99,8 @@ impl Action {
             Self::AccountChanged => "account_changed",
             Self::TokenCreated => "token_created",
             Self::TokenRevoked => "token_revoked",
+            Self::TokenUsed => "token_used",
+            Self::TokenRefused => "token_refused",
             Self::Created => "created",
             Self::Changed => "changed",
             Self::Deleted => "deleted",
@@ -117,6 +131,7 @@ impl Action {
             Self::IdentityUnlinked => "identity_unlinked",
             Self::RoleFollowed => "role_followed",
             Self::SignInLinkMade => "sign_in_link_made",
+            Self::AuditPruned => "audit_pruned",
         }
     }
 }

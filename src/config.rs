@@ -20,6 +20,7 @@ const MOST_WORKERS: usize = 1024;
 const MEGABYTE: u64 = 1_000_000;
 /// In megabytes: more than any scan or film of an examination.
 const MOST_UPLOAD: u64 = 100_000;
+const MOST_AUDIT_YEARS: u32 = 1000;
 
 /// Everything an installation can set; what each setting means to its users is in the table below and in `docs/configuration.md`.
 #[derive(Debug, Clone)]
@@ -64,6 +65,8 @@ pub struct Config {
     pub authorities: Authorities,
     /// `KINCHART_OIDC_*`: who else tells who somebody is.
     pub oidc: oidc::Settings,
+    /// `KINCHART_AUDIT_YEARS`: how long events of the audit are kept.
+    pub audit_years: u32,
     /// No setting: how long a client may send or take nothing; shorter in tests.
     pub patience: std::time::Duration,
     /// No setting but `--no-backup` of this one start: the tables are brought up to date without a copy.
@@ -82,7 +85,7 @@ struct Setting {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const SETTINGS: [Setting; 35] = [
+const SETTINGS: [Setting; 36] = [
     Setting {
         name: "KINCHART_LISTEN",
         default: "`127.0.0.1:8080`",
@@ -375,6 +378,13 @@ const SETTINGS: [Setting; 35] = [
         secret: false,
         set: |config, text| put(&mut config.oidc.only, text, "must be true or false"),
     },
+    Setting {
+        name: "KINCHART_AUDIT_YEARS",
+        default: "`6`",
+        description: "How many years the audit is kept: who looked, changed, signed in. What is older is removed, and a signed mark tells of it.",
+        secret: false,
+        set: set_audit_years,
+    },
 ];
 
 /// How mail is sent.
@@ -544,6 +554,7 @@ impl Default for Config {
             authorities: Authorities::default(),
             oidc: oidc::Settings::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            audit_years: 6,
             patience: crate::pace::PATIENCE,
             no_backup: false,
         }
@@ -628,6 +639,12 @@ fn set_ocr_languages(config: &mut Config, text: &str) -> Result<(), String> {
         return Err("must be names of languages with plus signs, such as eng+deu".to_owned());
     }
     config.ocr_languages = Some(text.to_owned());
+    Ok(())
+}
+
+fn set_audit_years(config: &mut Config, text: &str) -> Result<(), String> {
+    let years = text.parse().ok().filter(|years| (1..=MOST_AUDIT_YEARS).contains(years));
+    config.audit_years = years.ok_or_else(|| format!("must be a number of years from 1 to {MOST_AUDIT_YEARS}"))?;
     Ok(())
 }
 

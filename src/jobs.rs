@@ -11,6 +11,7 @@ use diesel::prelude::*;
 
 use crate::{
     app::App,
+    audit::{prune, seal},
     auth::{factors, key_change, session, steps, throttle},
     db::{Conn, MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
@@ -95,6 +96,8 @@ pub fn ensure_standing(app: &App) -> Result<()> {
             ("watch_shares", Duration::minutes(15)),
             ("sweep_files", Duration::hours(1)),
             (prepared::LOOK, Duration::hours(1)),
+            (seal::TASK, seal::EVERY),
+            (prune::TASK, prune::EVERY),
         ] {
             add(tx, &NewJob { task, payload: "", unique_key: Some(task), repeat: Some(every), run_at: now }, now)?;
         }
@@ -196,6 +199,8 @@ fn run(app: &App, job: &Job) -> Result<()> {
             Ok(())
         }
         prepared::PREPARE => prepared::prepare(app, &job.payload),
+        seal::TASK => seal::run(app).map(drop),
+        prune::TASK => prune::run(app).map(drop),
         words::READ => words::read_page(app, &job.payload),
         "purge_sessions" => app
             .db

@@ -7,6 +7,7 @@ use actix_web::{
 
 use crate::{
     api, assets,
+    audit::pages as audit,
     auth::{
         factors::{confirm, passkey_sign_in, second},
         oidc::pages as oidc,
@@ -150,6 +151,11 @@ routes! {
         post "/settings/providers/connect" => providers::connect;
         post "/settings/providers/unlink" => providers::unlink;
         post "/settings/providers/preference" => providers::prefer;
+        get "/settings/activity" => audit::own;
+        get "/settings/activity/csv" => audit::own_csv;
+        get "/admin/audit" => audit::installation;
+        get "/admin/audit/csv" => audit::installation_csv;
+        get "/admin/audit/head" => audit::head;
         get "/settings/paperless" => paperless::show;
         post "/settings/paperless" => paperless::connect;
         post "/settings/paperless/test" => paperless::test;

@@ -401,6 +401,12 @@ const TELLS_NOTHING: &[&str] = &[
     "/login/provider/out",
     "/login/link",
     "/enter/{text}",
+    // What one did oneself, and names of patients; and, for administrators, not even these.
+    "/settings/activity",
+    "/settings/activity/csv",
+    "/admin/audit",
+    "/admin/audit/csv",
+    "/admin/audit/head",
     // A picture out of one's own Paperless-ngx, which is no record of the patient's.
     "/patients/{patient}/paperless/{document}/thumbnail",
     // How far a preview is, to who sees the document.

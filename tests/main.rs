@@ -11,6 +11,7 @@
 mod access;
 mod api;
 mod attaching;
+mod audit;
 mod commands;
 mod common;
 mod concurrency;

@@ -30,6 +30,8 @@ pub enum Purpose {
     IdToken,
     /// What a sign-in that goes by way of a provider has to remember; the id is the step's.
     SignInStep,
+    /// What the audit is sealed with; the id is "audit".
+    AuditKey,
 }
 
 impl Purpose {
@@ -41,6 +43,7 @@ impl Purpose {
             Self::TotpSecret => "secret of codes",
             Self::IdToken => "sealed id token of a session",
             Self::SignInStep => "step of a sign-in",
+            Self::AuditKey => "key of the audit",
         }
     }
 }

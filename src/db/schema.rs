@@ -496,6 +496,22 @@ diesel::table! {
         session_id -> Nullable<Text>,
         success -> Bool,
         detail -> Nullable<Text>,
+        seal -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    audit_seals (number) {
+        number -> BigInt,
+        events -> BigInt,
+        total -> BigInt,
+        first_at -> Timestamp,
+        last_at -> Timestamp,
+        hash -> Text,
+        mac -> Text,
+        sealed_at -> Timestamp,
+        pruned_at -> Nullable<Timestamp>,
+        pruned_mac -> Nullable<Text>,
     }
 }
 
@@ -706,6 +722,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     patient_originals,
     directory_originals,
     audit_events,
+    audit_seals,
     jobs,
     paperless_connections,
     paperless_copies

@@ -48,7 +48,7 @@ fn row(ui: &Ui, listed: Listed, own: &str) -> Row {
 }
 
 /// Browser and system, as far as their names stand in what the browser says of itself. Names are not translated.
-fn device(agent: &str) -> Option<String> {
+pub fn device(agent: &str) -> Option<String> {
     // The first that fits: Edge and Opera also say Chrome, and Chrome also says Safari.
     const BROWSERS: &[(&str, &str)] =
         &[("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"), ("curl/", "curl")];
