@@ -115,15 +115,19 @@ const MOST_SKIPPED: usize = 64 * 1024 * 1024;
 
 /// Forms that need no session.
 fn is_public(path: &str) -> bool {
-    matches!(path, "/login" | "/setup" | "/signup" | "/logout")
+    matches!(path, "/login" | "/setup" | "/signup" | "/logout" | "/forgot")
         || path.starts_with("/l/")
+        || path.starts_with("/reset/")
+        || path.starts_with("/address/")
         || (path.starts_with("/join/") && path.ends_with("/account"))
         || path.starts_with("/api/")
 }
 
 /// Forms in which passwords and passcodes are typed.
 fn holds_secrets(path: &str) -> bool {
-    matches!(path, "/settings/password" | "/settings/key" | "/settings/paperless")
+    matches!(path, "/settings/password" | "/settings/address" | "/settings/key" | "/settings/paperless")
+        || path == "/admin/users"
+        || path.starts_with("/admin/users/")
         || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
 }
 

@@ -21,6 +21,7 @@ use actix_web::{
 use crate::{
     app::App,
     auth::{
+        going_on,
         password::{COST, Passwords},
         secret::{self, SecretKey},
         session::{self, Store},
@@ -144,6 +145,7 @@ pub fn web_app(
         .wrap(from_fn(security::keep_form))
         .wrap(from_fn(security::present))
         .wrap(from_fn(security::same_site))
+        .wrap(from_fn(going_on::watch))
         .wrap(from_fn(session::mark))
         .wrap(sessions)
         .wrap(from_fn(session::last))

@@ -1,6 +1,7 @@
 //! A person's settings: who they are, how things are shown, password, devices, API tokens; for administrators the installation's key.
 
 pub mod key;
+pub mod notices;
 pub mod pages;
 pub mod password;
 pub mod preferences;

@@ -24,6 +24,8 @@ pub enum Purpose {
     FileKey,
     /// Documents that a form holds on to until it is saved; the id is the account's.
     PendingFiles,
+    /// What somebody typed who forgot their password; the id is the request's.
+    Forgotten,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Self::PaperlessToken => "sealed token for paperless",
             Self::FileKey => "keys of files",
             Self::PendingFiles => "files of a form",
+            Self::Forgotten => "name of who forgot a password",
         }
     }
 }

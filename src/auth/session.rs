@@ -74,11 +74,30 @@ pub struct Me {
     pub proved_at: NaiveDateTime,
     /// Nobody has said yet that they keep a copy of the installation's key.
     pub key_is_unkept: bool,
+    /// What they have not read of what their account was told.
+    pub notices: i64,
+    /// When the session ends, counted from this request.
+    pub ends: Ends,
 }
+
+/// When a session ends by itself, in seconds from a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ends {
+    /// Without a click; none for a session that is remembered.
+    pub idle: Option<i64>,
+    /// Whatever happens.
+    pub at_most: i64,
+}
+
+/// So long before the end of a session a page says so, whatever its person does.
+const LAST_MINUTES: i64 = 15;
 
 /// How many documents wait in the inboxes of a session's person.
 const WAITING: &str = "(SELECT COUNT(*) FROM household_members m JOIN files f ON f.household_id = m.household_id \
     WHERE m.user_id = users.id AND f.deleted_at IS NULL)";
+
+/// How much of what their account was told they have not read.
+const NOTICES: &str = "(SELECT COUNT(*) FROM account_notices n WHERE n.user_id = users.id AND n.seen_at IS NULL)";
 
 mod date_style {
     use super::DateStyle;
@@ -102,6 +121,11 @@ impl Me {
     /// Administrators are reminded of the key until somebody keeps a copy.
     pub fn key_reminder(&self) -> bool {
         self.is_admin() && self.key_is_unkept
+    }
+    /// Minutes until the session ends whatever happens, if they are few.
+    pub fn last_minutes(&self) -> Option<i64> {
+        let minutes = self.ends.at_most / 60;
+        (self.ends.at_most > 0 && minutes < LAST_MINUTES).then_some(minutes.max(1))
     }
     pub fn may_add_patients(&self) -> bool {
         self.role != "guest"
@@ -214,6 +238,8 @@ pub struct Listed {
     pub created_at: NaiveDateTime,
     pub last_seen_at: NaiveDateTime,
     pub expires_at: NaiveDateTime,
+    /// How it began; a word of [`Way`](super::arrival::Way).
+    pub way: String,
 }
 
 pub fn list(conn: &mut Conn, user: &UserId, now: NaiveDateTime) -> Result<Vec<Listed>> {
@@ -229,6 +255,31 @@ pub fn list(conn: &mut Conn, user: &UserId, now: NaiveDateTime) -> Result<Vec<Li
             sessions::created_at,
             sessions::last_seen_at,
             sessions::expires_at,
+            sessions::way,
+        ))
+        .load(conn)?)
+}
+
+/// Everybody's, the latest used first, with account and name: for administrators. At most so many.
+pub fn all(conn: &mut Conn, now: NaiveDateTime, most: i64) -> Result<Vec<(UserId, String, Listed)>> {
+    Ok(sessions::table
+        .inner_join(users::table.on(sessions::user_id.eq(users::id.nullable())))
+        .filter(sessions::expires_at.gt(now))
+        .order(sessions::last_seen_at.desc())
+        .limit(most)
+        .select((
+            users::id,
+            users::full_name,
+            (
+                sessions::id,
+                sessions::address,
+                sessions::agent,
+                sessions::remember,
+                sessions::created_at,
+                sessions::last_seen_at,
+                sessions::expires_at,
+                sessions::way,
+            ),
         ))
         .load(conn)?)
 }
@@ -271,7 +322,12 @@ type Row = (
     Option<i32>,
     bool,
     i64,
+    i64,
+    Beginning,
 );
+
+/// How a session began, and what belongs to that: it is kept when the session gets another key.
+type Beginning = (String, Option<String>, Option<String>);
 
 /// A copy of the key was confirmed.
 const KEPT: &str = "EXISTS (SELECT 1 FROM installation WHERE name = 'key_kept')";
@@ -300,6 +356,8 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
             user_preferences::session_timeout_minutes.nullable(),
             sql::<Bool>(KEPT),
             worded::<BigInt>(WAITING),
+            worded::<BigInt>(NOTICES),
+            (sessions::way, sessions::identity_id, sessions::id_token),
         ))
         .first(conn)
         .optional()?)
@@ -327,6 +385,8 @@ impl Store {
             minutes,
             kept,
             waiting,
+            notices,
+            (way, identity, id_token),
         ) = row;
         let idle = Duration::minutes(i64::from(minutes.unwrap_or(30).max(1)));
         if now >= expires || (!remember && now - seen > idle) {
@@ -351,9 +411,17 @@ impl Store {
             waiting,
             proved_at: proved.unwrap_or(created),
             key_is_unkept: !kept,
+            notices,
+            ends: Ends { idle: (!remember).then_some(idle.num_seconds()), at_most: (expires - now).num_seconds() },
         };
         let mut state: State = serde_json::from_str(&state).unwrap_or_default();
-        state.insert(ME.to_owned(), serde_json::to_string(&me).map_err(|e| Error::Internal(e.to_string()))?);
+        let json = |error: serde_json::Error| Error::Internal(error.to_string());
+        state.insert(ME.to_owned(), serde_json::to_string(&me).map_err(json)?);
+        for (name, value) in [(WAY, Some(way)), (IDENTITY, identity), (ID_TOKEN, id_token)] {
+            if let Some(value) = value {
+                state.insert(name.to_owned(), serde_json::to_string(&value).map_err(json)?);
+            }
+        }
         Ok(Some(state))
     }
 

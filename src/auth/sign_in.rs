@@ -10,14 +10,13 @@ use super::{
     arrival::{self, Arrival, Way},
     form::{self, Form, Problems},
     password::Busy,
-    session,
+    session, sign_up,
     throttle::Guess,
 };
 use crate::{
     app::App,
     audit::{Action, Event},
     body,
-    config::Signup,
     db::{Tx, schema::users, types::UserId},
     error::{Error, Result},
     page::{Ui, render, see_other},
@@ -67,10 +66,10 @@ pub async fn show(app: web::Data<App>, request: HttpRequest) -> Result<HttpRespo
     if session::me(&request.get_session()).is_some() {
         return Ok(see_other(next(query.raw("next"))));
     }
-    render(&page(&app, &query, None))
+    render(&page(&query, None, sign_up::is_open(&app).await?))
 }
 
-fn page(app: &App, form: &Form, problem: Option<String>) -> LoginPage {
+fn page(form: &Form, problem: Option<String>, sign_up: bool) -> LoginPage {
     let path = form.raw("resume_path");
     LoginPage {
         ui: Ui::new(None, "/login"),
@@ -78,7 +77,7 @@ fn page(app: &App, form: &Form, problem: Option<String>) -> LoginPage {
         next: Some(form.raw("next")).filter(|path| is_local(path)).unwrap_or_default().to_owned(),
         resume: is_local(path).then(|| (path.to_owned(), form.raw("resume_body").to_owned())),
         problem,
-        sign_up: app.config.signup == Signup::Open,
+        sign_up,
     }
 }
 
@@ -94,10 +93,13 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
             arrival::arrive(&app, &request, arrival).await?;
             go_on(&form)
         }
-        Ok(None) => form::again(StatusCode::UNPROCESSABLE_ENTITY, None, &page(&app, &form, Some(words.t("login.wrong")))),
+        Ok(None) => {
+            let page = page(&form, Some(words.t("login.wrong")), sign_up::is_open(&app).await?);
+            form::again(StatusCode::UNPROCESSABLE_ENTITY, None, &page)
+        }
         Err(error) => {
             let (status, Problems { notice, wait, .. }) = form::shown(&words, error)?;
-            form::again(status, wait, &page(&app, &form, Some(notice)))
+            form::again(status, wait, &page(&form, Some(notice), sign_up::is_open(&app).await?))
         }
     }
 }

@@ -129,6 +129,8 @@ pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Resul
         metric: units.as_deref() == Some("metric"),
         dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
         waiting: 0,
+        notices: 0,
+        ends: super::session::Ends::default(),
     };
     Ok(Bearer { actor: Actor { user, name, via: Via::Token { id, may_write }, address }, me })
 }
