@@ -60,6 +60,8 @@ pub struct Config {
     pub private_networks: PrivateNetworks,
     /// `KINCHART_CA_FILE`: authorities that are believed beside those of the machine.
     pub authorities: Authorities,
+    /// No setting: how long a client may send or take nothing; shorter in tests.
+    pub patience: std::time::Duration,
     /// No setting but `--no-backup` of this one start: the tables are brought up to date without a copy.
     pub no_backup: bool,
 }
@@ -424,6 +426,7 @@ impl Default for Config {
             private_networks: PrivateNetworks::Allow,
             authorities: Authorities::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            patience: crate::pace::PATIENCE,
             no_backup: false,
         }
     }

@@ -33,6 +33,7 @@ pub mod lookup;
 pub mod mail;
 pub mod measured;
 pub mod npi;
+pub mod pace;
 pub mod page;
 pub mod paperless;
 pub mod patients;

@@ -29,7 +29,7 @@ use crate::{
 
 /// No inline script or style anywhere, nothing from elsewhere, never in a frame.
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
-     form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'";
+     form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; manifest-src 'self'";
 
 const HEADERS: &[(&str, &str)] = &[
     ("content-security-policy", CSP),
@@ -277,6 +277,11 @@ pub async fn present(request: ServiceRequest, next: Next<impl MessageBody + 'sta
         && let Some(error) = response.response().error()
     {
         log::error!("{} {}: {error}", response.request().method(), crate::routes::shape(response.request()));
+    }
+    if matches!(failure.key, "forbidden" | "cross_site" | "no_token" | "throttled") {
+        // The pattern of the path, never the path: it names patients and records.
+        let (method, shape) = (response.request().method(), crate::routes::shape(response.request()));
+        log::warn!("{} {method} {shape} from {}", failure.status.as_u16(), client_address(response.request()).unwrap_or_default());
     }
     let answer = if response.request().path().starts_with("/api/") { failure.problem() } else { failure.page(response.request()) };
     let (request, _) = response.into_parts();

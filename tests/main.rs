@@ -19,6 +19,7 @@ mod document_words;
 mod family;
 mod files;
 mod forms;
+mod hardening;
 mod imports;
 mod inbox;
 mod keys;

@@ -1,7 +1,14 @@
 //! Signing in and out, and sending again what was written when a session ran out.
 
 use actix_session::SessionExt;
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
+    web,
+};
 use askama::Template;
 use diesel::prelude::*;
 
@@ -211,13 +218,20 @@ fn refusal(account: Option<&Account>, attempt: &Attempt, now: chrono::NaiveDateT
     event.failed("password")
 }
 
+/// To the sign-in page; the browser forgets what it kept of the pages before.
+pub fn leaving() -> HttpResponse {
+    let mut answer = see_other("/login");
+    answer.headers_mut().insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"storage\""));
+    answer
+}
+
 /// `POST /logout`.
 pub async fn out(app: web::Data<App>, request: HttpRequest, signed: Option<session::Signed>) -> Result<HttpResponse> {
     if let Some(signed) = signed {
         app.write(move |tx, app| Ok(Event::new(&signed.actor, Action::SignedOut, app.clock.now()).write(tx)?)).await?;
     }
     request.get_session().purge();
-    Ok(see_other("/login"))
+    Ok(leaving())
 }
 
 #[cfg(test)]

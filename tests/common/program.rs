@@ -60,8 +60,14 @@ impl Installation {
 
     /// A server that answers.
     pub fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// The same with these settings.
+    pub fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = self.command(&["serve"]);
+        command.envs(settings.iter().copied());
         command.env("KINCHART_LISTEN", address.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
         let server = Server { child: command.spawn().unwrap(), address };
         let started = Instant::now();
