@@ -408,7 +408,7 @@ async fn the_state_of_database_and_disk_is_told_and_everything_looked_at_on_dema
     let t = TestApp::new().await;
     let admin = t.admin("root");
     let engine = if crate::common::on_postgres() { "PostgreSQL" } else { "SQLite" };
-    admin.get("/admin/health").await.is(200).says(engine).says("0015").says("Not looked at yet").says("GB");
+    admin.get("/admin/health").await.is(200).says(engine).says("0015").says("Not looked at yet").says("Free on the disk");
     admin.post("/admin/health", &[]).await.is(303);
     admin.post("/admin/health", &[]).await.is(303);
     assert_eq!(jobs::run_due(&t.app).unwrap(), 1, "asked twice, done once");
