@@ -49,14 +49,9 @@ impl Admin {
     }
 }
 
-/// Must this administrator prove once more that they are there, before what cannot be taken back?
-fn must_prove(app: &App, admin: &Admin) -> bool {
-    !proof::is_fresh(app, admin.me())
-}
-
-/// Refuses what cannot be taken back to a session that was only left open.
-fn prove(app: &App, admin: &Admin, form: &Form) -> Result<()> {
-    if must_prove(app, admin) { proof::password(app, &admin.0.actor, form.raw(proof::FIELD)).map(drop) } else { Ok(()) }
+/// What cannot be taken back is not done by who only finds a session open: they come to `/confirm`, and from there back to it.
+fn prove(app: &App, admin: &Admin) -> Result<()> {
+    if proof::is_fresh(app, admin.me()) { Ok(()) } else { Err(Error::Unproved) }
 }
 
 /// The word of `done=` in the address, if it is one of these.

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod address;
 pub mod arrival;
+pub mod factors;
 pub mod form;
 pub mod going_on;
 pub mod key_change;

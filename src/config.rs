@@ -38,6 +38,8 @@ pub struct Config {
     pub secret_key: Option<SecretKey>,
     /// `KINCHART_SIGNUP`: who may make an account; unset, an administrator decides in the pages.
     pub signup: Option<Signup>,
+    /// `KINCHART_SECOND_FACTOR`: who must have a second factor.
+    pub second_factor: SecondFactor,
     /// `KINCHART_TRUSTED_PROXIES`: whose word about a client's address counts.
     pub trusted_proxies: Vec<Network>,
     /// `KINCHART_LOG`: the log's filter, in the form of `env_logger`.
@@ -78,7 +80,7 @@ struct Setting {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const SETTINGS: [Setting; 23] = [
+const SETTINGS: [Setting; 24] = [
     Setting {
         name: "KINCHART_LISTEN",
         default: "`127.0.0.1:8080`",
@@ -170,6 +172,13 @@ const SETTINGS: [Setting; 23] = [
         description: "`closed`: accounts are made by an administrator or an invitation; `open`: anybody who reaches the server may make one. Set, it cannot be changed in the pages.",
         secret: false,
         set: |config, text| put_some(&mut config.signup, text, "must be closed or open"),
+    },
+    Setting {
+        name: "KINCHART_SECOND_FACTOR",
+        default: "`optional`",
+        description: "Who must have a second factor (an app with codes, or a passkey): `optional`: nobody; `administrators`; `everyone`. Who has none sets one up right after signing in, before anything else.",
+        secret: false,
+        set: |config, text| put(&mut config.second_factor, text, "must be optional, administrators or everyone"),
     },
     Setting {
         name: "KINCHART_TRUSTED_PROXIES",
@@ -415,6 +424,7 @@ impl Default for Config {
             public_url: PublicUrl { text: "http://localhost:8080".to_owned() },
             secret_key: None,
             signup: None,
+            second_factor: SecondFactor::Optional,
             trusted_proxies: Vec::new(),
             log: "info".to_owned(),
             max_upload: 50 * MEGABYTE,
@@ -658,6 +668,27 @@ impl FromStr for Signup {
             "closed" => Ok(Self::Closed),
             "open" => Ok(Self::Open),
             _ => Err(NotASignup),
+        }
+    }
+}
+
+/// Who must have a second factor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SecondFactor {
+    #[default]
+    Optional,
+    Administrators,
+    Everyone,
+}
+
+impl FromStr for SecondFactor {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "optional" => Ok(Self::Optional),
+            "administrators" => Ok(Self::Administrators),
+            "everyone" => Ok(Self::Everyone),
+            _ => Err(()),
         }
     }
 }

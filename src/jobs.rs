@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use crate::{
     admin::{health, removal},
     app::App,
-    auth::{address, key_change, links, reset, session, throttle},
+    auth::{address, factors, key_change, links, reset, session, throttle},
     db::{Conn, MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
     files::{inbox::folder, prepared, words},
@@ -99,11 +99,7 @@ pub struct Waiting {
 
 /// Those that failed first, then by when they are due.
 pub fn waiting(conn: &mut Conn, most: i64) -> Result<Vec<Waiting>> {
-    Ok(jobs::table
-        .order((jobs::last_error.is_null(), jobs::run_at, jobs::id))
-        .limit(most)
-        .select(Waiting::as_select())
-        .load(conn)?)
+    Ok(jobs::table.order((jobs::last_error.is_null(), jobs::run_at, jobs::id)).limit(most).select(Waiting::as_select()).load(conn)?)
 }
 
 /// How many failed the last time.
@@ -240,7 +236,10 @@ fn run(app: &App, job: &Job) -> Result<()> {
         }
         prepared::PREPARE => prepared::prepare(app, &job.payload),
         words::READ => words::read_page(app, &job.payload),
-        "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?, links::purge(tx, now)?))).map(drop),
+        "purge_sessions" => app
+            .db
+            .write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?, links::purge(tx, now)?, factors::purge(tx, now)?)))
+            .map(drop),
         other => Err(Error::Internal(format!("no such task: {other}"))),
     }
 }

@@ -8,6 +8,7 @@ pub mod assets;
 pub mod audit;
 pub mod auth;
 pub mod body;
+pub mod charset;
 pub mod checksums;
 pub mod cli;
 pub mod clock;

@@ -7,14 +7,19 @@ use actix_web::{
 
 use crate::{
     admin, api, assets,
-    auth::{address, reset, setup, sign_in, sign_up, token::Bearer},
+    auth::{
+        address,
+        factors::{confirm, passkey_sign_in, second},
+        reset, setup, sign_in, sign_up,
+        token::Bearer,
+    },
     directory::pages as directory,
     error::{Error, Result},
     family::{pages as family, received, share_form},
     files::{
         api as files_api,
         inbox::{api as inbox_api, filing, pages as inbox},
-        pages as files, previews, shelf_pages as shelf, twins,
+        pages as files, previews, shelf_pages as shelf, twins, waiting,
     },
     health,
     households::pages as households,
@@ -26,7 +31,7 @@ use crate::{
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
-    settings::{key, notices, pages as settings, password, sessions, tokens},
+    settings::{factors, key, notices, pages as settings, password, sessions, tokens},
     sharing::{overview, pages as sharing},
     tags::pages as tags,
     timeline,
@@ -122,6 +127,25 @@ routes! {
         get "/settings/key" => key::show;
         post "/settings/key" => key::reveal;
         post "/settings/key/kept" => key::keep;
+        get "/login/second" => second::show;
+        post "/login/second" => second::submit;
+        post "/login/second/challenge" => second::challenge;
+        post "/login/passkey" => passkey_sign_in::submit;
+        post "/login/passkey/challenge" => passkey_sign_in::challenge;
+        get "/confirm" => confirm::show;
+        post "/confirm" => confirm::submit;
+        post "/confirm/challenge" => confirm::challenge;
+        get "/settings/factors" => factors::show;
+        get "/settings/factors/totp" => factors::show_totp;
+        post "/settings/factors/totp" => factors::begin_totp;
+        post "/settings/factors/totp/confirm" => factors::confirm_totp;
+        post "/settings/factors/totp/remove" => factors::remove_totp;
+        post "/settings/factors/codes" => factors::make_codes;
+        post "/settings/factors/passkeys" => factors::add_passkey;
+        post "/settings/factors/passkeys/challenge" => factors::challenge;
+        post "/settings/factors/passkeys/{passkey}/remove" => factors::remove_passkey;
+        post "/settings/factors/provider" => factors::choose_provider;
+        post "/settings/factors/seen" => factors::seen;
         get "/settings/sessions" => sessions::list;
         post "/settings/sessions" => sessions::end;
         get "/settings/tokens" => tokens::list;
@@ -179,6 +203,7 @@ routes! {
         post "/directory/practitioners/{entry}/files/{paper}" => shelf::change;
         get "/directory/practitioners/{entry}/files/{paper}/content" => shelf::content;
         get "/directory/practitioners/{entry}/files/{paper}/pages/{page}" => shelf::picture;
+        get "/directory/practitioners/{entry}/files/{paper}/state" => shelf::state;
         post "/directory/practitioners/{entry}/files/{paper}/delete" => shelf::delete;
         post "/directory/practitioners/{entry}/files/{paper}/restore" => shelf::restore;
         get "/directory/{list}/{entry}" => directory::show;
@@ -255,6 +280,7 @@ routes! {
         post "/patients/{patient}/files/{file}" => files::change;
         get "/patients/{patient}/files/{file}/content" => files::content;
         get "/patients/{patient}/files/{file}/pages/{page}" => previews::picture;
+        get "/patients/{patient}/files/{file}/state" => waiting::show;
         post "/patients/{patient}/files/{file}/delete" => files::delete;
         post "/patients/{patient}/files/{file}/restore" => files::restore;
         post "/patients/{patient}/files/{file}/paperless" => paperless_document::act;
@@ -270,6 +296,7 @@ routes! {
         post "/inbox/{document}" => shelf::change;
         get "/inbox/{document}/content" => shelf::content;
         get "/inbox/{document}/pages/{page}" => shelf::picture;
+        get "/inbox/{document}/state" => shelf::state;
         post "/inbox/{document}/delete" => shelf::delete;
         post "/inbox/{document}/restore" => shelf::restore;
         get "/twins" => twins::show;

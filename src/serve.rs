@@ -21,7 +21,7 @@ use actix_web::{
 use crate::{
     app::App,
     auth::{
-        going_on,
+        factors, going_on,
         password::{COST, Passwords},
         secret::{self, SecretKey},
         session::{self, Store},
@@ -141,6 +141,7 @@ pub fn web_app(
         .app_data(web::Data::new(app))
         .configure(routes::map)
         .wrap(from_fn(token::first))
+        .wrap(from_fn(factors::required::first))
         .wrap(from_fn(setup::first))
         .wrap(from_fn(security::keep_form))
         .wrap(from_fn(pace::body))

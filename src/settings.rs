@@ -1,5 +1,6 @@
 //! A person's settings: who they are, how things are shown, password, devices, API tokens; for administrators the installation's key.
 
+pub mod factors;
 pub mod key;
 pub mod notices;
 pub mod pages;

@@ -408,11 +408,20 @@ const TELLS_NOTHING: &[&str] = &[
     "/settings/address",
     "/settings/notices",
     "/settings/key",
+    // What one signs in with.
+    "/login/second",
+    "/confirm",
+    "/settings/factors",
+    "/settings/factors/totp",
     "/settings/sessions",
     "/settings/tokens",
     "/settings/paperless",
     // A picture out of one's own Paperless-ngx, which is no record of the patient's.
     "/patients/{patient}/paperless/{document}/thumbnail",
+    // How far a preview is, to who sees the document.
+    "/patients/{patient}/files/{file}/state",
+    "/directory/practitioners/{entry}/files/{paper}/state",
+    "/inbox/{document}/state",
     "/codes/{list}",
     "/tags",
     "/directory/{list}",

@@ -16,6 +16,8 @@ mod commands;
 mod common;
 mod concurrency;
 mod document_words;
+mod durability;
+mod factors;
 mod family;
 mod files;
 mod forms;

@@ -213,11 +213,8 @@ async fn another_address_counts_when_it_answered_and_the_old_one_can_undo() {
 }
 
 fn email(t: &TestApp, who: &Person) -> (String, bool) {
-    let (email, at): (Option<String>, Option<chrono::NaiveDateTime>) = t
-        .app
-        .db
-        .read(|conn| Ok(users::table.find(&who.id).select((users::email, users::email_verified_at)).first(conn)?))
-        .unwrap();
+    let (email, at): (Option<String>, Option<chrono::NaiveDateTime>) =
+        t.app.db.read(|conn| Ok(users::table.find(&who.id).select((users::email, users::email_verified_at)).first(conn)?)).unwrap();
     (email.unwrap_or_default(), at.is_some())
 }
 
@@ -265,11 +262,8 @@ async fn who_signs_up_is_asked_whether_the_address_is_theirs() {
     t.anon().post("/signup", &form).await.is(303);
     jobs::run_due(&t.app).unwrap();
     t.anon().post(&link(&server.to("nan@example.org"), "/address/"), &[]).await.is(200);
-    let verified: Option<chrono::NaiveDateTime> = t
-        .app
-        .db
-        .read(|conn| Ok(users::table.filter(users::username.eq("nan")).select(users::email_verified_at).first(conn)?))
-        .unwrap();
+    let verified: Option<chrono::NaiveDateTime> =
+        t.app.db.read(|conn| Ok(users::table.filter(users::username.eq("nan")).select(users::email_verified_at).first(conn)?)).unwrap();
     assert!(verified.is_some());
     assert_eq!(server.letters().len(), 1, "an address that was there already has no old one to tell");
 }

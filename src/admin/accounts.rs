@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use chrono::NaiveDateTime;
-use diesel::{dsl::count_star, prelude::*};
+use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
-use super::{Admin, must_prove, one, prove, removal};
+use super::{Admin, one, prove, removal};
 use crate::{
     app::App,
     auth::{
         accounts::{self, Details, NewAccount},
-        address,
+        address, factors,
         form::{self, Form, Problems},
         manage::{self, Role},
         reset,
@@ -20,6 +20,7 @@ use crate::{
     db::{
         Conn,
         schema::{patient_owners, patients, users},
+        sql::worded,
         types::UserId,
     },
     error::{Error, Result},
@@ -48,10 +49,10 @@ struct Row {
     last_seen: String,
     /// How many people they own.
     people: i64,
+    has_factor: bool,
 }
 
-type Stored =
-    (UserId, String, String, Option<String>, Option<NaiveDateTime>, String, Option<NaiveDateTime>, Option<NaiveDateTime>);
+type Stored = (UserId, String, String, Option<String>, Option<NaiveDateTime>, String, Option<NaiveDateTime>, Option<NaiveDateTime>, bool);
 
 fn rows(conn: &mut Conn, ui: &Ui) -> Result<Vec<Row>> {
     let people: HashMap<UserId, i64> = patient_owners::table
@@ -74,9 +75,11 @@ fn rows(conn: &mut Conn, ui: &Ui) -> Result<Vec<Row>> {
             users::role,
             users::disabled_at,
             users::last_seen_at,
+            worded::<Bool>(factors::HAS_ONE),
         ))
         .load(conn)?;
-    let row = |(id, name, username, email, verified, role, disabled, seen): Stored| Row {
+    let row = |(id, name, username, email, verified, role, disabled, seen, has_factor): Stored| Row {
+        has_factor,
         state: state(disabled.is_some(), leaving.contains(&id)),
         people: people.get(&id).copied().unwrap_or_default(),
         unverified: email.is_some() && verified.is_none(),
@@ -114,7 +117,6 @@ struct NewPage {
     roles: Vec<Choice>,
     /// A password is set here; else its person sets one by a link.
     with_password: bool,
-    asks: bool,
 }
 
 /// Roles to choose from, in the order of how little they may do.
@@ -125,17 +127,10 @@ pub(super) fn roles(ui: &Ui, now: &str) -> Vec<Choice> {
         .collect()
 }
 
-fn new_page(app: &App, admin: &Admin, form: &Form, problems: Problems) -> NewPage {
+fn new_page(admin: &Admin, form: &Form, problems: Problems) -> NewPage {
     let ui = admin.ui("/admin/users");
     let role = if form.has("role") { form.text("role") } else { "user".to_owned() };
-    NewPage {
-        roles: roles(&ui, &role),
-        details: details(form),
-        with_password: form.raw("how") == "password",
-        asks: must_prove(app, admin),
-        problems,
-        ui,
-    }
+    NewPage { roles: roles(&ui, &role), details: details(form), with_password: form.raw("how") == "password", problems, ui }
 }
 
 fn details(form: &Form) -> Details {
@@ -143,8 +138,8 @@ fn details(form: &Form) -> Details {
 }
 
 /// `GET /admin/users/new`.
-pub async fn new(app: web::Data<App>, admin: Admin) -> Result<HttpResponse> {
-    render(&new_page(&app, &admin, &Form::default(), Problems::default()))
+pub async fn new(admin: Admin) -> Result<HttpResponse> {
+    render(&new_page(&admin, &Form::default(), Problems::default()))
 }
 
 /// `POST /admin/users`: the answer shows the link of the new account, once.
@@ -158,7 +153,7 @@ pub async fn create(app: web::Data<App>, admin: Admin, request: HttpRequest, pay
         }
         Err(error) => {
             let (status, problems) = form::shown(&admin.ui("").words, error)?;
-            form::again(status, problems.wait, &new_page(&app, &admin, &form, problems))
+            form::again(status, problems.wait, &new_page(&admin, &form, problems))
         }
     }
 }
@@ -176,7 +171,7 @@ fn make(app: &App, admin: &Admin, form: &Form) -> Result<(UserId, Option<String>
         errors.push(("role".to_owned(), FieldError::UnknownChoice));
     }
     let Some(role) = role.filter(|_| errors.is_empty()) else { return Err(Error::Invalid(errors)) };
-    prove(app, admin, form)?;
+    prove(app, admin)?;
     let actor = &admin.0.actor;
     let new = NewAccount {
         role: role.as_str(),

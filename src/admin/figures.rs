@@ -68,11 +68,8 @@ fn count(conn: &mut Conn, ui: &Ui, app: &App) -> Result<Vec<(&'static str, Strin
     let people: i64 = patients::table.filter(patients::deleted_at.is_null()).select(count_star()).first(conn)?;
     let documents: i64 = files::table.filter(files::deleted_at.is_null()).select(count_star()).first(conn)?;
     let bytes: i64 = stored(conn)?;
-    let signed_in: i64 = sessions::table
-        .filter(sessions::user_id.is_not_null())
-        .filter(sessions::expires_at.gt(now))
-        .select(count_star())
-        .first(conn)?;
+    let signed_in: i64 =
+        sessions::table.filter(sessions::user_id.is_not_null()).filter(sessions::expires_at.gt(now)).select(count_star()).first(conn)?;
     let tokens: i64 = api_tokens::table
         .filter(api_tokens::revoked_at.is_null())
         .filter(api_tokens::expires_at.is_null().or(api_tokens::expires_at.gt(now)))

@@ -82,8 +82,7 @@ pub fn last(conn: &mut Conn) -> Result<Option<Found>> {
 
 /// Looks at every row and every document's length; the job's work.
 pub fn check(app: &App) -> Result<()> {
-    let mut found =
-        Found { at: app.clock.now(), dangling: app.db.dangling()?, whole: 0, missing: 0, changed: 0, unread: 0, unknown: 0 };
+    let mut found = Found { at: app.clock.now(), dangling: app.db.dangling()?, whole: 0, missing: 0, changed: 0, unread: 0, unknown: 0 };
     for store in app.stores() {
         let told = blobs::check(app, store, false)?;
         found.whole += told.whole;

@@ -5,7 +5,7 @@ use askama::Template;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{Admin, accounts, must_prove, prove, removal};
+use super::{Admin, accounts, prove, removal};
 use crate::{
     app::App,
     auth::{
@@ -53,7 +53,6 @@ pub struct UserPage {
     link_until: String,
     /// What of a removal is under way; empty if nothing is.
     removal: String,
-    asks: bool,
 }
 
 impl UserPage {
@@ -135,7 +134,6 @@ pub fn page(conn: &mut Conn, app: &App, admin: &Admin, user: &UserId) -> Result<
         tokens: size(tokens.iter().filter(|token| token.state(now) == "active").count()),
         link_until: link.map(|link| ui.moment(&link.expires_at)).unwrap_or_default(),
         removal: removal.map(|removal| removal.state).unwrap_or_default(),
-        asks: must_prove(app, admin),
         name: row.full_name,
         username: row.username,
         ui,
@@ -194,7 +192,7 @@ fn apply(app: &App, admin: &Admin, user: &UserId, form: &Form) -> Result<Outcome
     }
     // What lets somebody in, or makes somebody more than they were, is not done by who only finds a session open.
     if matches!(what.as_str(), "role" | "open" | "reset" | "call_off") {
-        prove(app, admin, form)?;
+        prove(app, admin)?;
     }
     let now = app.clock.now();
     app.db.write(|tx| change(tx, app, admin, user, (&what, form), now))

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::{
-    Admin, must_prove,
+    Admin,
     one::id_of,
     prove,
     removal::{self, Plan},
@@ -37,7 +37,6 @@ struct DeletePage {
     plan: String,
     receivers: Vec<Choice>,
     typed: String,
-    asks: bool,
 }
 
 fn page(conn: &mut Conn, app: &App, admin: &Admin, user: &UserId, form: &Form) -> Result<DeletePage> {
@@ -62,7 +61,6 @@ fn page(conn: &mut Conn, app: &App, admin: &Admin, user: &UserId, form: &Form) -
         plan: form.raw("plan").to_owned(),
         receivers,
         typed: form.text("confirm_username"),
-        asks: must_prove(app, admin),
     })
 }
 
@@ -117,7 +115,7 @@ fn begin(app: &App, admin: &Admin, user: &UserId, form: &Form) -> Result<bool> {
         _ if people.alone > 0 => return wrong("plan", FieldError::Required),
         _ => Plan::Trash,
     };
-    prove(app, admin, form)?;
+    prove(app, admin)?;
     let now = app.clock.now();
     app.db.write(|tx| {
         removal::begin(tx, &admin.0.actor, user, &plan, now)?;

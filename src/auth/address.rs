@@ -262,7 +262,11 @@ pub async fn confirm(app: web::Data<App>, path: web::Path<String>, request: Http
         let action = if undo { Action::AddressRestored } else { Action::AddressChanged };
         let event = accounts::by_person(&account.id, &account.full_name, address.clone(), action, now);
         let event = accounts::about(event, &account.id);
-        if undo { restore(tx, &account.id, &email, event)? } else { put(tx, app, &account.id, Some(&email), true, event)? }
+        if undo {
+            restore(tx, &account.id, &email, event)?
+        } else {
+            put(tx, app, &account.id, Some(&email), true, event)?
+        }
         Ok(confirm_page(String::new(), email, account.username, undo, true))
     });
     Ok(private(render(&page.await?)?))

@@ -9,7 +9,10 @@ use std::path::PathBuf;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::secret::{self, SecretError, SecretKey};
+use super::{
+    factors::totp,
+    secret::{self, SecretError, SecretKey},
+};
 use crate::{
     app::App,
     audit::{Action, Event},
@@ -83,6 +86,7 @@ fn reseal(tx: &mut Tx<'_>, old: &SecretKey, new: &SecretKey, now: NaiveDateTime)
     }
     let files = rewrap_files(tx, old, new, now)?;
     connection::reseal(tx, old, new)?;
+    totp::reseal(tx, old, new)?;
     diesel::update(installation::table.find(KEY_CHECK)).set(installation::value.eq(new.check_value())).execute(&mut **tx)?;
     diesel::delete(installation::table.find(KEY_KEPT)).execute(&mut **tx)?;
     Event::by_the_program(Action::KeyChanged, now).write(tx)?;

@@ -26,6 +26,8 @@ pub enum Purpose {
     PendingFiles,
     /// What somebody typed who forgot their password; the id is the request's.
     Forgotten,
+    /// What an app makes a person's codes from; the id is the account's.
+    TotpSecret,
 }
 
 impl Purpose {
@@ -35,6 +37,7 @@ impl Purpose {
             Self::FileKey => "keys of files",
             Self::PendingFiles => "files of a form",
             Self::Forgotten => "name of who forgot a password",
+            Self::TotpSecret => "secret of codes",
         }
     }
 }

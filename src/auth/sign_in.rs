@@ -14,7 +14,8 @@ use diesel::prelude::*;
 
 use super::{
     accounts::{self, Account},
-    arrival::{self, Arrival, Way},
+    arrival::{self, Arrival, Next, Way},
+    factors,
     form::{self, Form, Problems},
     password::Busy,
     session, sign_up,
@@ -63,7 +64,8 @@ pub fn is_local(path: &str) -> bool {
     path.len() <= 2000 && path.starts_with('/') && !path.contains("//") && !path.contains(odd)
 }
 
-fn next(wanted: &str) -> &str {
+/// Where to go, if it is a path of this program.
+pub fn next(wanted: &str) -> &str {
     if is_local(wanted) { wanted } else { "/" }
 }
 
@@ -97,8 +99,11 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
     match outcome {
         Ok(Some(user)) => {
             let arrival = Arrival { remember: form.has("remember"), ..Arrival::new(user, Way::Password) };
-            arrival::arrive(&app, &request, arrival).await?;
-            go_on(&form)
+            match arrival::arrive(&app, &request, arrival).await? {
+                Next::In => go_on(&form),
+                Next::SecondFactor if is_local(form.raw("resume_path")) => factors::second::show_with(&app, &request, &form).await,
+                Next::SecondFactor => Ok(see_other(&factors::second::asked(&form))),
+            }
         }
         Ok(None) => {
             let page = page(&form, Some(words.t("login.wrong")), sign_up::is_open(&app).await?);
@@ -115,18 +120,42 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
 #[template(path = "auth/resume.html")]
 struct ResumePage {
     ui: Ui,
+    /// Of the words: `resume` after a sign-in, `confirmed` after a proof.
+    words: &'static str,
     path: String,
     pairs: Vec<(String, String)>,
 }
 
 /// To the page that was wanted, or to the form that was being sent.
-fn go_on(form: &Form) -> Result<HttpResponse> {
+pub fn go_on(form: &Form) -> Result<HttpResponse> {
+    onwards(Ui::new(None, "/login"), "resume", form)
+}
+
+/// The same for who was signed in already, and proved it once more.
+pub fn go_on_confirmed(me: session::Me, form: &Form) -> Result<HttpResponse> {
+    onwards(Ui::new(Some(me), "/confirm"), "confirmed", form)
+}
+
+fn onwards(ui: Ui, words: &'static str, form: &Form) -> Result<HttpResponse> {
     let path = form.raw("resume_path");
     if !is_local(path) {
         return Ok(see_other(next(form.raw("next"))));
     }
     let pairs = serde_urlencoded::from_str(form.raw("resume_body")).map_err(|_| Error::BadRequest("broken_form"))?;
-    render(&ResumePage { ui: Ui::new(None, "/login"), path: path.to_owned(), pairs })
+    render(&ResumePage { ui, words, path: path.to_owned(), pairs })
+}
+
+/// The sign-in page with what is wrong, and what it carries along.
+pub fn refused(app: &App, form: &Form, status: StatusCode, problem: String) -> Result<HttpResponse> {
+    form::again(status, None, &page(app, form, Some(problem)))
+}
+
+/// The sign-in page for who took too long over the second factor.
+pub fn again_for(app: &App, form: &Form) -> Result<HttpResponse> {
+    if !is_local(form.raw("resume_path")) {
+        return Ok(see_other("/login"));
+    }
+    refused(app, form, StatusCode::UNAUTHORIZED, crate::i18n::Locale::default().t("second.too_late"))
 }
 
 struct Attempt {
@@ -200,7 +229,9 @@ fn open(
         diesel::update(users::table.find(&account.id)).set(users::password_hash.eq(newer)).execute(&mut **tx)?;
     }
     guess.succeeded(tx, now)?;
-    accounts::by_person(&account.id, &account.full_name, attempt.address.clone(), Action::SignedIn, now).write(tx)?;
+    // With a second factor to come, nobody is in yet.
+    let action = if factors::is_asked(tx, &account.id, Way::Password)? { Action::SecondFactorAsked } else { Action::SignedIn };
+    accounts::by_person(&account.id, &account.full_name, attempt.address.clone(), action, now).write(tx)?;
     Ok(still)
 }
 

@@ -29,6 +29,8 @@ const MOST_CODES: i32 = 10;
 const MOST_SIGN_UPS: i32 = 10;
 const MOST_ASKED: i32 = 10;
 const MOST_LETTERS: i32 = 5;
+const MOST_ELSEWHERE: i32 = 10;
+const MOST_CHALLENGES: i32 = 100;
 
 /// Subjects that are no counts but say from which addresses an account is used.
 const KNOWN: &str = "known";
@@ -164,7 +166,7 @@ impl Guess {
     }
 }
 
-/// A try at something an address may do a few times only: the setup code, a new account.
+/// A try at something that may be done a few times only: by an address the setup code and a new account, by an account another server's secrets.
 #[derive(Clone, Debug)]
 pub struct Knock(Limit);
 
@@ -183,6 +185,14 @@ impl Knock {
     /// Letters that somebody can have sent to one account, or to one address.
     pub fn letters(key: &SecretKey, to: &str) -> Self {
         Self(Limit { subject: subject(key, "letters", &[to]), most: MOST_LETTERS })
+    }
+    /// Passwords and tokens of another server, which this one is not to be a place to guess at: whoever is asked to believe them.
+    pub fn elsewhere(key: &SecretKey, account: &str) -> Self {
+        Self(Limit { subject: subject(key, "elsewhere", &[account]), most: MOST_ELSEWHERE })
+    }
+    /// Questions for a passkey, each of which is kept for a while.
+    pub fn challenge(key: &SecretKey, address: Option<&str>) -> Self {
+        Self(Limit { subject: subject(key, "challenge", &[&place(address)]), most: MOST_CHALLENGES })
     }
     pub fn reserve(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
         reserve(tx, std::slice::from_ref(&self.0), now)

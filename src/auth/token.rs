@@ -120,6 +120,9 @@ pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Resul
         proved_at: now,
         // Pages remind, programs are not people.
         key_is_unkept: false,
+        has_factor: false,
+        needs_factor: false,
+        factors_reset_at: None,
         id: user.clone(),
         session: id.to_string(),
         name: name.clone(),

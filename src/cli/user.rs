@@ -6,7 +6,10 @@ use super::{Failure, Outcome, account, account_named, existing, open, say};
 use crate::{
     app::App,
     audit::Action,
-    auth::accounts::{self, Details, NewAccount},
+    auth::{
+        accounts::{self, Details, NewAccount},
+        factors::{self, Removed},
+    },
     config::Config,
     error::Error,
 };
@@ -24,6 +27,7 @@ enum What {
     Add(Add),
     List(List),
     ResetPassword(ResetPassword),
+    ResetFactors(ResetFactors),
     Disable(Disable),
 }
 
@@ -65,6 +69,15 @@ struct ResetPassword {
     password_stdin: bool,
 }
 
+/// Take all second factors away from somebody who lost them: the app, passkeys and recovery codes. All sessions of the account end, and the person
+/// is told at the next sign-in.
+#[derive(Args)]
+#[command(after_help = "Example:\n  kinchart user reset-factors ann")]
+struct ResetFactors {
+    /// The account's user name or e-mail address.
+    name: String,
+}
+
 /// Close an account: its sessions end, its tokens no longer work, its records stay.
 #[derive(Args)]
 #[command(after_help = "Example:\n  kinchart user disable ann")]
@@ -80,6 +93,7 @@ impl User {
             What::Add(add) => add.run(&open(config)?),
             What::List(_) => list(&existing(config)?),
             What::ResetPassword(reset) => reset.run(&existing(config)?),
+            What::ResetFactors(reset) => reset.run(&existing(config)?),
             What::Disable(disable) => disable.run(&existing(config)?),
         }
     }
@@ -146,6 +160,22 @@ impl ResetPassword {
         let now = app.clock.now();
         app.db.write(|tx| accounts::set_password(tx, &found.id, &hash, None, accounts::by_command(Action::PasswordChanged, now)))?;
         say(format_args!("The password of {} is changed, and all its sessions are ended.", found.username))
+    }
+}
+
+impl ResetFactors {
+    fn run(self, app: &App) -> Outcome {
+        let found = account_named(app, &self.name)?;
+        let event = accounts::by_command(Action::FactorsReset, app.clock.now());
+        let removed = app.db.write(|tx| factors::remove_all(tx, &found.id, event.clone()))?;
+        let Removed { apps, passkeys, codes } = removed;
+        if removed == Removed::default() {
+            return say(format_args!("The account {} had no second factor. All its sessions are ended.", found.username));
+        }
+        say(format_args!(
+            "The second factors of {} are taken away (apps: {apps}, passkeys: {passkeys}, recovery codes: {codes}), and all its sessions are ended.",
+            found.username
+        ))
     }
 }
 

@@ -27,6 +27,8 @@ diesel::table! {
         created_at -> Timestamp,
         updated_at -> Timestamp,
         email_verified_at -> Nullable<Timestamp>,
+        asks_after_provider -> Bool,
+        factors_reset_at -> Nullable<Timestamp>,
     }
 }
 
@@ -84,6 +86,48 @@ diesel::table! {
         proved_at -> Nullable<Timestamp>,
         identity_id -> Nullable<Text>,
         id_token -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    totp_factors (user_id) {
+        user_id -> Text,
+        sealed_secret -> Text,
+        confirmed_at -> Nullable<Timestamp>,
+        last_step -> Nullable<BigInt>,
+        last_used_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    passkeys (id) {
+        id -> Text,
+        user_id -> Text,
+        name -> Text,
+        credential_id -> Text,
+        credential -> Text,
+        last_used_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    recovery_codes (code_hash) {
+        code_hash -> Text,
+        user_id -> Text,
+        used_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    passkey_challenges (id) {
+        id -> Text,
+        purpose -> Text,
+        user_id -> Nullable<Text>,
+        state -> Text,
+        expires_at -> Timestamp,
     }
 }
 
@@ -495,6 +539,7 @@ diesel::table! {
         deleted_at -> Nullable<Timestamp>,
         version -> Integer,
         folded -> Text,
+        charset -> Nullable<Text>,
     }
 }
 
@@ -648,6 +693,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_preferences,
     list_views,
     sessions,
+    totp_factors,
+    passkeys,
+    recovery_codes,
+    passkey_challenges,
     api_tokens,
     throttles,
     installation,

@@ -24,10 +24,7 @@ pub fn of(conn: &mut Conn) -> Result<State> {
             "SELECT 'SQLite ' || sqlite_version()",
             "SELECT CAST(pages.page_count * sizes.page_size AS BIGINT) FROM pragma_page_count() AS pages, pragma_page_size() AS sizes",
         ),
-        Conn::Pg(_) => (
-            "SELECT 'PostgreSQL ' || current_setting('server_version')",
-            "SELECT pg_database_size(current_database())",
-        ),
+        Conn::Pg(_) => ("SELECT 'PostgreSQL ' || current_setting('server_version')", "SELECT pg_database_size(current_database())"),
     };
     Ok(State {
         engine: Statement::<Text>::new(engine).get_result::<String>(conn)?,

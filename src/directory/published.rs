@@ -77,8 +77,7 @@ pub fn set(tx: &mut Tx<'_>, user: &UserId, list: &str, id: &str, publish: bool, 
         ($table:ident, $id:ty, $list:literal) => {
             if list == $list {
                 let id = <$id>::parse(id).ok_or(Error::NotFound)?;
-                let household: Option<HouseholdId> =
-                    $table::table.find(&id).select($table::household_id).first(&mut **tx).optional()?;
+                let household: Option<HouseholdId> = $table::table.find(&id).select($table::household_id).first(&mut **tx).optional()?;
                 let household = household.ok_or(Error::NotFound)?;
                 if publish && !of.contains(&household) {
                     return Err(Error::NotFound);

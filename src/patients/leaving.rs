@@ -99,11 +99,7 @@ fn lay(tx: &mut Tx<'_>, by: &Actor, id: &PatientId, deleted_at: Option<NaiveDate
 pub fn give(tx: &mut Tx<'_>, receiver: &Actor, user: &UserId, now: NaiveDateTime) -> Result<()> {
     for (id, _) in sole(tx, user)? {
         diesel::insert_into(patient_owners::table)
-            .values((
-                patient_owners::patient_id.eq(&id),
-                patient_owners::user_id.eq(&receiver.user),
-                patient_owners::created_at.eq(now),
-            ))
+            .values((patient_owners::patient_id.eq(&id), patient_owners::user_id.eq(&receiver.user), patient_owners::created_at.eq(now)))
             .execute(&mut **tx)?;
         let theirs =
             patient_shares::table.filter(patient_shares::patient_id.eq(&id)).filter(patient_shares::shared_with_user_id.eq(&receiver.user));

@@ -199,6 +199,7 @@ impl Call<'_> {
             .replace("{name}", "app.css")
             .replace("{import}", &world.import)
             .replace("{share}", &world.share)
+            .replace("{passkey}", "none")
             .replace("{invitation}", &world.invitation)
             .replace("{link}", &world.link)
             .replace("{household}", world.owner.household.as_str())
@@ -335,7 +336,7 @@ impl Call<'_> {
 
     /// As it was before.
     fn after(&self, world: &World, answer: &Answer) {
-        if matches!(self.route.1, "/login" | "/settings/password" | "/settings/address" | "/settings/key") {
+        if matches!(self.route.1, "/login" | "/login/passkey/challenge" | "/settings/password" | "/settings/address" | "/settings/key") {
             // So many wrong passwords from one address are too many.
             world.forget_guesses();
         }

@@ -60,6 +60,16 @@ export async function start() {
         command.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`${args.join(" ")}: ${said}`))));
         command.stdin.end(input);
       }),
+    /** As if so many minutes had passed since everybody signed in, or proved once more who they are. */
+    age: (minutes) =>
+      new Promise((resolve, reject) => {
+        const script = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1],timeout=20); c.execute(\"UPDATE sessions SET proved_at=strftime('%Y-%m-%d %H:%M:%f', proved_at, ?)\",(sys.argv[2],)); c.commit()";
+        const python = spawn("python3", ["-c", script, join(folder, "data", "kinchart.db"), `-${minutes} minutes`], { stdio: ["ignore", "ignore", "pipe"] });
+        let said = "";
+        python.stderr.on("data", (chunk) => { said += chunk; });
+        python.on("error", reject);
+        python.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(said))));
+      }),
     setupCode: () => log.match(/[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}/)?.[0],
     async stop() {
       program.kill("SIGTERM");

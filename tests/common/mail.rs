@@ -85,7 +85,10 @@ fn talk(stream: TcpStream, refuses: Refuses, letters: &Mutex<Vec<String>>) -> st
     let mut out = stream;
     out.write_all(b"220 here\r\n")?;
     let mut line = String::new();
-    while { line.clear(); reader.read_line(&mut line)? > 0 } {
+    while {
+        line.clear();
+        reader.read_line(&mut line)? > 0
+    } {
         let answer: &[u8] = match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
             "EHLO" => b"250-here\r\n250 AUTH PLAIN\r\n",
             "AUTH" if refuses == Refuses::Account => b"535 no\r\n",
@@ -95,7 +98,10 @@ fn talk(stream: TcpStream, refuses: Refuses, letters: &Mutex<Vec<String>>) -> st
             "DATA" => {
                 out.write_all(b"354 go on\r\n")?;
                 let mut letter = String::new();
-                while { line.clear(); reader.read_line(&mut line)? > 0 && line != ".\r\n" } {
+                while {
+                    line.clear();
+                    reader.read_line(&mut line)? > 0 && line != ".\r\n"
+                } {
                     letter.push_str(&line);
                 }
                 letters.lock().unwrap().push(letter.replace("=\r\n", ""));
