@@ -37,8 +37,8 @@ pub struct Config {
     pub public_url: PublicUrl,
     /// `KINCHART_SECRET_KEY`: the secret key if it does not come from the data folder.
     pub secret_key: Option<SecretKey>,
-    /// `KINCHART_SIGNUP`: who may make an account.
-    pub signup: Signup,
+    /// `KINCHART_SIGNUP`: who may make an account; unset, an administrator decides in the pages.
+    pub signup: Option<Signup>,
     /// `KINCHART_SECOND_FACTOR`: who must have a second factor.
     pub second_factor: SecondFactor,
     /// `KINCHART_TRUSTED_PROXIES`: whose word about a client's address counts.
@@ -173,10 +173,10 @@ const SETTINGS: [Setting; 36] = [
     },
     Setting {
         name: "KINCHART_SIGNUP",
-        default: "`closed`",
-        description: "`closed`: accounts are made by an administrator or an invitation; `open`: anybody who reaches the server may make one.",
+        default: "closed until an administrator opens it in the pages",
+        description: "`closed`: accounts are made by an administrator or an invitation; `open`: anybody who reaches the server may make one. Set, it cannot be changed in the pages.",
         secret: false,
-        set: |config, text| put(&mut config.signup, text, "must be closed or open"),
+        set: |config, text| put_some(&mut config.signup, text, "must be closed or open"),
     },
     Setting {
         name: "KINCHART_SECOND_FACTOR",
@@ -540,7 +540,7 @@ impl Default for Config {
             uploads: PathBuf::from("./uploads"),
             public_url: PublicUrl { text: "http://localhost:8080".to_owned() },
             secret_key: None,
-            signup: Signup::Closed,
+            signup: None,
             second_factor: SecondFactor::Optional,
             trusted_proxies: Vec::new(),
             log: "info".to_owned(),
@@ -771,6 +771,15 @@ pub enum Signup {
     Open,
 }
 
+impl Signup {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// The text is neither `closed` nor `open`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("neither closed nor open")]
@@ -982,7 +991,7 @@ mod tests {
         assert_eq!(config.database, Database::Sqlite { file, create: false });
         assert_eq!((config.public_url.as_str(), config.public_url.is_https()), ("https://records.example.org", true));
         assert_eq!(config.secret_key.unwrap().to_text(), KEY);
-        assert_eq!((config.signup, config.trusted_proxies.len()), (Signup::Open, 2));
+        assert_eq!((config.signup, config.trusted_proxies.len()), (Some(Signup::Open), 2));
         assert_eq!((config.log.as_str(), config.workers.get()), ("info,kinchart::auth=debug", 3));
     }
 

@@ -1,6 +1,7 @@
 //! Kinchart keeps a family's medical records in one program. `docs/architecture.md` shows the house on one page.
 
 pub mod access;
+pub mod admin;
 pub mod api;
 pub mod app;
 pub mod assets;

@@ -6,12 +6,13 @@ use actix_web::{
 };
 
 use crate::{
-    api, assets,
+    admin, api, assets,
     audit::pages as audit,
     auth::{
+        address,
         factors::{confirm, passkey_sign_in, second},
         oidc::pages as oidc,
-        operator_link, setup, sign_in, sign_up,
+        operator_link, reset, setup, sign_in, sign_up,
         token::Bearer,
     },
     directory::pages as directory,
@@ -32,7 +33,7 @@ use crate::{
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
-    settings::{factors, key, pages as settings, password, providers, sessions, tokens},
+    settings::{factors, key, notices, pages as settings, password, providers, sessions, tokens},
     sharing::{overview, pages as sharing},
     tags::pages as tags,
     timeline,
@@ -115,11 +116,23 @@ routes! {
         post "/enter/{text}" => operator_link::enter;
         get "/signup" => sign_up::show;
         post "/signup" => sign_up::submit;
+        get "/forgot" => reset::ask;
+        post "/forgot" => reset::send;
+        get "/reset/{text}" => reset::show;
+        post "/reset/{text}" => reset::set;
+        get "/address/{text}" => address::before;
+        post "/address/{text}" => address::confirm;
+        get "/session" => sessions::go_on;
         get "/settings" => settings::show;
         post "/settings/profile" => settings::save_profile;
         post "/settings/preferences" => settings::save_preferences;
         get "/settings/password" => password::show;
         post "/settings/password" => password::change;
+        get "/settings/address" => address::show;
+        post "/settings/address" => address::change;
+        get "/settings/notices" => notices::show;
+        post "/settings/notices" => notices::seen;
+        post "/settings/notices/{account}" => notices::answer;
         get "/settings/key" => key::show;
         post "/settings/key" => key::reveal;
         post "/settings/key/kept" => key::keep;
@@ -163,6 +176,29 @@ routes! {
         post "/settings/paperless/retry" => paperless::retry;
         post "/settings/paperless/send" => paperless::send;
         post "/settings/paperless/disconnect" => paperless::disconnect;
+        // Administration: no record, no document, no patient's name.
+        get "/admin" => admin::figures::show;
+        get "/admin/users" => admin::accounts::list;
+        post "/admin/users" => admin::accounts::create;
+        get "/admin/users/new" => admin::accounts::new;
+        get "/admin/users/{user}" => admin::one::show;
+        post "/admin/users/{user}" => admin::one::act;
+        get "/admin/users/{user}/delete" => admin::remove::show;
+        post "/admin/users/{user}/delete" => admin::remove::submit;
+        get "/admin/sessions" => admin::sessions::list;
+        post "/admin/sessions" => admin::sessions::end;
+        get "/admin/signup" => admin::sign_up::show;
+        post "/admin/signup" => admin::sign_up::save;
+        get "/admin/directory" => admin::directory::list;
+        post "/admin/directory" => admin::directory::save;
+        get "/admin/codes" => admin::codes::show;
+        get "/admin/health" => admin::health::show;
+        post "/admin/health" => admin::health::ask;
+        get "/admin/jobs" => admin::jobs::list;
+        post "/admin/jobs/{job}" => admin::jobs::again;
+        get "/admin/connections" => admin::connections::show;
+        post "/admin/connections/mail" => admin::connections::test_mail;
+        get "/admin/trash" => admin::trash::show;
         // Pages of one person, over all patients.
         get "/" => home::start;
         get "/search" => search::show;

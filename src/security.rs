@@ -115,10 +115,12 @@ const MOST_SKIPPED: usize = 64 * 1024 * 1024;
 
 /// Forms that need no session.
 fn is_public(path: &str) -> bool {
-    matches!(path, "/login" | "/setup" | "/signup" | "/logout")
+    matches!(path, "/login" | "/setup" | "/signup" | "/logout" | "/forgot")
         || path.starts_with("/login/")
         || path.starts_with("/enter/")
         || path.starts_with("/l/")
+        || path.starts_with("/reset/")
+        || path.starts_with("/address/")
         || (path.starts_with("/join/") && path.ends_with("/account"))
         || path.starts_with("/api/")
 }
@@ -128,14 +130,17 @@ fn holds_secrets(path: &str) -> bool {
     matches!(
         path,
         "/settings/password"
+            | "/settings/address"
             | "/settings/key"
             | "/settings/paperless"
             | "/settings/factors"
             | "/settings/providers/connect"
             | "/settings/providers/unlink"
             | "/confirm"
+            | "/admin/users"
     ) || path.starts_with("/settings/factors/")
         || path.starts_with("/confirm/")
+        || path.starts_with("/admin/users/")
         || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
 }
 
@@ -241,7 +246,8 @@ async fn send_again(mut request: ServiceRequest, next: Next<impl MessageBody + '
     let response = next.call(request).await?.map_into_boxed_body();
     let failure = response.response().error().and_then(|error| error.as_error::<Error>());
     let is_unproved = failure.is_some_and(|error| matches!(error, Error::Unproved));
-    let is_busy = failure.is_some_and(|error| error.status() == StatusCode::SERVICE_UNAVAILABLE) && !holds_secrets(response.request().path());
+    let is_busy =
+        failure.is_some_and(|error| error.status() == StatusCode::SERVICE_UNAVAILABLE) && !holds_secrets(response.request().path());
     let Some(pairs) = serde_urlencoded::from_bytes(&body).ok().filter(|_| is_busy || is_unproved) else { return Ok(response) };
     let (request, _) = response.into_parts();
     let app = request.app_data::<web::Data<App>>().cloned();

@@ -21,7 +21,7 @@ use actix_web::{
 use crate::{
     app::App,
     auth::{
-        factors,
+        factors, going_on,
         oidc::provider::Provider,
         password::{COST, Passwords},
         secret::{self, SecretKey},
@@ -150,6 +150,7 @@ pub fn web_app(
         .wrap(from_fn(pace::body))
         .wrap(from_fn(security::present))
         .wrap(from_fn(security::same_site))
+        .wrap(from_fn(going_on::watch))
         .wrap(from_fn(session::mark))
         .wrap(sessions)
         .wrap(from_fn(session::last))

@@ -2,6 +2,7 @@
 
 pub mod factors;
 pub mod key;
+pub mod notices;
 pub mod pages;
 pub mod password;
 pub mod preferences;

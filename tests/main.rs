@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod admin;
 mod api;
 mod attaching;
 mod audit;
@@ -39,6 +40,7 @@ mod previews;
 mod processes;
 mod quota;
 mod records;
+mod reset;
 mod sessions;
 mod sharing;
 mod status;

@@ -64,9 +64,11 @@ pub enum Next {
 pub async fn arrive(app: &App, request: &HttpRequest, arrival: Arrival) -> Result<Next> {
     let (user, way) = (arrival.user.clone(), arrival.way);
     let waits = app
-        .read(move |conn, _| {
-            if factors::is_asked(conn, &user, way)? { Ok(Some(accounts::by_id(conn, &user)?.full_name)) } else { Ok(None) }
-        })
+        .read(
+            move |conn, _| {
+                if factors::is_asked(conn, &user, way)? { Ok(Some(accounts::by_id(conn, &user)?.full_name)) } else { Ok(None) }
+            },
+        )
         .await?;
     match waits {
         Some(name) => {

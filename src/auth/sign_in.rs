@@ -19,14 +19,13 @@ use super::{
     form::{self, Form, Problems},
     oidc::{self, Door},
     password::Busy,
-    session,
+    session, sign_up,
     throttle::Guess,
 };
 use crate::{
     app::App,
     audit::{Action, Event},
     body,
-    config::Signup,
     db::{Tx, schema::users, types::UserId},
     error::{Error, Result},
     page::{Ui, render, see_other},
@@ -85,10 +84,10 @@ pub async fn show(app: web::Data<App>, request: HttpRequest) -> Result<HttpRespo
     if session::me(&request.get_session()).is_some() {
         return Ok(see_other(next(query.raw("next"))));
     }
-    render(&page(&app, &query, None))
+    render(&page(&app, &query, None, sign_up::is_open(&app).await?))
 }
 
-fn page(app: &App, form: &Form, problem: Option<String>) -> LoginPage {
+fn page(app: &App, form: &Form, problem: Option<String>, sign_up: bool) -> LoginPage {
     let path = form.raw("resume_path");
     LoginPage {
         ui: Ui::new(None, "/login"),
@@ -96,7 +95,7 @@ fn page(app: &App, form: &Form, problem: Option<String>) -> LoginPage {
         next: Some(form.raw("next")).filter(|path| is_local(path)).unwrap_or_default().to_owned(),
         resume: is_local(path).then(|| (path.to_owned(), form.raw("resume_body").to_owned())),
         problem,
-        sign_up: app.config.signup == Signup::Open && !app.config.oidc.only,
+        sign_up,
         door: Door::of(app),
         notice: oidc::leave::notice(app, form.raw("signed_out")),
     }
@@ -107,7 +106,7 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
     let form = Form::read(&request, payload).await?;
     if app.config.oidc.only {
         let words = crate::i18n::Locale::default();
-        return form::again(StatusCode::FORBIDDEN, None, &page(&app, &form, Some(words.t("login.provider_only"))));
+        return form::again(StatusCode::FORBIDDEN, None, &page(&app, &form, Some(words.t("login.provider_only")), false));
     }
     let attempt = Attempt { name: form.text("username"), password: form.raw("password").to_owned(), address: session::address(&request) };
     let outcome = app.run(move |app| sign_in(app, &attempt)).await;
@@ -118,10 +117,13 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
             let next = arrival::arrive(&app, &request, arrival).await?;
             follow(&app, &request, next, &form).await
         }
-        Ok(None) => form::again(StatusCode::UNPROCESSABLE_ENTITY, None, &page(&app, &form, Some(words.t("login.wrong")))),
+        Ok(None) => {
+            let page = page(&app, &form, Some(words.t("login.wrong")), sign_up::is_open(&app).await?);
+            form::again(StatusCode::UNPROCESSABLE_ENTITY, None, &page)
+        }
         Err(error) => {
             let (status, Problems { notice, wait, .. }) = form::shown(&words, error)?;
-            form::again(status, wait, &page(&app, &form, Some(notice)))
+            form::again(status, wait, &page(&app, &form, Some(notice), sign_up::is_open(&app).await?))
         }
     }
 }
@@ -166,7 +168,7 @@ fn onwards(ui: Ui, words: &'static str, form: &Form) -> Result<HttpResponse> {
 
 /// The sign-in page with what is wrong, and what it carries along.
 pub fn refused(app: &App, form: &Form, status: StatusCode, problem: String) -> Result<HttpResponse> {
-    form::again(status, None, &page(app, form, Some(problem)))
+    form::again(status, None, &page(app, form, Some(problem), false))
 }
 
 /// The sign-in page for who took too long over the second factor.

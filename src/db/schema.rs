@@ -680,6 +680,42 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    account_links (id) {
+        id -> Text,
+        user_id -> Text,
+        purpose -> Text,
+        hash -> Text,
+        email -> Nullable<Text>,
+        made_by -> Nullable<Text>,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    account_notices (id) {
+        id -> Text,
+        user_id -> Text,
+        word -> Text,
+        by_name -> Nullable<Text>,
+        at -> Timestamp,
+        seen_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    account_removals (user_id) {
+        user_id -> Text,
+        by_user -> Text,
+        by_name -> Text,
+        plan -> Text,
+        to_user -> Nullable<Text>,
+        state -> Text,
+        created_at -> Timestamp,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     file_previews,
     file_readings,
@@ -725,5 +761,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_seals,
     jobs,
     paperless_connections,
-    paperless_copies
+    paperless_copies,
+    account_links,
+    account_notices,
+    account_removals
 );

@@ -14,6 +14,7 @@ use crate::{
     app::App,
     auth::{
         accounts::{self, Details, NewAccount},
+        address,
         arrival::{self, Arrival, Way},
         form::{self, Form, Problems},
         oidc::Door,
@@ -498,6 +499,9 @@ fn make(app: &App, link: &str, form: &Form, details: Details, address: Option<St
             by_command: false,
             household: None,
         };
-        accounts::create(tx, &new, now)
+        let user = accounts::create(tx, &new, now)?;
+        // Whoever sent the invitation can copy its link: it proves no address.
+        address::ask_if_mail_works(tx, app, &user, now)?;
+        Ok(user)
     })
 }

@@ -82,18 +82,18 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
 /// `POST /settings/profile`.
 pub async fn save_profile(app: web::Data<App>, signed: Signed, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&request, payload).await?;
-    let details = Details { full_name: form.text("full_name"), username: signed.me.username.clone(), email: form.text("email") };
-    let (wanted, actor) = (details.clone(), signed.actor.clone());
+    let full_name = form.text("full_name");
+    let (wanted, actor) = (full_name.clone(), signed.actor.clone());
     let outcome = app
         .write(move |tx, app| {
-            let mut errors = accounts::check_name(&wanted.full_name);
-            errors.extend(accounts::check_email(&wanted.email));
-            if errors.is_empty() { accounts::change(tx, &actor, &wanted, app.clock.now()) } else { Err(Error::Invalid(errors)) }
+            let errors = accounts::check_name(&wanted);
+            if errors.is_empty() { accounts::rename(tx, &actor, &wanted, app.clock.now()) } else { Err(Error::Invalid(errors)) }
         })
         .await;
     let Err(error) = outcome else { return Ok(see_other("/settings?saved=1")) };
     let page = app.read(move |conn, app| SettingsPage::load(conn, app, signed.me)).await?;
     let (status, problems) = form::shown(&page.ui.words, error)?;
+    let details = Details { full_name, ..page.details };
     form::again(status, problems.wait, &SettingsPage { profile: problems, details, ..page })
 }
 

@@ -14,6 +14,7 @@ mod answer;
 mod database;
 pub mod html;
 pub mod log;
+pub mod mail;
 pub mod paper;
 mod people;
 pub mod program;

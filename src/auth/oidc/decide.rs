@@ -11,7 +11,10 @@ use super::{
 use crate::{
     app::App,
     audit::{Action, Event},
-    auth::accounts::{self, Account, Details, NewAccount, Ways},
+    auth::{
+        accounts::{self, Account, Details, NewAccount, Ways},
+        sign_up,
+    },
     config::Signup,
     db::{
         Conn, Tx,
@@ -229,7 +232,11 @@ fn free_address(conn: &mut Conn, somebody: &Somebody) -> Result<Option<String>> 
 /// The role of an account that may be made: where sign-up is open, for who was invited by their verified address, and for who has the address of
 /// an invitation.
 fn role(conn: &mut Conn, app: &App, visit: &Visit<'_>) -> Result<Option<&'static str>> {
-    if app.config.oidc.signup.unwrap_or(app.config.signup) == Signup::Open {
+    let policy = match app.config.oidc.signup {
+        Some(own) => own,
+        None => sign_up::policy(conn, app)?,
+    };
+    if policy == Signup::Open {
         return Ok(Some("user"));
     }
     if let Some(text) = visit.next.strip_prefix("/join/") {

@@ -32,6 +32,7 @@ use crate::{
     auth::{
         accounts,
         arrival::{self, Arrival, Next, Way},
+        factors::second,
         form::{self, Form, Problems},
         proof,
         sealed_text::{Purpose, seal_text},
