@@ -17,7 +17,7 @@ use crate::{
     audit::{Action, Event},
     db::types::UserId,
     error::{Error, Result},
-    page::{Ui, render, see_other},
+    page::{Ui, render},
 };
 
 /// How long it waits for its one use.
