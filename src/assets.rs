@@ -44,6 +44,11 @@ pub async fn serve(request: HttpRequest, names: web::Path<(String, String)>) -> 
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, caching))
         .insert_header((header::ETAG, etag))
-        .content_type(file.metadata.mimetype())
+        .content_type(content_type(file.metadata.mimetype()))
         .body(body))
+}
+/// Whatever is text says in which letters.
+fn content_type(media_type: &str) -> String {
+    let is_text = media_type.starts_with("text/") || media_type.ends_with("+xml") || media_type.ends_with("json");
+    if is_text { format!("{media_type}; charset=utf-8") } else { media_type.to_owned() }
 }

@@ -1,6 +1,15 @@
 //! Who did what, when, from where: no medical content, no foreign keys, in the transaction of the change.
 //!
-//! Reads are gathered and written in batches by a thread of their own, so that looking at a page waits for no disk.
+//! Reads are gathered and written in batches by a thread of their own, so that looking at a page waits for no disk. What is written is sealed a
+//! minute later ([`seal`]), which [`verify`] proves; what is old enough goes ([`prune`]).
+
+mod lines;
+pub mod pages;
+pub mod prune;
+pub mod query;
+pub mod seal;
+pub(crate) mod table;
+pub mod verify;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,6 +45,8 @@ pub enum Action {
     AccountChanged,
     TokenCreated,
     TokenRevoked,
+    TokenUsed,
+    TokenRefused,
     Created,
     Changed,
     Deleted,
@@ -62,6 +73,27 @@ pub enum Action {
     KeyShown,
     KeyKept,
     KeyChanged,
+    IdentityLinked,
+    IdentityUnlinked,
+    RoleFollowed,
+    SignInLinkMade,
+    AuditPruned,
+    AccountDisabled,
+    AccountEnabled,
+    AccountRemoved,
+    RoleChanged,
+    ResetLinkMade,
+    PasswordReset,
+    AddressAsked,
+    AddressChanged,
+    AddressRestored,
+    SessionsEnded,
+    PolicyChanged,
+    EntryPublished,
+    EntryWithdrawn,
+    JobRetried,
+    MailTested,
+    RemovalAnswered,
 }
 
 impl Action {
@@ -83,6 +115,8 @@ impl Action {
             Self::AccountChanged => "account_changed",
             Self::TokenCreated => "token_created",
             Self::TokenRevoked => "token_revoked",
+            Self::TokenUsed => "token_used",
+            Self::TokenRefused => "token_refused",
             Self::Created => "created",
             Self::Changed => "changed",
             Self::Deleted => "deleted",
@@ -109,6 +143,27 @@ impl Action {
             Self::KeyShown => "key_shown",
             Self::KeyKept => "key_kept",
             Self::KeyChanged => "key_changed",
+            Self::IdentityLinked => "identity_linked",
+            Self::IdentityUnlinked => "identity_unlinked",
+            Self::RoleFollowed => "role_followed",
+            Self::SignInLinkMade => "sign_in_link_made",
+            Self::AuditPruned => "audit_pruned",
+            Self::AccountDisabled => "account_disabled",
+            Self::AccountEnabled => "account_enabled",
+            Self::AccountRemoved => "account_removed",
+            Self::RoleChanged => "role_changed",
+            Self::ResetLinkMade => "reset_link_made",
+            Self::PasswordReset => "password_reset",
+            Self::AddressAsked => "address_asked",
+            Self::AddressChanged => "address_changed",
+            Self::AddressRestored => "address_restored",
+            Self::SessionsEnded => "sessions_ended",
+            Self::PolicyChanged => "policy_changed",
+            Self::EntryPublished => "entry_published",
+            Self::EntryWithdrawn => "entry_withdrawn",
+            Self::JobRetried => "job_retried",
+            Self::MailTested => "mail_tested",
+            Self::RemovalAnswered => "removal_answered",
         }
     }
 }

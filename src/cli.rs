@@ -7,6 +7,7 @@ mod key;
 mod serve;
 mod token;
 mod user;
+mod verify;
 mod workshop;
 
 use std::{
@@ -55,6 +56,7 @@ enum Command {
     Token(token::Token),
     Import(import::Import),
     Check(check::Check),
+    Verify(verify::Verify),
     Key(key::Key),
     Demo(demo::Demo),
     #[command(hide = true)]
@@ -119,6 +121,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Token(token) => token.run(&existing(config)?),
         Command::Import(import) => import.run(&existing(config)?),
         Command::Check(check) => check.run(config),
+        Command::Verify(verify) => verify.run(&existing(config)?),
         Command::Key(key) => key.run(config),
         Command::Demo(demo) => demo.run(&open(config)?),
         Command::Workshop(workshop) => workshop.run(),

@@ -43,6 +43,9 @@ pub enum Error {
     /// 413.
     #[error("body over the limit")]
     TooLarge,
+    /// 408: the body did not come.
+    #[error("body too slow")]
+    TooSlow,
     /// 507: the disk, or what one may use of it, is full.
     #[error("the file store is full")]
     StorageFull,
@@ -104,6 +107,7 @@ impl Error {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -126,6 +130,7 @@ impl Error {
             Self::Stale { .. } => "stale",
             Self::PreconditionRequired => "precondition_required",
             Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
             Self::StorageFull => "storage_full",
             Self::StorageFailed => "storage_failed",
             Self::FileDamaged => "file_damaged",

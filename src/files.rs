@@ -17,6 +17,7 @@ pub mod shelf_pages;
 pub mod tesseract;
 pub mod twins;
 pub mod upload;
+pub mod waiting;
 pub mod words;
 
 use std::collections::HashMap;
@@ -74,9 +75,14 @@ pub struct File {
     pub uploaded_at: NaiveDateTime,
     pub deleted_at: Option<NaiveDateTime>,
     pub version: i32,
+    /// Of a text: the letters its bytes stand for, once somebody has looked.
+    pub charset: Option<String>,
 }
 
 impl File {
+    pub fn is_text(&self) -> bool {
+        self.file_type.starts_with("text/")
+    }
     pub fn kind(&self) -> Option<&'static FileKind> {
         kinds::kind(&self.file_type)
     }

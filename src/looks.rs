@@ -4,24 +4,24 @@
 
 use std::collections::HashMap;
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{StatusCode, header},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use chrono::{Duration, NaiveDateTime, NaiveTime};
+use chrono::{Duration, NaiveDateTime};
 use diesel::prelude::*;
 
 use crate::{
     access::{self, Own, PatientAccess},
     app::App,
-    audit::{Action, Event},
+    audit::{
+        Action, Event,
+        query::{self, Events, Limits, Page, Turn, given},
+        table,
+    },
     auth::session::Signed,
     body,
-    dates::{PartialDate, Typing},
+    dates::Typing,
     db::{
-        Conn, MultiBackend,
+        Conn,
         schema::{audit_events, users},
         sql::among,
         types::{PatientId, RecordId, UserId},
@@ -39,30 +39,21 @@ use crate::{
     },
 };
 
-const PER_PAGE: i64 = 50;
-const MOST_PER_PAGE: i64 = 200;
-/// As many rows as a file of it has.
-const MOST_ROWS: i64 = 20_000;
-const LAST_PAGE: i64 = 1_000_000;
-/// More people than look at one record.
-const MOST_PEOPLE: i64 = 200;
 /// Looks at one thing that are no further apart are one.
 const TOGETHER: Duration = Duration::minutes(5);
 
 /// Looks, of which one counts as another when it is repeated at once.
-const LOOKS: &[Action] = &[Action::Read, Action::Listed, Action::Searched];
+pub(crate) const LOOKED: &[Action] = &[Action::Read, Action::Listed, Action::Searched];
+pub(crate) const CHANGED: &[Action] =
+    &[Action::Created, Action::Changed, Action::Deleted, Action::Restored, Action::Purged, Action::Filed, Action::Imported];
+pub(crate) const SHARED: &[Action] =
+    &[Action::Shared, Action::ShareChanged, Action::ShareEnded, Action::Invited, Action::InvitationAnswered, Action::OwnershipGiven];
+pub(crate) const DOWNLOADED: &[Action] = &[Action::Downloaded, Action::Printed];
+pub(crate) const LINK: &[Action] = &[Action::LinkMade, Action::LinkOpened, Action::LinkRefused, Action::LinkRevoked];
 
 /// The kinds of event a person can ask for, as words of the address.
-const WHAT: &[(&str, &[Action])] = &[
-    ("looked", LOOKS),
-    ("changed", &[Action::Created, Action::Changed, Action::Deleted, Action::Restored, Action::Purged, Action::Filed, Action::Imported]),
-    (
-        "shared",
-        &[Action::Shared, Action::ShareChanged, Action::ShareEnded, Action::Invited, Action::InvitationAnswered, Action::OwnershipGiven],
-    ),
-    ("downloaded", &[Action::Downloaded, Action::Printed]),
-    ("link", &[Action::LinkMade, Action::LinkOpened, Action::LinkRefused, Action::LinkRevoked]),
-];
+const WHAT: &[(&str, &[Action])] =
+    &[("looked", LOOKED), ("changed", CHANGED), ("shared", SHARED), ("downloaded", DOWNLOADED), ("link", LINK)];
 
 fn words(actions: &[Action]) -> Vec<&'static str> {
     actions.iter().map(|action| action.word()).collect()
@@ -81,9 +72,11 @@ struct LooksPage {
     from: String,
     to: String,
     own: bool,
-    total: i64,
-    previous: Option<String>,
-    next: Option<String>,
+    /// Of whose record alone, if it is asked for.
+    record: Option<String>,
+    outcomes: Vec<Choice>,
+    newer: Option<String>,
+    older: Option<String>,
     narrowed: bool,
     wrong: Vec<(String, String)>,
 }
@@ -116,11 +109,9 @@ struct Line {
 struct Query {
     who: Option<String>,
     what: Option<&'static str>,
-    from: Option<NaiveDateTime>,
-    before: Option<NaiveDateTime>,
+    record: Option<String>,
+    limits: Limits,
     own: bool,
-    page: i64,
-    per_page: i64,
 }
 
 /// `GET /patients/{patient}/looks`, for owners.
@@ -135,9 +126,11 @@ pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String
             app.db.read(|conn| {
                 let access = access::grant::<Own>(conn, &signed.actor, &patient, app.clock.now())?;
                 let ui = Ui::new(Some(signed.me.clone()), &here).with_nav(conn, &access)?;
-                let (query, errors) = Query::read(&pairs, signed.me.dates.typing(app.clock.today()));
+                let (query, mut errors) = Query::read(&pairs, signed.me.dates.typing(app.clock.today()));
+                let turn = Turn::read(&pairs, &mut errors);
                 let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-                Ok((status, page::text(&looks_page(conn, &access, ui, &pairs, &query, &errors)?)?))
+                let found = if errors.is_empty() { turn.load(conn, vec![query.events(&access)])? } else { Page::default() };
+                Ok((status, page::text(&looks_page(conn, &access, ui, &pairs, &query, found, &errors)?)?))
             })
         })
         .await?;
@@ -157,98 +150,72 @@ pub async fn csv(app: web::Data<App>, signed: Signed, patient: web::Path<String>
                 if !errors.is_empty() {
                     return Err(Error::Invalid(errors));
                 }
-                let (events, _) = load(conn, &access, &Query { page: 1, per_page: MOST_ROWS, ..query })?;
+                let found = Turn::all().load(conn, vec![query.events(&access)])?;
                 let ui = Ui::new(Some(signed.me.clone()), "");
                 let name = export::file_name(&access.patient.given_name(), "who-looked", &access.now.date().to_string());
-                Ok((name, table(&ui, &events)?))
+                Ok((name, table::written(COLUMNS, found.events.iter().map(|event| row(&ui, event)))?))
             })
         })
         .await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"))
-        .insert_header((header::CONTENT_DISPOSITION, export::disposition(&name)))
-        .body(bytes))
+    Ok(table::answer(&name, bytes))
 }
 
+const COLUMNS: [&str; 10] = ["at", "who", "by_link", "action", "what", "kind", "record_id", "version", "address", "success"];
+
 /// One row an event, none joined with another.
-fn table(ui: &Ui, events: &[Event]) -> Result<Vec<u8>> {
-    let failed = |error: csv::Error| Error::Internal(format!("csv: {error}"));
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(export::BYTE_ORDER_MARK.to_vec());
-    writer
-        .write_record(["at", "who", "by_link", "action", "what", "kind", "record_id", "version", "address", "success"])
-        .map_err(failed)?;
-    for event in events {
-        let optional = |text: &Option<String>| text.clone().unwrap_or_default();
-        let cells = [
-            event.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            event.actor_name.clone(),
-            is_link(&event.actor).to_string(),
-            event.action.clone(),
-            did(ui, event),
-            optional(&event.kind),
-            optional(&event.record_id),
-            event.version.map(|version| version.to_string()).unwrap_or_default(),
-            optional(&event.address),
-            event.success.to_string(),
-        ];
-        writer.write_record(cells.iter().map(|cell| export::defused(cell))).map_err(failed)?;
-    }
-    writer.into_inner().map_err(|error| Error::Internal(format!("csv: {}", error.error())))
+fn row(ui: &Ui, event: &Event) -> [String; 10] {
+    let optional = |text: &Option<String>| text.clone().unwrap_or_default();
+    [
+        event.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        event.actor_name.clone(),
+        is_link(&event.actor).to_string(),
+        event.action.clone(),
+        did(ui, event),
+        optional(&event.kind),
+        optional(&event.record_id),
+        event.version.map(|version| version.to_string()).unwrap_or_default(),
+        optional(&event.address),
+        event.success.to_string(),
+    ]
 }
 
 impl Query {
     /// A filter that means nothing is told, and shows nothing.
     fn read(pairs: &[(String, String)], typing: Typing) -> (Self, Errors) {
         let mut errors = Errors::new();
-        let given = |name: &str| pairs.iter().find(|(n, v)| n == name && !v.trim().is_empty()).map(|(_, v)| v.trim());
-        let mut date = |name: &str| {
-            let date = PartialDate::parse_typed(given(name)?, typing);
-            date.map_err(|error| errors.push((name.to_owned(), error.into()))).ok()
-        };
-        let from = date("from").map(|date| date.earliest_day().and_time(NaiveTime::MIN));
-        let before = date("to").map(|date| date.latest_day().succ_opt().unwrap_or(date.latest_day()).and_time(NaiveTime::MIN));
-        let what = given("what").map(|word| WHAT.iter().find(|(known, _)| *known == word).map(|(known, _)| *known));
+        let limits = Limits::read(pairs, typing, &mut errors);
+        let what = given(pairs, "what").map(|word| WHAT.iter().find(|(known, _)| *known == word).map(|(known, _)| *known));
         if what == Some(None) {
             errors.push(("what".to_owned(), FieldError::UnknownChoice));
         }
-        let mut number = |name: &str, preset: i64, most: i64| {
-            let Some(text) = given(name) else { return preset };
-            text.parse().ok().filter(|n| (1..=most).contains(n)).unwrap_or_else(|| {
-                errors.push((name.to_owned(), FieldError::OutOfRange { min: "1".into(), max: most.to_string() }));
-                preset
-            })
-        };
-        let (page, per_page) = (number("page", 1, LAST_PAGE), number("per_page", PER_PAGE, MOST_PER_PAGE));
+        let text = |name: &str| given(pairs, name).map(str::to_owned);
         let query =
-            Self { who: given("who").map(str::to_owned), what: what.flatten(), own: given("own").is_some(), from, before, page, per_page };
+            Self { who: text("who"), what: what.flatten(), record: text("record"), own: given(pairs, "own").is_some(), limits };
         (query, errors)
     }
 
     fn is_narrowed(&self) -> bool {
-        self.who.is_some() || self.what.is_some() || self.from.is_some() || self.before.is_some() || self.own
+        self.who.is_some() || self.what.is_some() || self.record.is_some() || self.limits.is_some() || self.own
     }
 
     /// The events asked for, in no order.
-    fn events(&self, access: &PatientAccess<Own>) -> audit_events::BoxedQuery<'static, MultiBackend> {
+    fn events(&self, access: &PatientAccess<Own>) -> Events {
         let me = access.actor.user.to_string();
-        let mut found = audit_events::table.filter(audit_events::patient_id.eq(access.id().to_string())).into_boxed::<MultiBackend>();
+        let mut found = query::everything().filter(audit_events::patient_id.eq(access.id().to_string()));
         // Who asks for their own looks by name gets them.
         if !self.own && self.who.as_deref() != Some(&me) {
-            found = found.filter(audit_events::actor.ne(me).or(audit_events::action.ne_all(words(LOOKS))));
+            found = found.filter(audit_events::actor.ne(me).or(audit_events::action.ne_all(words(LOOKED))));
         }
         if let Some(who) = &self.who {
             found = found.filter(audit_events::actor.eq(who.clone()));
         }
+        if let Some(record) = &self.record {
+            found = found.filter(audit_events::record_id.eq(record.clone()));
+        }
         if let Some((_, actions)) = self.what.and_then(|what| WHAT.iter().find(|(known, _)| *known == what)) {
-            found = found.filter(audit_events::action.eq_any(words(actions)));
+            found = query::of_actions(found, words(actions));
         }
-        if let Some(from) = self.from {
-            found = found.filter(audit_events::at.ge(from));
-        }
-        if let Some(before) = self.before {
-            found = found.filter(audit_events::at.lt(before));
-        }
-        found
+        self.limits.of(found)
     }
 }
 
@@ -258,11 +225,13 @@ fn looks_page(
     ui: Ui,
     pairs: &[(String, String)],
     query: &Query,
+    found: Page,
     errors: &Errors,
 ) -> Result<LooksPage> {
     let base = ui.here.clone();
-    let (events, total) = if errors.is_empty() { load(conn, access, query)? } else { (Vec::new(), 0) };
-    let ids: Vec<RecordId> = events.iter().filter_map(|event| RecordId::parse(event.record_id.as_deref()?)).collect();
+    let events = found.events;
+    let asked = query.record.as_deref();
+    let ids: Vec<RecordId> = events.iter().filter_map(|event| event.record_id.as_deref()).chain(asked).filter_map(RecordId::parse).collect();
     let links = professional_links::names(conn, access, |at| ui.moment(at))?;
     let papers: Vec<&str> =
         events.iter().filter(|event| event.kind.as_deref() == Some(files::KIND)).filter_map(|event| event.detail.as_deref()).collect();
@@ -274,46 +243,36 @@ fn looks_page(
         patient: access.id().as_str(),
     };
     let people = people(conn, access, &ui, &told.links, query.who.as_deref())?;
-    let given = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
-    let turn = |page: i64| {
-        let mut kept: Vec<(String, String)> = pairs.iter().filter(|(n, v)| n != "page" && !v.is_empty()).cloned().collect();
-        kept.push(("page".into(), page.to_string()));
-        format!("{base}?{}", serde_urlencoded::to_string(kept).unwrap_or_default())
+    let typed = |name: &str| given(pairs, name).unwrap_or_default().to_owned();
+    let outcome = |(word, _): &(&'static str, bool)| Choice {
+        value: (*word).to_owned(),
+        label: ui.choice("Outcome", word),
+        selected: given(pairs, "success") == Some(word),
     };
-    let kept: Vec<&(String, String)> = pairs.iter().filter(|(n, v)| !matches!(n.as_str(), "page" | "per_page") && !v.is_empty()).collect();
     Ok(LooksPage {
-        export: format!("{base}/csv?{}", serde_urlencoded::to_string(kept).unwrap_or_default()),
+        export: query::as_file(&base, pairs),
         days: days(&ui, &told, &events),
         what: WHAT
             .iter()
             .map(|(word, _)| Choice { value: (*word).to_owned(), label: ui.choice("Looks", word), selected: query.what == Some(word) })
             .collect(),
-        previous: (query.page > 1).then(|| turn(query.page - 1)),
-        next: (query.page.saturating_mul(query.per_page) < total).then(|| turn(query.page + 1)),
+        outcomes: query::OUTCOMES.iter().map(outcome).collect(),
+        newer: found.newer.as_ref().map(|to| query::turned(&base, pairs, to)),
+        older: found.older.as_ref().map(|to| query::turned(&base, pairs, to)),
+        record: asked.map(|id| {
+            let head = RecordId::parse(id).and_then(|id| told.titles.get(&id)).filter(|head| !head.title.is_empty());
+            head.map_or_else(|| ui.t("record.untitled"), |head| head.title.clone())
+        }),
         narrowed: query.is_narrowed() || !errors.is_empty(),
         wrong: errors.iter().map(|(name, error)| (format!("f-{name}"), ui.error(error))).collect(),
         patient_name: access.patient.given_name(),
-        from: given("from"),
-        to: given("to"),
+        from: typed("from"),
+        to: typed("to"),
         own: query.own,
         people,
-        total,
         base,
         ui,
     })
-}
-
-/// One page, newest first, and how many there are.
-fn load(conn: &mut Conn, access: &PatientAccess<Own>, query: &Query) -> Result<(Vec<Event>, i64)> {
-    let total = query.events(access).count().get_result(conn)?;
-    let events = query
-        .events(access)
-        .order((audit_events::at.desc(), audit_events::id.desc()))
-        .limit(query.per_page)
-        .offset((query.page - 1).saturating_mul(query.per_page))
-        .select(Event::as_select())
-        .load(conn)?;
-    Ok((events, total))
 }
 
 /// Everybody who did anything here, to choose from.
@@ -324,16 +283,10 @@ fn people(
     links: &HashMap<String, String>,
     chosen: Option<&str>,
 ) -> Result<Vec<Choice>> {
-    let rows: Vec<(String, Option<String>)> = audit_events::table
-        .filter(audit_events::patient_id.eq(access.id().to_string()))
-        .group_by(audit_events::actor)
-        .select((audit_events::actor, diesel::dsl::max(audit_events::actor_name)))
-        .limit(MOST_PEOPLE)
-        .load(conn)?;
+    let rows = query::people(conn, Some(access.id().as_str()))?;
     let mut people: Vec<Choice> = rows
         .into_iter()
         .map(|(actor, name)| {
-            let name = name.unwrap_or_default();
             let label = if is_link(&actor) { ui.t1("looks.link", "title", links.get(&actor).unwrap_or(&name)) } else { name };
             Choice { selected: chosen == Some(actor.as_str()), label, value: actor }
         })
@@ -396,7 +349,7 @@ fn look_of(event: &Event) -> [Option<&str>; 6] {
 
 /// Is `older` the same look as `event`, a moment before the earliest of it? Newest first, and never over midnight.
 fn is_again(event: &Event, older: &Event, earliest: NaiveDateTime) -> bool {
-    LOOKS.iter().any(|look| look.word() == event.action)
+    LOOKED.iter().any(|look| look.word() == event.action)
         && look_of(event) == look_of(older)
         && earliest - older.at <= TOGETHER
         && event.at.date() == older.at.date()
@@ -435,7 +388,7 @@ fn who(ui: &Ui, told: &Told<'_>, event: &Event) -> String {
 }
 
 /// What somebody did, in the particular words before the general ones.
-fn did(ui: &Ui, event: &Event) -> String {
+pub(crate) fn did(ui: &Ui, event: &Event) -> String {
     let action = &event.action;
     let kind = event.kind.as_deref();
     let known = kind.and_then(records::kind);
@@ -510,7 +463,7 @@ mod tests {
         assert_eq!(list(&[change(1), change(0)]).len(), 2, "every change is told");
         let link = event(Via::Link(LinkId::new()), Action::Read, noon() + Duration::minutes(1)).kind("vitals");
         assert_eq!(list(&[link, look(0)]).len(), 2, "another person");
-        let midnight = noon().date().and_time(NaiveTime::MIN);
+        let midnight = noon().date().and_time(chrono::NaiveTime::MIN);
         let at = |seconds| event(Via::Cli, Action::Read, midnight + Duration::seconds(seconds));
         assert_eq!(list(&[at(1), at(-1)]).len(), 2, "another day");
     }
@@ -522,12 +475,12 @@ mod tests {
             let pairs: Vec<(String, String)> = serde_urlencoded::from_str(text).unwrap();
             Query::read(&pairs, DateStyle::DayFirst.typing(today))
         };
-        let (query, errors) = read("from=3/4/2025&to=2026-03&what=changed&page=2&per_page=200&own=1");
+        let (query, errors) = read("from=3/4/2025&to=2026-03&what=changed&success=refused&own=1");
         assert!(errors.is_empty(), "{errors:?}");
-        assert_eq!(query.from.unwrap().to_string(), "2025-04-03 00:00:00");
-        assert_eq!(query.before.unwrap().to_string(), "2026-04-01 00:00:00");
-        assert_eq!((query.what, query.page, query.per_page, query.own), (Some("changed"), 2, 200, true));
-        let (_, errors) = read("from=someday&what=juggled&page=0&per_page=201");
-        assert_eq!(errors.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["from", "what", "page", "per_page"]);
+        assert_eq!(query.limits.from.unwrap().to_string(), "2025-04-03 00:00:00");
+        assert_eq!(query.limits.before.unwrap().to_string(), "2026-04-01 00:00:00");
+        assert_eq!((query.what, query.limits.success, query.own), (Some("changed"), Some(false), true));
+        let (_, errors) = read("from=someday&success=perhaps&what=juggled");
+        assert_eq!(errors.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["from", "success", "what"]);
     }
 }

@@ -6,10 +6,13 @@ use actix_web::{
 };
 
 use crate::{
-    api, assets,
+    admin, api, assets,
+    audit::pages as audit,
     auth::{
+        address,
         factors::{confirm, passkey_sign_in, second},
-        setup, sign_in, sign_up,
+        oidc::pages as oidc,
+        operator_link, reset, setup, sign_in, sign_up,
         token::Bearer,
     },
     directory::pages as directory,
@@ -18,7 +21,7 @@ use crate::{
     files::{
         api as files_api,
         inbox::{api as inbox_api, filing, pages as inbox},
-        pages as files, previews, shelf_pages as shelf, twins,
+        pages as files, previews, shelf_pages as shelf, twins, waiting,
     },
     health,
     households::pages as households,
@@ -30,7 +33,7 @@ use crate::{
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
-    settings::{factors, key, pages as settings, password, sessions, tokens},
+    settings::{factors, key, notices, pages as settings, password, providers, sessions, tokens},
     sharing::{overview, pages as sharing},
     tags::pages as tags,
     timeline,
@@ -104,13 +107,32 @@ routes! {
         get "/login" => sign_in::show;
         post "/login" => sign_in::submit;
         post "/logout" => sign_in::out;
+        post "/login/provider" => oidc::begin;
+        get "/login/provider/callback" => oidc::callback;
+        get "/login/provider/out" => oidc::left;
+        get "/login/link" => oidc::offer_link;
+        post "/login/link" => oidc::link;
+        get "/enter/{text}" => operator_link::show;
+        post "/enter/{text}" => operator_link::enter;
         get "/signup" => sign_up::show;
         post "/signup" => sign_up::submit;
+        get "/forgot" => reset::ask;
+        post "/forgot" => reset::send;
+        get "/reset/{text}" => reset::show;
+        post "/reset/{text}" => reset::set;
+        get "/address/{text}" => address::before;
+        post "/address/{text}" => address::confirm;
+        get "/session" => sessions::go_on;
         get "/settings" => settings::show;
         post "/settings/profile" => settings::save_profile;
         post "/settings/preferences" => settings::save_preferences;
         get "/settings/password" => password::show;
         post "/settings/password" => password::change;
+        get "/settings/address" => address::show;
+        post "/settings/address" => address::change;
+        get "/settings/notices" => notices::show;
+        post "/settings/notices" => notices::seen;
+        post "/settings/notices/{account}" => notices::answer;
         get "/settings/key" => key::show;
         post "/settings/key" => key::reveal;
         post "/settings/key/kept" => key::keep;
@@ -138,6 +160,15 @@ routes! {
         get "/settings/tokens" => tokens::list;
         post "/settings/tokens" => tokens::create;
         post "/settings/tokens/{token}/revoke" => tokens::revoke;
+        get "/settings/providers" => providers::show;
+        post "/settings/providers/connect" => providers::connect;
+        post "/settings/providers/unlink" => providers::unlink;
+        post "/settings/providers/preference" => providers::prefer;
+        get "/settings/activity" => audit::own;
+        get "/settings/activity/csv" => audit::own_csv;
+        get "/admin/audit" => audit::installation;
+        get "/admin/audit/csv" => audit::installation_csv;
+        get "/admin/audit/head" => audit::head;
         get "/settings/paperless" => paperless::show;
         post "/settings/paperless" => paperless::connect;
         post "/settings/paperless/test" => paperless::test;
@@ -145,6 +176,29 @@ routes! {
         post "/settings/paperless/retry" => paperless::retry;
         post "/settings/paperless/send" => paperless::send;
         post "/settings/paperless/disconnect" => paperless::disconnect;
+        // Administration: no record, no document, no patient's name.
+        get "/admin" => admin::figures::show;
+        get "/admin/users" => admin::accounts::list;
+        post "/admin/users" => admin::accounts::create;
+        get "/admin/users/new" => admin::accounts::new;
+        get "/admin/users/{user}" => admin::one::show;
+        post "/admin/users/{user}" => admin::one::act;
+        get "/admin/users/{user}/delete" => admin::remove::show;
+        post "/admin/users/{user}/delete" => admin::remove::submit;
+        get "/admin/sessions" => admin::sessions::list;
+        post "/admin/sessions" => admin::sessions::end;
+        get "/admin/signup" => admin::sign_up::show;
+        post "/admin/signup" => admin::sign_up::save;
+        get "/admin/directory" => admin::directory::list;
+        post "/admin/directory" => admin::directory::save;
+        get "/admin/codes" => admin::codes::show;
+        get "/admin/health" => admin::health::show;
+        post "/admin/health" => admin::health::ask;
+        get "/admin/jobs" => admin::jobs::list;
+        post "/admin/jobs/{job}" => admin::jobs::again;
+        get "/admin/connections" => admin::connections::show;
+        post "/admin/connections/mail" => admin::connections::test_mail;
+        get "/admin/trash" => admin::trash::show;
         // Pages of one person, over all patients.
         get "/" => home::start;
         get "/search" => search::show;
@@ -167,6 +221,7 @@ routes! {
         post "/directory/practitioners/{entry}/files/{paper}" => shelf::change;
         get "/directory/practitioners/{entry}/files/{paper}/content" => shelf::content;
         get "/directory/practitioners/{entry}/files/{paper}/pages/{page}" => shelf::picture;
+        get "/directory/practitioners/{entry}/files/{paper}/state" => shelf::state;
         post "/directory/practitioners/{entry}/files/{paper}/delete" => shelf::delete;
         post "/directory/practitioners/{entry}/files/{paper}/restore" => shelf::restore;
         get "/directory/{list}/{entry}" => directory::show;
@@ -243,6 +298,7 @@ routes! {
         post "/patients/{patient}/files/{file}" => files::change;
         get "/patients/{patient}/files/{file}/content" => files::content;
         get "/patients/{patient}/files/{file}/pages/{page}" => previews::picture;
+        get "/patients/{patient}/files/{file}/state" => waiting::show;
         post "/patients/{patient}/files/{file}/delete" => files::delete;
         post "/patients/{patient}/files/{file}/restore" => files::restore;
         post "/patients/{patient}/files/{file}/paperless" => paperless_document::act;
@@ -258,6 +314,7 @@ routes! {
         post "/inbox/{document}" => shelf::change;
         get "/inbox/{document}/content" => shelf::content;
         get "/inbox/{document}/pages/{page}" => shelf::picture;
+        get "/inbox/{document}/state" => shelf::state;
         post "/inbox/{document}/delete" => shelf::delete;
         post "/inbox/{document}/restore" => shelf::restore;
         get "/twins" => twins::show;

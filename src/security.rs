@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 
 use crate::{
     app::App,
-    auth::{factors::confirm, session},
+    auth::{factors::confirm, session, sign_in::LoginPage},
     body,
     error::Error,
     files::{pending, upload},
@@ -29,7 +29,7 @@ use crate::{
 
 /// No inline script or style anywhere, nothing from elsewhere, never in a frame.
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
-     form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'";
+     form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; manifest-src 'self'";
 
 const HEADERS: &[(&str, &str)] = &[
     ("content-security-policy", CSP),
@@ -115,18 +115,32 @@ const MOST_SKIPPED: usize = 64 * 1024 * 1024;
 
 /// Forms that need no session.
 fn is_public(path: &str) -> bool {
-    matches!(path, "/login" | "/setup" | "/signup" | "/logout")
+    matches!(path, "/login" | "/setup" | "/signup" | "/logout" | "/forgot")
         || path.starts_with("/login/")
+        || path.starts_with("/enter/")
         || path.starts_with("/l/")
+        || path.starts_with("/reset/")
+        || path.starts_with("/address/")
         || (path.starts_with("/join/") && path.ends_with("/account"))
         || path.starts_with("/api/")
 }
 
 /// Forms in which passwords and passcodes are typed.
 fn holds_secrets(path: &str) -> bool {
-    matches!(path, "/settings/password" | "/settings/key" | "/settings/paperless" | "/settings/factors" | "/confirm")
-        || path.starts_with("/settings/factors/")
+    matches!(
+        path,
+        "/settings/password"
+            | "/settings/address"
+            | "/settings/key"
+            | "/settings/paperless"
+            | "/settings/factors"
+            | "/settings/providers/connect"
+            | "/settings/providers/unlink"
+            | "/confirm"
+            | "/admin/users"
+    ) || path.starts_with("/settings/factors/")
         || path.starts_with("/confirm/")
+        || path.starts_with("/admin/users/")
         || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
 }
 
@@ -151,9 +165,9 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
         (true, false) => return Ok(next.call(request).await?.map_into_boxed_body()),
         (false, true) => {}
         (false, false) => {
-            let page = without_files(&mut request).await.map(|pairs| {
+            let page = without_files(&mut request).await.and_then(|pairs| {
                 let body = serde_urlencoded::to_string(pairs).unwrap_or_default();
-                crate::auth::sign_in::LoginPage::resuming(&path, &body)
+                resuming(&request, &path, &body)
             });
             let response = page.and_then(|page| crate::page::render_with(StatusCode::UNAUTHORIZED, &page));
             return Ok(ServiceResponse::new(request.into_parts().0, response.unwrap_or_else(HttpResponse::from_error)));
@@ -171,9 +185,15 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
     let Ok(body) = String::from_utf8(body) else {
         return Ok(ServiceResponse::new(request.into_parts().0, HttpResponse::from_error(Error::BadRequest("not_text"))));
     };
-    let page = crate::auth::sign_in::LoginPage::resuming(&path, &body);
-    let response = crate::page::render_with(StatusCode::UNAUTHORIZED, &page).unwrap_or_else(HttpResponse::from_error);
+    let response = resuming(&request, &path, &body)
+        .and_then(|page| crate::page::render_with(StatusCode::UNAUTHORIZED, &page))
+        .unwrap_or_else(HttpResponse::from_error);
     Ok(ServiceResponse::new(request.into_parts().0, response))
+}
+
+fn resuming(request: &ServiceRequest, path: &str, body: &str) -> Result<LoginPage, Error> {
+    let app = request.app_data::<web::Data<App>>().ok_or_else(|| Error::Internal("no app".to_owned()))?;
+    Ok(LoginPage::resuming(app, path, body))
 }
 
 /// The form of a record, which can have documents.
@@ -226,7 +246,8 @@ async fn send_again(mut request: ServiceRequest, next: Next<impl MessageBody + '
     let response = next.call(request).await?.map_into_boxed_body();
     let failure = response.response().error().and_then(|error| error.as_error::<Error>());
     let is_unproved = failure.is_some_and(|error| matches!(error, Error::Unproved));
-    let is_busy = failure.is_some_and(|error| error.status() == StatusCode::SERVICE_UNAVAILABLE) && !holds_secrets(response.request().path());
+    let is_busy =
+        failure.is_some_and(|error| error.status() == StatusCode::SERVICE_UNAVAILABLE) && !holds_secrets(response.request().path());
     let Some(pairs) = serde_urlencoded::from_bytes(&body).ok().filter(|_| is_busy || is_unproved) else { return Ok(response) };
     let (request, _) = response.into_parts();
     let app = request.app_data::<web::Data<App>>().cloned();
@@ -282,6 +303,11 @@ pub async fn present(request: ServiceRequest, next: Next<impl MessageBody + 'sta
         && let Some(error) = response.response().error()
     {
         log::error!("{} {}: {error}", response.request().method(), crate::routes::shape(response.request()));
+    }
+    if matches!(failure.key, "forbidden" | "cross_site" | "no_token" | "throttled") {
+        // The pattern of the path, never the path: it names patients and records.
+        let (method, shape) = (response.request().method(), crate::routes::shape(response.request()));
+        log::warn!("{} {method} {shape} from {}", failure.status.as_u16(), client_address(response.request()).unwrap_or_default());
     }
     let answer = if response.request().path().starts_with("/api/") { failure.problem() } else { failure.page(response.request()) };
     let (request, _) = response.into_parts();

@@ -21,7 +21,8 @@ use actix_web::{
 use crate::{
     app::App,
     auth::{
-        factors,
+        factors, going_on,
+        oidc::provider::Provider,
         password::{COST, Passwords},
         secret::{self, SecretKey},
         session::{self, Store},
@@ -29,10 +30,10 @@ use crate::{
         token,
     },
     clock::Clock,
-    config::{Config, Database},
+    config::{Config, Database, SmtpSecurity},
     db::{Backup, Db},
     files::tesseract::Tesseract,
-    installation, jobs,
+    installation, jobs, pace,
     paperless::{
         Options,
         sync::{self, wire::Wire},
@@ -85,7 +86,9 @@ pub fn open(config: Config) -> Result<App, StartError> {
     let (key, clock, wire) = (Arc::new(key), Clock::default(), Wire::new(Options::new(&config)));
     let paperless = Paperless::new(db.clone(), Arc::clone(&key), wire.clone(), clock.clone());
     let tesseract = Arc::new(Tesseract::new(&config.tesseract, config.ocr_languages.as_deref()));
+    let provider = Provider::of(&config, &clock)?.map(Arc::new);
     Ok(App {
+        provider,
         storage: Arc::new(Local::new(&config.uploads)),
         elsewhere: vec![Arc::new(paperless)],
         paperless: wire,
@@ -144,8 +147,10 @@ pub fn web_app(
         .wrap(from_fn(factors::required::first))
         .wrap(from_fn(setup::first))
         .wrap(from_fn(security::keep_form))
+        .wrap(from_fn(pace::body))
         .wrap(from_fn(security::present))
         .wrap(from_fn(security::same_site))
+        .wrap(from_fn(going_on::watch))
         .wrap(from_fn(session::mark))
         .wrap(sessions)
         .wrap(from_fn(session::last))
@@ -157,22 +162,34 @@ pub fn web_app(
 /// and not the hundreds of the default, each of which keeps memory for itself once it has run.
 const BLOCKING_THREADS: usize = 24;
 
+/// What is spoken in the clear where others could listen is said at the start.
+fn warn_of_plain_connections(config: &Config) {
+    if !config.public_url.is_https() && !config.listen.ip().is_loopback() {
+        log::warn!("KINCHART_PUBLIC_URL is not https: passwords and records travel in the clear, unless a proxy encrypts them");
+    }
+    if config.smtp.host.is_some() && config.smtp.security == SmtpSecurity::None {
+        log::warn!("KINCHART_SMTP_SECURITY is none: mail travels to its server in the clear");
+    }
+}
+
 /// Listens and answers until a signal ends it; what waits to be written is written.
 pub async fn run(app: App) -> Result<(), StartError> {
     let listen = app.config.listen;
-    let workers = app.config.workers.get();
+    let (workers, patience) = (app.config.workers.get(), app.config.patience);
     let server = {
         let app = app.clone();
         HttpServer::new(move || web_app(app.clone()))
             .workers(workers)
             .worker_max_blocking_threads(BLOCKING_THREADS)
             .tcp_nodelay(true)
+            .on_connect(pace::on_connect(patience))
             .client_request_timeout(Duration::from_secs(10))
             .shutdown_timeout(10)
             .bind(listen)
             .map_err(|error| StartError::Listen(listen, error))?
     };
     log::info!("Kinchart listens on http://{listen}");
+    warn_of_plain_connections(&app.config);
     setup::announce(&app)?;
     // Another program is asked, which nobody waits for.
     let tesseract = Arc::clone(&app.tesseract);

@@ -2,8 +2,10 @@
 
 pub mod factors;
 pub mod key;
+pub mod notices;
 pub mod pages;
 pub mod password;
 pub mod preferences;
+pub mod providers;
 pub mod sessions;
 pub mod tokens;

@@ -20,6 +20,7 @@ fn a_mistyped_folder_is_told_and_nothing_is_made_there() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [
         &["check"][..],
+        &["verify"],
         &["key", "show"],
         &["user", "list"],
         &["user", "disable", "ann"],

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use chrono::Duration;
+use diesel::prelude::*;
 use kinchart::{access::Permission, db::types::PatientId, jobs};
 
 use crate::{
@@ -150,6 +151,27 @@ async fn scans_and_photographs_are_read_where_there_is_a_reader() {
     let photo = keep(&owner, &ada, &[], "photo.png", &paper::written(&paper::grey(300, 200).into(), image::ImageFormat::Png)).await;
     assert!(found(&owner, "blutz").await.contains(&photo));
     owner.get(&photo).await.is(200).says("The search finds the 6 words in it");
+}
+
+#[actix_web::test]
+async fn every_page_of_a_fax_is_read() {
+    let t = with_reader("echo Faxwort $(wc -c)").await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let page = keep(&owner, &ada, &[], "fax.tiff", include_bytes!("data/fax.tiff")).await;
+    owner.get(&page).await.is(200).says("The search finds the 6 words in it");
+    let rows: Vec<(i32, String, String)> = t
+        .app
+        .db
+        .read(|conn| {
+            use kinchart::db::schema::file_texts as texts;
+            Ok(texts::table.order(texts::page).select((texts::page, texts::source, texts::content)).load(conn)?)
+        })
+        .unwrap();
+    assert_eq!(rows.iter().map(|(page, source, _)| (*page, source.as_str())).collect::<Vec<_>>(), [(1, "scan"), (2, "scan"), (3, "scan")]);
+    let pictures: std::collections::BTreeSet<&String> = rows.iter().map(|(_, _, text)| text).collect();
+    assert_eq!(pictures.len(), 3, "each page was read from its own picture: {pictures:?}");
+    assert!(found(&owner, "faxwort").await.contains(&page));
 }
 
 #[actix_web::test]

@@ -12,10 +12,7 @@ use kinchart::{
 use serde_json::json;
 use totp_rs::{Algorithm, Builder, Secret};
 
-use crate::common::{
-    Answer, Person, TestApp, TestDatabase, password_of,
-    program::Installation,
-};
+use crate::common::{Answer, Person, TestApp, TestDatabase, password_of, program::Installation};
 
 /// The code that an app with this secret shows at the test's time, moved by seconds.
 fn code(t: &TestApp, secret: &str, moved: i64) -> String {
@@ -468,7 +465,11 @@ async fn a_challenge_is_answered_once_by_whom_it_was_for_and_in_time() {
     let answer = |challenge: &str| {
         let credential = json!({"id": "AA", "rawId": "AA", "type": "public-key",
             "response": {"clientDataJSON": "AA", "attestationObject": "AA"}, "extensions": {}});
-        [("name".to_owned(), "phone".to_owned()), ("challenge".to_owned(), challenge.to_owned()), ("credential".to_owned(), credential.to_string())]
+        [
+            ("name".to_owned(), "phone".to_owned()),
+            ("challenge".to_owned(), challenge.to_owned()),
+            ("credential".to_owned(), credential.to_string()),
+        ]
     };
     let send = async |person: &Person, challenge: &str| {
         let pairs = answer(challenge);

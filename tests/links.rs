@@ -111,7 +111,8 @@ async fn the_visit_cookie_belongs_to_the_one_address() {
     let (link, other) = (make(&owner, &ada, &[]).await, make(&owner, &ada, &[]).await);
     let answer = t.anon().post(&link.path(), &[("passcode", &link.passcode.to_uppercase().replace('-', " "))]).await;
     let set = answer.header("set-cookie").unwrap();
-    for part in ["HttpOnly", "SameSite=Lax", "Secure", &format!("Path={}", link.path()), "Max-Age=3"] {
+    assert!(set.starts_with("__Secure-kinchart-visit="), "{set}");
+    for part in ["HttpOnly", "SameSite=Lax", "; Secure", &format!("Path={}", link.path()), "Max-Age=3"] {
         assert!(set.contains(part), "{part} in {set}");
     }
     let visitor = t.anon().with_cookie(Some(cookie(&answer)));

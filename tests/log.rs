@@ -39,3 +39,23 @@ async fn no_word_of_a_record_is_in_the_log() {
     assert!(lines.is_empty(), "{} lines: {:?}", lines.len(), &lines[..lines.len().min(5)]);
     assert!(!lines_with("kinchart").is_empty(), "the log is listened to");
 }
+
+#[test]
+fn a_secret_in_any_line_ends_the_test() {
+    // Run as a test of its own program, which ends: the guard of every other test.
+    const INNER: &str = "KINCHART_TEST_LOG_GUARD";
+    if std::env::var(INNER).is_ok() {
+        crate::common::log::listen();
+        crate::common::log::never("a secret of some length");
+        log::info!("here comes a secret of some length");
+        return;
+    }
+    let own = std::env::current_exe().unwrap();
+    let inner = std::process::Command::new(own)
+        .args(["--exact", "log::a_secret_in_any_line_ends_the_test", "--nocapture"])
+        .env(INNER, "1")
+        .output()
+        .unwrap();
+    assert!(!inner.status.success());
+    assert!(String::from_utf8_lossy(&inner.stderr).contains("stands in the log"));
+}

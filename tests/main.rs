@@ -9,16 +9,20 @@
 )]
 
 mod access;
+mod admin;
 mod api;
 mod attaching;
+mod audit;
 mod commands;
 mod common;
 mod concurrency;
 mod document_words;
+mod durability;
 mod factors;
 mod family;
 mod files;
 mod forms;
+mod hardening;
 mod imports;
 mod inbox;
 mod keys;
@@ -26,6 +30,7 @@ mod links;
 mod log;
 mod looks;
 mod migrations;
+mod oidc;
 mod pages;
 mod paperless;
 mod patients;
@@ -35,6 +40,7 @@ mod previews;
 mod processes;
 mod quota;
 mod records;
+mod reset;
 mod sessions;
 mod sharing;
 mod status;

@@ -416,8 +416,8 @@ fn make_large(small: &Path, large: &Path) -> Result<()> {
              DROP TABLE temp.vocabulary;",
         )?;
         let names: Vec<Name> = diesel::sql_query(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%' AND name NOT LIKE 'search_%' AND name NOT LIKE 'sqlite_%' \
-             AND name NOT LIKE '\\_\\_%' ESCAPE '\\' AND name NOT IN ('installation', 'throttles', 'sessions', 'jobs') ORDER BY rowid",
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%' AND name NOT LIKE 'search_%' \
+             AND name NOT LIKE 'file_search_%' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\' AND name NOT IN ('installation', 'throttles', 'sessions', 'jobs') ORDER BY rowid",
         )
         .load(&mut **tx)?;
         for Name { name } in &names {

@@ -17,6 +17,8 @@ pub enum Way {
     Provider,
     /// The account was made a moment ago.
     NewAccount,
+    /// A link for one use, from whoever runs the server.
+    OperatorLink,
 }
 
 impl Way {
@@ -27,6 +29,7 @@ impl Way {
             Self::Passkey => "passkey",
             Self::Provider => "provider",
             Self::NewAccount => "new_account",
+            Self::OperatorLink => "operator_link",
         }
     }
 }
@@ -61,9 +64,11 @@ pub enum Next {
 pub async fn arrive(app: &App, request: &HttpRequest, arrival: Arrival) -> Result<Next> {
     let (user, way) = (arrival.user.clone(), arrival.way);
     let waits = app
-        .read(move |conn, _| {
-            if factors::is_asked(conn, &user, way)? { Ok(Some(accounts::by_id(conn, &user)?.full_name)) } else { Ok(None) }
-        })
+        .read(
+            move |conn, _| {
+                if factors::is_asked(conn, &user, way)? { Ok(Some(accounts::by_id(conn, &user)?.full_name)) } else { Ok(None) }
+            },
+        )
         .await?;
     match waits {
         Some(name) => {

@@ -55,7 +55,8 @@ pub fn held(conn: &mut Conn, user: &UserId) -> Result<Held> {
 pub fn is_asked(conn: &mut Conn, user: &UserId, way: Way) -> Result<bool> {
     let asks = match way {
         Way::Passkey | Way::NewAccount => false,
-        Way::Password => true,
+        // A link of the command line proves no more than a password does.
+        Way::Password | Way::OperatorLink => true,
         Way::Provider => asks_after_provider(conn, user)?,
     };
     Ok(asks && held(conn, user)?.any())

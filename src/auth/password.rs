@@ -3,7 +3,7 @@
 //! A stored text is `b1` and a bcrypt text. Version 1 means: NFKC, then HMAC-SHA-256 in base64 (44 bytes, never a NUL), then bcrypt,
 //! which by itself would ignore everything after 72 bytes. The HMAC's fixed key keeps the hashes of other leaks from being tried as they are.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -173,7 +173,19 @@ pub fn check_new(password: &str, personal: &[&str]) -> Result<(), PasswordError>
     check_strength(&normal, personal)
 }
 
+/// The 3,000 most used passwords that are long enough, sorted, in small letters (`data/README.md`). What resembles none of zxcvbn's words can still
+/// be among the first that anybody tries.
+static MOST_USED: &str = include_str!("../../data/common_passwords.txt");
+
+fn is_most_used(password: &str) -> bool {
+    static SORTED: LazyLock<Vec<&str>> = LazyLock::new(|| MOST_USED.lines().collect());
+    SORTED.binary_search(&password.to_lowercase().as_str()).is_ok()
+}
+
 fn check_strength(password: &str, personal: &[&str]) -> Result<(), PasswordError> {
+    if is_most_used(password) {
+        return Err(PasswordError::TooWeak(Advice::Common));
+    }
     let start: String = password.chars().take(MOST_ESTIMATED_CHARS).collect();
     let words = personal_words(personal);
     let mut penalised: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -549,5 +561,16 @@ mod tests {
             let prepared = prepare(&password).unwrap();
             prop_assert_eq!(prepared.len(), 44);
         }
+    }
+
+    #[test]
+    fn what_everybody_tries_first_is_refused() {
+        let (first, last) = (MOST_USED.lines().next().unwrap(), MOST_USED.lines().last().unwrap());
+        // The estimate alone would let the third and the fourth pass.
+        for password in [first, last, "VQsaBLPzLa", "Kozanostra"] {
+            assert_eq!(check_new(password, &[]), Err(PasswordError::TooWeak(Advice::Common)), "{password}");
+        }
+        assert!(MOST_USED.lines().is_sorted() && MOST_USED.lines().count() == 3000);
+        assert_eq!(check_new("VQsaBLPzLa brews thunder", &[]), Ok(()));
     }
 }

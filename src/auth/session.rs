@@ -78,6 +78,10 @@ pub struct Me {
     pub proved_at: NaiveDateTime,
     /// Nobody has said yet that they keep a copy of the installation's key.
     pub key_is_unkept: bool,
+    /// What they have not read of what their account was told.
+    pub notices: i64,
+    /// When the session ends, counted from this request.
+    pub ends: Ends,
     pub has_factor: bool,
     /// The installation requires a second factor of this person.
     pub needs_factor: bool,
@@ -85,9 +89,24 @@ pub struct Me {
     pub factors_reset_at: Option<NaiveDateTime>,
 }
 
+/// When a session ends by itself, in seconds from a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ends {
+    /// Without a click; none for a session that is remembered.
+    pub idle: Option<i64>,
+    /// Whatever happens.
+    pub at_most: i64,
+}
+
+/// So long before the end of a session a page says so, whatever its person does.
+const LAST_MINUTES: i64 = 15;
+
 /// How many documents wait in the inboxes of a session's person.
 const WAITING: &str = "(SELECT COUNT(*) FROM household_members m JOIN files f ON f.household_id = m.household_id \
     WHERE m.user_id = users.id AND f.deleted_at IS NULL)";
+
+/// How much of what their account was told they have not read.
+const NOTICES: &str = "(SELECT COUNT(*) FROM account_notices n WHERE n.user_id = users.id AND n.seen_at IS NULL)";
 
 mod date_style {
     use super::DateStyle;
@@ -111,6 +130,11 @@ impl Me {
     /// Administrators are reminded of the key until somebody keeps a copy.
     pub fn key_reminder(&self) -> bool {
         self.is_admin() && self.key_is_unkept
+    }
+    /// Minutes until the session ends whatever happens, if they are few.
+    pub fn last_minutes(&self) -> Option<i64> {
+        let minutes = self.ends.at_most / 60;
+        (self.ends.at_most > 0 && minutes < LAST_MINUTES).then_some(minutes.max(1))
     }
     /// Who must have a second factor and has none sets one up before anything else.
     pub fn must_get_factor(&self) -> bool {
@@ -247,6 +271,8 @@ pub struct Listed {
     pub created_at: NaiveDateTime,
     pub last_seen_at: NaiveDateTime,
     pub expires_at: NaiveDateTime,
+    /// How it began; a word of [`Way`](super::arrival::Way).
+    pub way: String,
 }
 
 pub fn list(conn: &mut Conn, user: &UserId, now: NaiveDateTime) -> Result<Vec<Listed>> {
@@ -262,6 +288,31 @@ pub fn list(conn: &mut Conn, user: &UserId, now: NaiveDateTime) -> Result<Vec<Li
             sessions::created_at,
             sessions::last_seen_at,
             sessions::expires_at,
+            sessions::way,
+        ))
+        .load(conn)?)
+}
+
+/// Everybody's, the latest used first, with account and name: for administrators. At most so many.
+pub fn all(conn: &mut Conn, now: NaiveDateTime, most: i64) -> Result<Vec<(UserId, String, Listed)>> {
+    Ok(sessions::table
+        .inner_join(users::table.on(sessions::user_id.eq(users::id.nullable())))
+        .filter(sessions::expires_at.gt(now))
+        .order(sessions::last_seen_at.desc())
+        .limit(most)
+        .select((
+            users::id,
+            users::full_name,
+            (
+                sessions::id,
+                sessions::address,
+                sessions::agent,
+                sessions::remember,
+                sessions::created_at,
+                sessions::last_seen_at,
+                sessions::expires_at,
+                sessions::way,
+            ),
         ))
         .load(conn)?)
 }
@@ -305,6 +356,7 @@ type Row = (
     Option<i32>,
     bool,
     i64,
+    i64,
     bool,
     Option<NaiveDateTime>,
 );
@@ -337,6 +389,7 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
             user_preferences::session_timeout_minutes.nullable(),
             sql::<Bool>(KEPT),
             worded::<BigInt>(WAITING),
+            worded::<BigInt>(NOTICES),
             worded::<Bool>(factors::HAS_ONE),
             users::factors_reset_at,
         ))
@@ -380,6 +433,7 @@ impl Store {
             minutes,
             kept,
             waiting,
+            notices,
             has_factor,
             factors_reset_at,
         ) = row;
@@ -407,6 +461,8 @@ impl Store {
             waiting,
             proved_at: proved.unwrap_or(created),
             key_is_unkept: !kept,
+            notices,
+            ends: Ends { idle: (!remember).then_some(idle.num_seconds()), at_most: (expires - now).num_seconds() },
             has_factor,
             needs_factor,
             factors_reset_at,

@@ -15,10 +15,10 @@ use super::{session::Me, token_text::TokenText};
 use crate::{
     access::{Actor, Via},
     app::App,
-    audit::Event,
+    audit::{Action, Event},
     db::{
         Conn, MultiBackend, Tx,
-        schema::{api_tokens, user_preferences, users},
+        schema::{api_tokens, audit_events, user_preferences, users},
         types::{TokenId, UserId},
     },
     error::{Error, Result},
@@ -27,6 +27,8 @@ use crate::{
 
 /// How exactly "last used" is kept: a write a minute, not one a request.
 const USED_EVERY: Duration = Duration::seconds(60);
+/// The audit tells of a token's use when it was not used for so long, and of its refusal as seldom: programs ask all day.
+const NOTED_EVERY: Duration = Duration::hours(1);
 /// Most characters of a token's name.
 pub const LONGEST_NAME: usize = 100;
 /// The paths that want a token, and the one among them that describes the others.
@@ -108,18 +110,28 @@ fn load(conn: &mut Conn, hash: &str, now: NaiveDateTime) -> Result<Option<Row>> 
 /// Whose token this is, if it is still good.
 pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Result<Bearer> {
     let now = app.clock.now();
-    let row = app.db.read(|conn| load(conn, &token.hash(), now))?.ok_or(Error::NoToken)?;
+    let Some(row) = app.db.read(|conn| load(conn, &token.hash(), now))? else {
+        refused(app, token, address, now)?;
+        return Err(Error::NoToken);
+    };
     let (id, may_write, last_used, user, name, username, role, language, units, dates) = row;
+    let actor = Actor { user: user.clone(), name: name.clone(), via: Via::Token { id: id.clone(), may_write }, address };
     if last_used.is_none_or(|used| now - used >= USED_EVERY) {
         app.db.write(|tx| {
             diesel::update(api_tokens::table.find(&id)).set(api_tokens::last_used_at.eq(now)).execute(&mut **tx)?;
+            if last_used.is_none_or(|used| now - used >= NOTED_EVERY) {
+                Event::new(&actor, Action::TokenUsed, now).write(tx)?;
+            }
             Ok(())
         })?;
     }
     let me = Me {
         proved_at: now,
         // Pages remind, programs are not people.
-        key_is_unkept: false, has_factor: false, needs_factor: false, factors_reset_at: None,
+        key_is_unkept: false,
+        has_factor: false,
+        needs_factor: false,
+        factors_reset_at: None,
         id: user.clone(),
         session: id.to_string(),
         name: name.clone(),
@@ -129,8 +141,42 @@ pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Resul
         metric: units.as_deref() == Some("metric"),
         dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
         waiting: 0,
+        notices: 0,
+        ends: super::session::Ends::default(),
     };
-    Ok(Bearer { actor: Actor { user, name, via: Via::Token { id, may_write }, address }, me })
+    Ok(Bearer { actor, me })
+}
+
+/// Notes that somebody came with a token that was good once; of one that nobody ever had there is nothing to tell.
+fn refused(app: &App, token: &TokenText, address: Option<String>, now: NaiveDateTime) -> Result<()> {
+    let known: Option<(Token, String)> = app.db.read(|conn| {
+        Ok(api_tokens::table
+            .inner_join(users::table.on(api_tokens::user_id.eq(users::id)))
+            .filter(api_tokens::token_hash.eq(token.hash()))
+            .select((Token::as_select(), users::full_name))
+            .first(conn)
+            .optional()?)
+    })?;
+    let Some((token, name)) = known else { return Ok(()) };
+    let why = match token.state(now) {
+        "active" => "disabled",
+        state => state,
+    };
+    let actor = Actor { user: token.user_id, name, via: Via::Token { id: token.id.clone(), may_write: token.may_write }, address };
+    app.db.write(|tx| {
+        let noted: Option<String> = audit_events::table
+            .filter(audit_events::actor.eq(actor.key()))
+            .filter(audit_events::at.gt(now - NOTED_EVERY))
+            .filter(audit_events::action.eq(Action::TokenRefused.word()))
+            .filter(audit_events::session_id.eq(token.id.as_str()))
+            .select(audit_events::id)
+            .first(&mut **tx)
+            .optional()?;
+        if noted.is_none() {
+            Event::new(&actor, Action::TokenRefused, now).failed(why).write(tx)?;
+        }
+        Ok(())
+    })
 }
 
 /// A token as its owner sees it: everything but its text, which nobody can see again.

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Failure, Outcome, say};
-use crate::{config::Config, files::blobs, health};
+use crate::{app::App, auth::oidc, config::Config, files::blobs, health, i18n::Locale};
 
 /// Look whether the database answers and holds together, the key is the right one and files can be stored.
 #[derive(Args)]
@@ -48,7 +48,29 @@ impl Check {
                 tell(&found)?;
             }
         }
+        is_well &= provider_is_well(&app)?;
         if is_well { Ok(()) } else { Err(Failure::Found) }
+    }
+}
+
+/// Asks the `OpenID` provider, where one is set.
+fn provider_is_well(app: &App) -> Result<bool, Failure> {
+    if app.provider.is_none() {
+        return Ok(true);
+    }
+    let words = Locale::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match runtime.block_on(oidc::test(app)) {
+        Ok(tested) => {
+            for line in tested.told(&words) {
+                say(format_args!("{line}"))?;
+            }
+            Ok(true)
+        }
+        Err(fault) => {
+            say(format_args!("The OpenID provider: {}", fault.told(&words)))?;
+            Ok(false)
+        }
     }
 }
 

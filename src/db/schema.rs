@@ -113,11 +113,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_identities (id) {
+        id -> Text,
+        user_id -> Text,
+        issuer -> Text,
+        subject -> Text,
+        label -> Text,
+        created_at -> Timestamp,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
     recovery_codes (code_hash) {
         code_hash -> Text,
         user_id -> Text,
         used_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sign_in_steps (key_hash) {
+        key_hash -> Text,
+        user_id -> Nullable<Text>,
+        sealed -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
     }
 }
 
@@ -474,6 +496,22 @@ diesel::table! {
         session_id -> Nullable<Text>,
         success -> Bool,
         detail -> Nullable<Text>,
+        seal -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    audit_seals (number) {
+        number -> BigInt,
+        events -> BigInt,
+        total -> BigInt,
+        first_at -> Timestamp,
+        last_at -> Timestamp,
+        hash -> Text,
+        mac -> Text,
+        sealed_at -> Timestamp,
+        pruned_at -> Nullable<Timestamp>,
+        pruned_mac -> Nullable<Text>,
     }
 }
 
@@ -539,6 +577,7 @@ diesel::table! {
         deleted_at -> Nullable<Timestamp>,
         version -> Integer,
         folded -> Text,
+        charset -> Nullable<Text>,
     }
 }
 
@@ -641,6 +680,42 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    account_links (id) {
+        id -> Text,
+        user_id -> Text,
+        purpose -> Text,
+        hash -> Text,
+        email -> Nullable<Text>,
+        made_by -> Nullable<Text>,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    account_notices (id) {
+        id -> Text,
+        user_id -> Text,
+        word -> Text,
+        by_name -> Nullable<Text>,
+        at -> Timestamp,
+        seen_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    account_removals (user_id) {
+        user_id -> Text,
+        by_user -> Text,
+        by_name -> Text,
+        plan -> Text,
+        to_user -> Nullable<Text>,
+        state -> Text,
+        created_at -> Timestamp,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     file_previews,
     file_readings,
@@ -660,6 +735,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     passkeys,
     recovery_codes,
     passkey_challenges,
+    user_identities,
+    sign_in_steps,
     api_tokens,
     throttles,
     installation,
@@ -681,7 +758,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     patient_originals,
     directory_originals,
     audit_events,
+    audit_seals,
     jobs,
     paperless_connections,
-    paperless_copies
+    paperless_copies,
+    account_links,
+    account_notices,
+    account_removals
 );

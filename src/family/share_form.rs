@@ -168,7 +168,8 @@ fn until(text: &str, ui: &Ui, today: chrono::NaiveDate) -> Result<Option<NaiveDa
 /// `POST /patients/{patient}/family/share`: a button that ticks shows the form again; sending invites.
 pub async fn submit(
     app: web::Data<App>,
-    signed: Signed, _: Proved,
+    signed: Signed,
+    _: Proved,
     patient: web::Path<String>,
     payload: web::Payload,
     request: HttpRequest,

@@ -87,30 +87,25 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
     let received = upload::receive(&app, body::parts(&request, payload)?, upload::FILES).await?;
     let checked = one(&received, &["record", "description", "category", "document_date"]);
-    let (new, details) = match checked {
-        Ok(checked) => checked,
-        Err(error) => {
-            received.give_up(&app).await;
-            return Err(error);
-        }
+    let made = upload::make_of(&app, received, checked, move |tx, app, (new, details)| {
+        let access = access::grant::<Edit>(tx, &bearer.actor, &patient, app.clock.now())?;
+        let twin = super::twin(tx, &access, &new.blob.arrived.sums.sha256)?;
+        let id = super::add(tx, &access, app.quota(), new, details)?;
+        let (file, _) = super::find(tx, &access, &id)?;
+        Ok(created(&file, twin.map(|(twin, _)| twin.id)))
+    });
+    let (place, told) = made.await?;
+    Ok(api::created(place, told.to_string()))
+}
+
+/// Where a new document is, and what is told of it; `twin` has the same bytes.
+pub(super) fn created(file: &File, twin: Option<FileId>) -> (String, Value) {
+    let told = told(file);
+    let told = match twin {
+        Some(twin) => api::plus(told, "duplicate_of", twin.as_str()),
+        None => told,
     };
-    let made = app
-        .write(move |tx, app| {
-            let access = access::grant::<Edit>(tx, &bearer.actor, &patient, app.clock.now())?;
-            let twin = super::twin(tx, &access, &new.blob.arrived.sums.sha256)?;
-            let id = super::add(tx, &access, app.quota(), &new, &details)?;
-            let (file, _) = super::find(tx, &access, &id)?;
-            let told = told(&file);
-            Ok((href(&patient, &id), twin.map_or(told.clone(), |(twin, _)| api::plus(told, "duplicate_of", twin.id.as_str()))))
-        })
-        .await;
-    match made {
-        Ok((place, told)) => Ok(api::created(place, told.to_string())),
-        Err(error) => {
-            received.give_up(&app).await;
-            Err(error)
-        }
-    }
+    (href_of(file), told)
 }
 
 /// A program sends one file at a time, so that it knows which answer is whose.

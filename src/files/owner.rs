@@ -113,6 +113,7 @@ pub(super) fn insert(
             (files::description.eq(details.description.as_ref()), files::category.eq(details.category.as_ref())),
             files::document_date.eq(details.document_date.as_ref()),
             files::folded.eq(folded(&new.name, details.description.as_ref())),
+            files::charset.eq(arrived.charset.filter(|_| new.kind.media_type.starts_with("text/"))),
             files::uploaded_by.eq(hand.user()),
             (files::uploaded_at.eq(hand.now), files::updated_at.eq(hand.now)),
             files::version.eq(1),

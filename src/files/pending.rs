@@ -63,7 +63,8 @@ pub fn open(key: &SecretKey, user: &UserId, sealed: &str, leave: &[&str]) -> Opt
 
 fn file(held: Held) -> Option<NewFile> {
     let sums = Checksums { sha256: held.sha256, md5: held.md5 };
-    let blob = blobs::Kept { name: BlobName::parse(&held.blob)?, arrived: Arrived { size: held.size, sums, head: Vec::new() } };
+    let blob =
+        blobs::Kept { name: BlobName::parse(&held.blob)?, arrived: Arrived { size: held.size, sums, head: Vec::new(), charset: None } };
     Some(NewFile { blob, name: held.name, kind: kinds::kind(&held.media_type)? })
 }
 

@@ -9,6 +9,7 @@ use diesel::{prelude::*, sql_types::Bool};
 use super::{File, blobs, tesseract::Tesseract, words};
 use crate::{
     app::App,
+    charset,
     db::{
         Conn, MultiBackend, Tx,
         schema::{file_previews, file_readings, file_texts, files},
@@ -189,7 +190,7 @@ fn make(app: &App, file: &File) -> Result<Made> {
         Sort::Text => return plain(app, file),
         _ if file.size() > workshop::LARGEST => return Ok(Made::nothing("too_large", "failed")),
         Sort::Pdf => Order::Pdf { draw: DRAWN },
-        Sort::Picture => Order::Picture,
+        Sort::Picture => Order::Picture { draw: DRAWN },
     };
     let work = app.workshop.run(&order, open(app, file)?).map_err(|error| Error::Internal(format!("workshop: {}", error.kind())))?;
     let mut made = Made::nothing(
@@ -221,7 +222,10 @@ fn make(app: &App, file: &File) -> Result<Made> {
 fn plain(app: &App, file: &File) -> Result<Made> {
     let mut bytes = Vec::new();
     open(app, file)?.take(MOST_TEXT).read_to_end(&mut bytes).map_err(|_| Error::FileDamaged)?;
-    let text = words::decode(&bytes);
+    let mut letters = charset::Finder::default();
+    letters.add(&bytes);
+    let found = letters.found(file.size() <= MOST_TEXT);
+    let text = words::decode(&bytes, file.charset.as_deref().unwrap_or(found));
     Ok(Made { pages: 1, texts: vec![Page { number: 1, text, scan: false }], ..Made::nothing("none", "read") })
 }
 

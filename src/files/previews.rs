@@ -9,7 +9,7 @@ use super::{
     File,
     pages::Line,
     prepared::{self, Preview, Reading},
-    serve,
+    serve, waiting,
 };
 use crate::{
     access::{self, View},
@@ -67,6 +67,8 @@ pub struct Shown {
     pub told: Vec<String>,
     /// The beginning of a plain text.
     pub excerpt: String,
+    /// Something is still being made: where to ask how far it is, and how far it was.
+    pub waits: Option<(String, String)>,
 }
 
 impl Shown {
@@ -91,7 +93,8 @@ impl Shown {
             .collect();
         let last = drawn.last().map_or(0, |preview| preview.page);
         let others = others(ui, href, from, last);
-        Ok(Self { pictures, others, told: told(ui, &reading, last), excerpt: excerpt(conn, file)? })
+        let waits = waiting::waits(&reading).then(|| (format!("{href}/state"), waiting::state(&reading)));
+        Ok(Self { pictures, others, told: told(ui, &reading, last), excerpt: excerpt(conn, file)?, waits })
     }
 }
 

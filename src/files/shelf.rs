@@ -170,3 +170,18 @@ pub fn to_inbox(tx: &mut Tx<'_>, actor: &Actor, practitioner: &PractitionerId, n
     }
     Ok(())
 }
+
+/// All documents of a household that are no patient's go into the trash, or come back from where they were put at that moment: the account of its
+/// only member goes, or stays after all.
+pub fn lay_all(tx: &mut Tx<'_>, by: &Actor, household: &HouseholdId, thrown_at: Option<NaiveDateTime>, now: NaiveDateTime) -> Result<()> {
+    let own = practitioners::table.filter(practitioners::household_id.eq(household)).select(practitioners::id);
+    let practitioners: Vec<PractitionerId> = own.load(&mut **tx)?;
+    let rows: Vec<File> = files::table
+        .filter(files::household_id.eq(household).or(files::practitioner_id.eq_any(practitioners)))
+        .select(File::as_select())
+        .load(&mut **tx)?;
+    for file in rows.into_iter().filter(|file| file.deleted_at == thrown_at) {
+        owner::lay(tx, Hand { actor: Some(by), now }, &file, thrown_at.is_none())?;
+    }
+    Ok(())
+}

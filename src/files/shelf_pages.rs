@@ -14,6 +14,7 @@ use super::{
     shelf::{self, Place, Shelf},
     twins,
     upload::{self, Adding, Outcome},
+    waiting,
 };
 use crate::{
     access::{Edit, Level, View},
@@ -310,6 +311,19 @@ pub async fn picture(app: web::Data<App>, signed: Signed, request: HttpRequest) 
         })
         .await?;
     previews::send(&app, &request, preview).await
+}
+
+/// How far it has come with its pictures and words.
+pub async fn state(app: web::Data<App>, signed: Signed, request: HttpRequest) -> Result<HttpResponse> {
+    let (place, id) = place(&request)?;
+    let state = app
+        .read(move |conn, app| {
+            let shelf = shelf::grant::<View>(conn, &signed.actor, &place, app.clock.now())?;
+            let file = shelf.living(conn, &id)?;
+            waiting::of(conn, &file.id)
+        })
+        .await?;
+    Ok(waiting::answer(state))
 }
 
 /// Into the trash.

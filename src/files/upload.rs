@@ -92,44 +92,53 @@ pub enum Outcome {
     NotAll { refused: Vec<(String, FieldError)>, question: Option<String> },
 }
 
+/// Makes something of what was received, in one transaction; if that comes to nothing, or `checked` says that it cannot, the bytes are given up.
+pub async fn make_of<T: Send + 'static, R: Send + 'static>(
+    app: &App,
+    received: Received,
+    checked: Result<T>,
+    mut work: impl FnMut(&mut Tx<'_>, &App, &T) -> Result<R> + Send + 'static,
+) -> Result<R> {
+    let made = match checked {
+        Ok(checked) => app.write(move |tx, app| work(tx, app, &checked)).await,
+        Err(error) => Err(error),
+    };
+    if made.is_err() {
+        received.give_up(app).await;
+    }
+    made
+}
+
 /// Makes what was received somebody's: `work` does it in one transaction and tells where to go. What nothing was made of is given up.
 pub async fn add_received(
     app: &App,
     received: Received,
     details: Result<Details, Errors>,
-    mut work: impl FnMut(&mut Tx<'_>, &App, &Details) -> Result<(Adding, String)> + Send + 'static,
+    work: impl FnMut(&mut Tx<'_>, &App, &Details) -> Result<(Adding, String)> + Send + 'static,
 ) -> Result<Outcome> {
-    let mut refused = received.refused.clone();
-    let outcome = match details {
-        Ok(details) => app.write(move |tx, app| work(tx, app, &details)).await,
-        Err(errors) => Err(Error::Invalid(errors)),
-    };
-    match outcome {
+    let (mut refused, has_none) = (received.refused.clone(), received.files.is_empty());
+    match make_of(app, received, details.map_err(Error::Invalid), work).await {
         Ok((adding, next)) => {
             for name in adding.left {
                 give_up(app, name).await;
             }
             refused.extend(adding.refused);
-            if received.files.is_empty() && refused.is_empty() {
+            if has_none && refused.is_empty() {
                 refused.push((String::new(), FieldError::Rule("error.no_file_chosen")));
             }
             let question = next.starts_with("/twins?").then(|| next.clone());
             Ok(if refused.is_empty() { Outcome::All(next) } else { Outcome::NotAll { refused, question } })
         }
         Err(Error::Invalid(errors)) => {
-            received.give_up(app).await;
             refused.extend(errors);
             Ok(Outcome::NotAll { refused, question: None })
         }
-        Err(error) => {
-            received.give_up(app).await;
-            Err(error)
-        }
+        Err(error) => Err(error),
     }
 }
 
 /// A failure is told in the log, and left to the sweep.
-async fn give_up(app: &App, name: BlobName) {
+pub async fn give_up(app: &App, name: BlobName) {
     let done = app.run(move |app| {
         blobs::give_up(app, app.storage.as_ref(), &name);
         Ok(())

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use super::{File, prepared};
 use crate::{
     app::App,
+    charset,
     db::{
         MultiBackend, Tx,
         schema::{file_readings, file_texts, files},
@@ -144,9 +145,10 @@ pub fn read_page(app: &App, payload: &str) -> Result<()> {
 
 /// None: it cannot be drawn, or the reader gave it up.
 fn scan(app: &App, file: &File, page: i32) -> Result<Option<String>> {
+    let page = usize::try_from(page).unwrap_or_default();
     let order = match prepared::sort(&file.file_type) {
-        prepared::Sort::Pdf => Order::PdfScan { page: usize::try_from(page).unwrap_or_default() },
-        _ => Order::PictureScan,
+        prepared::Sort::Pdf => Order::PdfScan { page },
+        _ => Order::PictureScan { page },
     };
     let work =
         app.workshop.run(&order, prepared::open(app, file)?).map_err(|error| Error::Internal(format!("workshop: {}", error.kind())))?;
@@ -161,18 +163,9 @@ fn tidy(text: &str) -> String {
     lines.join("\n")
 }
 
-/// A text file as text: UTF-16 with its mark, UTF-8, or the Latin letters of an older Windows.
-pub fn decode(bytes: &[u8]) -> String {
-    let (text, _) = encoding_rs::Encoding::for_bom(bytes).map_or_else(
-        || match std::str::from_utf8(bytes) {
-            Ok(text) => (text.into(), false),
-            // The last letter may be cut.
-            Err(error) if error.error_len().is_none() => (String::from_utf8_lossy(bytes), false),
-            Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes),
-        },
-        |(encoding, mark)| encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default()),
-    );
-    tidy(&text)
+/// A text file as text.
+pub fn decode(bytes: &[u8], charset: &str) -> String {
+    tidy(&charset::decode(bytes, charset))
 }
 
 #[cfg(test)]
@@ -181,6 +174,12 @@ mod tests {
 
     #[test]
     fn text_as_older_programs_wrote_it() {
+        let decode = |bytes: &[u8]| {
+            let mut letters = charset::Finder::default();
+            letters.add(bytes);
+            decode(bytes, letters.found(true))
+        };
+        assert_eq!(decode(b"caf\xe9"), "café");
         assert_eq!(decode("Größe\r\n\r\n1,80 m".as_bytes()), "Größe\n1,80 m");
         assert_eq!(decode(b"Gr\xf6\xdfe \x80 5"), "Größe € 5");
         assert_eq!(decode(b"\xff\xfeG\0r\0\xf6\0"), "Grö");

@@ -352,7 +352,7 @@ fn no_answer(error: &reqwest::Error) -> Fault {
 }
 
 /// An error of TLS travels within one of input and output, which does not tell it as its source.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+pub(crate) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     error.is::<rustls::Error>() || within.is_some_and(|within| is_tls(within))
 }

@@ -94,7 +94,7 @@ pub enum Names {
 }
 
 /// Looks names up for each connection and hands on only what may be connected to, so that no name leads anywhere else later.
-pub(super) struct GuardedNames {
+pub(crate) struct GuardedNames {
     pub guard: Guard,
     pub names: Names,
 }

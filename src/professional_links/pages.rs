@@ -11,8 +11,8 @@ use crate::{
     audit::Action,
     auth::{
         form::{self, Form, Problems},
-        proof::Proved,
         password::HashError,
+        proof::Proved,
         session::{Me, Signed},
     },
     body,
@@ -105,7 +105,8 @@ pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String
 /// `POST /patients/{patient}/links`. The answer is a page, not a redirect: the passcode is nowhere else, least of all in an address.
 pub async fn make(
     app: web::Data<App>,
-    signed: Signed, _: Proved,
+    signed: Signed,
+    _: Proved,
     patient: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,

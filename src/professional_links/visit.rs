@@ -29,6 +29,8 @@ use crate::{
 };
 
 const COOKIE: &str = "kinchart-visit";
+/// Browsers take a cookie of such a name over https only.
+const SECURE_COOKIE: &str = "__Secure-kinchart-visit";
 /// As much of a browser's name as is kept.
 const LONGEST_AGENT: usize = 300;
 
@@ -101,10 +103,11 @@ pub async fn enter(app: web::Data<App>, text: web::Path<String>, request: HttpRe
         Outcome::Empty => shut(StatusCode::UNPROCESSABLE_ENTITY, path, asks, ui.t("link.no_passcode")),
         Outcome::Opened(visit, lasts) => {
             let mut answer = private(see_other(&format!("{path}/summary")));
-            let cookie = Cookie::build(COOKIE, visit)
+            let https = app.config.public_url.is_https();
+            let cookie = Cookie::build(if https { SECURE_COOKIE } else { COOKIE }, visit)
                 .path(path)
                 .http_only(true)
-                .secure(app.config.public_url.is_https())
+                .secure(https)
                 .same_site(SameSite::Lax)
                 .max_age(CookieDuration::seconds(lasts.num_seconds()))
                 .finish();
@@ -180,7 +183,8 @@ fn path_of(text: &str) -> String {
 }
 
 fn visit_of(request: &HttpRequest) -> Option<String> {
-    request.cookie(COOKIE).map(|cookie| cookie.value().to_owned())
+    let https = request.app_data::<web::Data<App>>().is_some_and(|app| app.config.public_url.is_https());
+    request.cookie(if https { SECURE_COOKIE } else { COOKIE }).map(|cookie| cookie.value().to_owned())
 }
 
 async fn look(app: &App, text: String, request: &HttpRequest) -> Result<Door> {

@@ -62,12 +62,8 @@ impl FactorsPage {
         let ui = Ui::new(Some(me), HERE);
         let moment = |at: Option<chrono::NaiveDateTime>| at.map_or_else(|| ui.t("settings.never_used"), |at| ui.moment(&at));
         let app_times = totp::since(conn, &user)?;
-        let row = |key: passkey::Listed| KeyRow {
-            id: key.id,
-            name: key.name,
-            since: ui.moment(&key.created_at),
-            used: moment(key.last_used_at),
-        };
+        let row =
+            |key: passkey::Listed| KeyRow { id: key.id, name: key.name, since: ui.moment(&key.created_at), used: moment(key.last_used_at) };
         Ok(Self {
             held: factors::held(conn, &user)?,
             app_since: app_times.map(|(since, _)| ui.moment(&since)).unwrap_or_default(),
@@ -120,7 +116,8 @@ fn drawn(text: &str) -> Result<(usize, String)> {
     for y in 0..code.size {
         for (x, square) in code[y].iter().take(code.size).enumerate() {
             if square.value() {
-                write!(path, "M{} {}h1v1h-1z", x + BORDER, y + BORDER).map_err(|_| Error::Internal("a QR code cannot be drawn".to_owned()))?;
+                write!(path, "M{} {}h1v1h-1z", x + BORDER, y + BORDER)
+                    .map_err(|_| Error::Internal("a QR code cannot be drawn".to_owned()))?;
             }
         }
     }

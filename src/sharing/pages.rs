@@ -248,7 +248,8 @@ fn answer(patient: &PatientId, outcome: Outcome) -> Result<HttpResponse> {
 /// `POST /patients/{patient}/sharing`: invites somebody to this patient and others.
 pub async fn invite(
     app: web::Data<App>,
-    signed: Signed, _: Proved,
+    signed: Signed,
+    _: Proved,
     patient: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
@@ -309,7 +310,8 @@ fn invite_now(tx: &mut Tx<'_>, app: &App, signed: &Signed, patient: &PatientId, 
 /// `POST /patients/{patient}/sharing/owner`: offers somebody to own the patient too, or instead.
 pub async fn offer_ownership(
     app: web::Data<App>,
-    signed: Signed, _: Proved,
+    signed: Signed,
+    _: Proved,
     patient: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
@@ -431,7 +433,8 @@ pub async fn edit(app: web::Data<App>, signed: Signed, path: web::Path<(String, 
 /// `POST /patients/{patient}/sharing/{share}`.
 pub async fn change(
     app: web::Data<App>,
-    signed: Signed, _: Proved,
+    signed: Signed,
+    _: Proved,
     path: web::Path<(String, String)>,
     request: HttpRequest,
     payload: web::Payload,

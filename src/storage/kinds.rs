@@ -149,7 +149,8 @@ fn readable(head: &[u8]) -> Option<String> {
         Err(error) if error.error_len().is_none() => head.get(..error.valid_up_to()).map(|good| String::from_utf8_lossy(good).into_owned()),
         Err(_) => None,
     };
-    let latin = || head.iter().map(|byte| char::from(*byte)).collect();
+    // The letters of an older Windows: those of Latin-1, and quotes and the euro where that has control characters.
+    let latin = || encoding_rs::WINDOWS_1252.decode_without_bom_handling(head).0.into_owned();
     Some(utf8.unwrap_or_else(latin)).filter(|text| is_plain(text))
 }
 

@@ -67,7 +67,10 @@ impl Incoming for Writing {
         out.flush()?;
         out.get_ref().sync_all()?;
         let folder = self.target.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        fs::create_dir_all(folder)?;
+        if !folder.is_dir() {
+            fs::create_dir_all(folder)?;
+            folder.parent().map_or(Ok(()), sync_folder)?;
+        }
         fs::rename(&self.temporary, &self.target)?;
         sync_folder(folder)?;
         Ok(std::mem::take(&mut self.tally).told())

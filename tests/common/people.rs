@@ -29,7 +29,7 @@ use kinchart::{
     },
 };
 
-use super::{Answer, TestApp, html::Form, sample::Sample};
+use super::{Answer, TestApp, html::Form, log, sample::Sample};
 
 /// Somebody with a browser. Without a session they are anybody.
 #[derive(Clone)]
@@ -102,6 +102,8 @@ impl TestApp {
     fn person(&self, name: &str, role: &str, household: HouseholdId) -> Person {
         let id = UserId::new();
         let now = self.now();
+        log::never(&password_of(name));
+        log::never(&format!("{}@example.org", name.to_lowercase()));
         let hash = self.app.passwords.hash(&password_of(name)).unwrap();
         self.app
             .db
@@ -160,6 +162,7 @@ impl Person {
     /// A new session: a row as the program's own store writes it, and the cookie sealed with the app's own key.
     pub fn signed_in(mut self) -> Self {
         let key = TokenText::generate().unwrap().as_str().to_owned();
+        log::never(&key);
         let now = self.t.now();
         let state = serde_json::json!({"user": serde_json::to_string(&self.id).unwrap(), "remember": "false"}).to_string();
         self.db()
@@ -187,6 +190,9 @@ impl Person {
     }
 
     /// The cookie a browser would send.
+    pub fn cookie(&self) -> String {
+        self.cookie.clone().unwrap_or_default()
+    }
     /// The same person in a browser with this cookie, or with none.
     pub fn with_cookie(mut self, cookie: Option<String>) -> Self {
         self.cookie = cookie;
@@ -263,6 +269,9 @@ impl Person {
         let pairs: Vec<(String, String)> = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let errors = fields.fill(&pairs, Mode::Strict);
         assert!(errors.is_empty(), "{errors:?}");
+        for (_, text) in pairs.iter().filter(|(name, _)| name.ends_with("_name")) {
+            log::never(text);
+        }
         let now = self.t.now();
         self.db()
             .write(|tx| {
@@ -452,6 +461,7 @@ impl Person {
         use kinchart::{audit::Action, auth::token};
         let new = token::NewToken { user: self.id.clone(), name: "short".into(), may_write: false, expires_at: None };
         let text = TokenText::generate().unwrap();
+        log::never(text.as_str());
         let event = Event::new(&self.actor(), Action::TokenCreated, self.t.now());
         self.db().write(|tx| token::create(tx, &new, &text, event.clone())).unwrap().to_string()
     }
@@ -478,6 +488,7 @@ impl Person {
     /// A program that acts for this person, with a token written directly.
     pub fn api(&self, may_write: bool) -> Api {
         let token = TokenText::generate().unwrap();
+        log::never(token.as_str());
         let now = self.t.now();
         self.db()
             .write(|tx| {

@@ -195,6 +195,22 @@ fn private_networks_are_refused_by_setting() {
 }
 
 #[test]
+fn what_serves_this_machine_alone_is_never_asked() {
+    for address in [
+        "169.254.169.254",
+        "169.254.0.1",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "[::ffff:169.254.169.254]",
+        "100.100.100.200",
+        "168.63.129.16",
+        "0",
+    ] {
+        assert_eq!(client_at(&network(), &format!("http://{address}/")).unwrap_err(), Fault::RefusedNetwork, "{address}");
+    }
+}
+
+#[test]
 fn a_name_is_tried_at_its_allowed_addresses_only() {
     let paperless = Paperless::start(Version::V3);
     let named = paperless.url().replace("127.0.0.1", "paperless.example");

@@ -230,3 +230,37 @@ async fn a_connection_is_left_by_bringing_everything_back() {
     assert!(!house.has_connection());
     assert_eq!((house.backend(&file).as_str(), house.here()), ("local", 1));
 }
+
+#[actix_web::test]
+async fn nobody_guesses_at_the_secrets_of_another_server_here() {
+    let t = TestApp::new().await;
+    t.app.paperless.set(network());
+    let (owner, other) = (t.user("owner"), t.user("other"));
+    let paperless = Paperless::start(Version::V2);
+    let url = paperless.url();
+    let guess =
+        |password: &'static str| vec![("address", url.clone()), ("username", "admin".to_owned()), ("password", password.to_owned())];
+    let wrong = format!("{:040x}", 7);
+    for n in 0..10 {
+        // Addresses that nobody answers at count nothing.
+        owner.post(HERE, &[("address", "http://127.0.0.1:1/"), ("token", &wrong)]).await.is(422);
+        if n % 2 == 0 {
+            owner.post(HERE, &[("address", &url), ("token", &wrong)]).await.is(422).says("token is refused");
+        } else {
+            owner.post(HERE, &pairs(&guess("wrong"))).await.is(422).says("Name or password");
+        }
+    }
+    paperless.forget_seen();
+    let held = owner.post(HERE, &pairs(&guess("admin-Pw-1"))).await.is(429).says("Too many tries").has("value=\"admin\"");
+    assert!(held.header("retry-after").is_some());
+    held.lacks("admin-Pw-1");
+    owner.post(HERE, &[("address", &url), ("token", paperless.token().reveal())]).await.is(429);
+    assert!(paperless.seen().is_empty(), "it is not asked at all");
+    other.post(HERE, &pairs(&guess("admin-Pw-1"))).await.location();
+    t.later(Duration::minutes(16));
+    owner.clone().signed_in().post(HERE, &pairs(&guess("admin-Pw-1"))).await.location();
+}
+
+fn pairs<'a>(form: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    form.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}

@@ -34,10 +34,9 @@ impl Given {
     pub fn read(form: &Form) -> Result<Self, Errors> {
         let required = |field: &str| vec![(field.to_owned(), FieldError::Required)];
         match form.raw("with") {
-            "passkey" if form.has(CREDENTIAL) => Ok(Self::Passkey(Answered {
-                challenge: form.raw("challenge").to_owned(),
-                credential: form.raw(CREDENTIAL).to_owned(),
-            })),
+            "passkey" if form.has(CREDENTIAL) => {
+                Ok(Self::Passkey(Answered { challenge: form.raw("challenge").to_owned(), credential: form.raw(CREDENTIAL).to_owned() }))
+            }
             "passkey" => Err(vec![(CREDENTIAL.to_owned(), FieldError::Rule("error.passkey_script"))]),
             "recovery" if form.has(RECOVERY) => Ok(Self::Recovery(form.text(RECOVERY))),
             "recovery" => Err(required(RECOVERY)),

@@ -35,6 +35,9 @@ pub async fn challenge(app: web::Data<App>, request: HttpRequest) -> Result<Http
 /// `POST /login/passkey`.
 pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&request, payload).await?;
+    if app.config.oidc.only {
+        return sign_in::refused(&app, &form, StatusCode::FORBIDDEN, Locale::default().t("login.provider_only"));
+    }
     let answered = Answered { challenge: form.raw("challenge").to_owned(), credential: form.raw("credential").to_owned() };
     let address = session::address(&request);
     match app.run(move |app| sign_in(app, &answered, address)).await? {

@@ -410,7 +410,10 @@ async fn a_list_comes_as_a_file_with_all_its_pages() {
     assert_eq!(ask!(&server, "GET", &path, &token, &[], "").status, 303, "a token opens no page");
     let me = crate::auth::session::Me {
         proved_at: chrono::NaiveDateTime::default(),
-        key_is_unkept: false, has_factor: false, needs_factor: false, factors_reset_at: None,
+        key_is_unkept: false,
+        has_factor: false,
+        needs_factor: false,
+        factors_reset_at: None,
         id: user,
         session: "s".to_owned(),
         name: "Ngozi".to_owned(),

@@ -1,0 +1,10 @@
+DROP TRIGGER audit_seals_not_emptied ON audit_seals;
+DROP TRIGGER audit_seals_stay ON audit_seals;
+DROP TRIGGER audit_seals_as_written ON audit_seals;
+DROP TRIGGER audit_events_not_emptied ON audit_events;
+DROP TRIGGER audit_events_stay ON audit_events;
+DROP TRIGGER audit_events_as_written ON audit_events;
+DROP FUNCTION audit_seal_as_written();
+DROP FUNCTION audit_event_stays();
+DROP FUNCTION audit_event_as_written();
+DROP FUNCTION audit_refuse();
