@@ -23,6 +23,7 @@ const written = (credential) => {
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   const said = form.querySelector("[role=alert]");
+  form.querySelector("[data-without-script]").hidden = true;
   const tell = (words) => { said.textContent = words; said.hidden = false; };
   if (!window.PublicKeyCredential) { tell(form.dataset.none); continue; }
   for (const part of form.querySelectorAll("[data-with-script]")) part.hidden = false;

@@ -72,7 +72,7 @@ describe("second factor", { concurrency: false }, () => {
     assert.equal((await keys.keys()).length, 1);
     assert.ok((await keys.keys())[0].isResidentCredential);
     await page.getByRole("link", { name: "I keep them" }).click();
-    assert.ok(await page.getByText("My phone").isVisible());
+    assert.ok(await page.getByText("My phone", { exact: true }).isVisible());
     assert.ok(await page.getByText("10 left").isVisible());
   });
 
