@@ -198,6 +198,7 @@ routes! {
         post "/admin/jobs/{job}" => admin::jobs::again;
         get "/admin/connections" => admin::connections::show;
         post "/admin/connections/mail" => admin::connections::test_mail;
+        post "/admin/connections/provider" => admin::connections::test_provider;
         get "/admin/trash" => admin::trash::show;
         // Pages of one person, over all patients.
         get "/" => home::start;

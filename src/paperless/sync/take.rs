@@ -145,7 +145,6 @@ pub async fn thumbnail(app: web::Data<App>, signed: Signed, path: web::Path<(Str
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, picture.media_type))
         .insert_header((header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
-        .insert_header((header::CACHE_CONTROL, "private, max-age=300"))
         .body(picture.bytes))
 }
 
