@@ -78,7 +78,7 @@ impl TakePage {
         q.clone_into(&mut self.q);
         self.sought = !q.trim().is_empty();
         match found {
-            Err(fault) => self.wrong = reason::sentence(&self.ui.words, &reason::of_fault(&fault)),
+            Err(fault) => self.wrong = reason::sentence_now(&self.ui.words, &reason::of_fault(&fault)),
             Ok(found) => {
                 let line = |hit: crate::paperless::Hit| Line {
                     id: hit.document.id.0,
