@@ -86,7 +86,8 @@ async fn an_account_is_made_for_who_was_invited_where_sign_up_is_closed() {
     let invitation = ann.invite(&ada, &nobody, "pending");
     let to = |address: &str, now: chrono::NaiveDateTime| {
         let row = invitations::table.find(&invitation);
-        let values = || (invitations::sent_to.eq(address), invitations::sent_to_user_id.eq(None::<String>), invitations::expires_at.eq(now));
+        let values =
+            || (invitations::sent_to.eq(address), invitations::sent_to_user_id.eq(None::<String>), invitations::expires_at.eq(now));
         house.t.app.db.write(|tx| Ok(diesel::update(row).set(values()).execute(&mut **tx)?)).unwrap();
     };
     let later = house.t.now() + Duration::days(1);
