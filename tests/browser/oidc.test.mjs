@@ -124,10 +124,10 @@ for (const javaScriptEnabled of [true, false]) {
       await page.waitForURL(program.url + "/login/link");
       assert.ok(await page.getByText("An account here has that address").isVisible());
       await look(page, "link");
-      await fill(page, { password: "wrong password" });
+      await fill(page, { current_password: "wrong password" });
       await page.getByRole("button", { name: "Connect it with Home ID" }).click();
-      assert.ok(await page.getByText("not your password").first().isVisible());
-      await fill(page, { password: PASSWORD });
+      assert.ok(await page.getByText("not your current password").first().isVisible());
+      await fill(page, { current_password: PASSWORD });
       await page.getByRole("button", { name: "Connect it with Home ID" }).click();
       await isIn(page, "Ann Weber");
       const again = await fresh();

@@ -62,7 +62,9 @@ async fn names_are_made_fit_and_never_those_of_somebody_here() {
         ("6", json!({"email": "root@elsewhere.example", "email_verified": true}), "root2", "root2"),
     ];
     for (subject, claims, username, name) in told {
-        house.provider.is(subject, claims.clone());
+        // In the ID token a number for a name is no token; the userinfo may say what it wants.
+        house.provider.is(subject, json!({}));
+        house.provider.state().userinfo = claims.clone();
         let (answer, cookies) = house.sign_in().await;
         assert_eq!(answer.status, 303, "{claims}: {}", answer.text());
         assert_eq!(house.account(username).full_name, *name);
@@ -137,17 +139,17 @@ async fn an_address_of_an_account_asks_for_its_password() {
     assert!(house.who(&cookies).await.is_none(), "nobody is in yet");
     let browser = house.browser(&cookies);
     browser.get("/login/link").await.is(200).says("ann@example.org").says("separate account");
-    browser.post("/login/link", &[("what", "link"), ("password", "wrong")]).await.is(422).says("not your password");
+    browser.post("/login/link", &[("what", "link"), ("current_password", "wrong")]).await.is(422).says("not your current password");
     browser.post("/login/link", &[]).await.is(422);
     assert_eq!(identities(&house), 0);
     house.browser("").get("/login/link").await.is(400);
     let password = password_of("ann");
-    house.browser("").post("/login/link", &[("what", "link"), ("password", &password)]).await.is(400);
-    let answer = browser.post("/login/link", &[("what", "link"), ("password", &password)]).await;
+    house.browser("").post("/login/link", &[("what", "link"), ("current_password", &password)]).await.is(400);
+    let answer = browser.post("/login/link", &[("what", "link"), ("current_password", &password)]).await;
     assert_eq!(answer.location(), "/patients", "to where they were going");
     assert_eq!(house.who(&kept(&cookies, &answer)).await.as_deref(), Some("ann"));
     assert_eq!(identities(&house), 1);
-    browser.post("/login/link", &[("what", "link"), ("password", &password)]).await.is(400);
+    browser.post("/login/link", &[("what", "link"), ("current_password", &password)]).await.is(400);
     let (answer, cookies) = house.sign_in().await;
     house.signed_in_as(&answer);
     assert_eq!(house.who(&cookies).await.as_deref(), Some("ann"));
@@ -164,10 +166,10 @@ async fn an_address_of_an_account_asks_for_its_password() {
     house.is("subject-2", "root@example.org");
     let (_, cookies) = house.sign_in().await;
     for _ in 0..5 {
-        house.browser(&cookies).post("/login/link", &[("what", "link"), ("password", "wrong")]).await.is(422);
+        house.browser(&cookies).post("/login/link", &[("what", "link"), ("current_password", "wrong")]).await.is(422);
     }
     let right = password_of("root");
-    house.browser(&cookies).post("/login/link", &[("what", "link"), ("password", &right)]).await.is(429);
+    house.browser(&cookies).post("/login/link", &[("what", "link"), ("current_password", &right)]).await.is(429);
 }
 
 #[actix_web::test]
@@ -195,9 +197,9 @@ async fn an_address_that_nobody_verified_opens_and_takes_nothing() {
     house.t.user("ann");
     for verified in [json!(false), Value::Null, json!("no"), json!(1)] {
         let subject = format!("subject {verified}");
-        house
-            .provider
-            .is(&subject, json!({"email": "ann@example.org", "email_verified": verified, "preferred_username": "eve", "name": "Eve"}));
+        house.provider.is(&subject, json!({}));
+        house.provider.state().userinfo =
+            json!({"email": "ann@example.org", "email_verified": verified, "preferred_username": "eve", "name": "Eve"});
         let (answer, cookies) = house.sign_in().await;
         house.signed_in_as(&answer);
         assert_eq!(house.who(&cookies).await.as_deref(), Some("Eve"), "{verified}: a new account, and not Ann's");
@@ -269,7 +271,7 @@ async fn the_same_address_at_two_issuers_is_two_identities() {
     assert_eq!(answer.location(), "/login/link", "an account here has the address, and this issuer proves nothing");
     let page = second.browser(&cookies).get("/login/link").await.is(200).says("has no password");
     assert!(page.text().contains("separate"));
-    second.browser(&cookies).post("/login/link", &[("what", "link"), ("password", "")]).await.is(422);
+    second.browser(&cookies).post("/login/link", &[("what", "link"), ("current_password", "")]).await.is(422);
     assert_eq!(identities(&second), 1);
     let answer = second.browser(&cookies).post("/login/link", &[("what", "separate")]).await;
     second.signed_in_as(&answer);
@@ -321,7 +323,7 @@ async fn the_last_administrator_with_a_password_stays_one() {
     house.is("subject-1", "root@example.org");
     let cookies = house.sign_in().await.1;
     let password = password_of("root");
-    house.browser(&cookies).post("/login/link", &[("what", "link"), ("password", &password)]).await.location();
+    house.browser(&cookies).post("/login/link", &[("what", "link"), ("current_password", &password)]).await.location();
     house.sign_in().await.0.location();
     assert_eq!(house.account("root").role, "admin");
     assert!(house.audit().contains(&("role_followed".into(), "last_admin_kept".into())));

@@ -415,14 +415,14 @@ pub async fn link(app: web::Data<App>, request: HttpRequest, payload: web::Paylo
             Tied::Lost => refused(&app, StatusCode::BAD_REQUEST, signed, "oidc.lost", ""),
         };
     }
-    let (user, password, address) = (pending.user.clone(), form.raw("password").to_owned(), session::address(&request));
+    let (user, password, address) = (pending.user.clone(), form.raw(proof::FIELD).to_owned(), session::address(&request));
     let proved = app.run(move |app| {
         let name = app.db.read(|conn| accounts::by_id(conn, &user))?.username;
         sign_in::sign_in(app, &Attempt { name, password, address })
     });
     let proved = match proved.await {
         Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(Error::Invalid(vec![("password".to_owned(), FieldError::Rule("error.password_current"))])),
+        Ok(None) => Err(Error::Invalid(vec![(proof::FIELD.to_owned(), FieldError::Rule("error.password_current"))])),
         Err(error) => Err(error),
     };
     match proved {
