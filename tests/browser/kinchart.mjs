@@ -51,6 +51,7 @@ export async function start(more = {}, before = null) {
     url,
     folder,
     port,
+    pid: program.pid,
     log: () => log,
     /** What a command of the program prints. */
     ask: (args) =>

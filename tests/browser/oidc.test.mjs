@@ -142,7 +142,7 @@ for (const javaScriptEnabled of [true, false]) {
       await atProvider(page, "eve");
       await isIn(page, "Eve Other");
       await page.goto(program.url + "/settings");
-      assert.equal(await page.locator("main [name=email]").inputValue(), "");
+      assert.ok(!(await page.content()).includes("ann@example.org"));
       assert.match(await program.ask(["user", "list"]), /^ann2\t-\t/m);
     });
 
@@ -161,7 +161,7 @@ for (const javaScriptEnabled of [true, false]) {
       assert.ok(await page.getByText("signed out here and at Home ID").isVisible());
       await look(page, "signed-out");
       await setOut(page);
-      assert.ok(await page.locator("input[name=login]").isVisible(), "it asks again who they are");
+      await page.locator("input[name=login]").waitFor();
     });
 
     test("who signs out here and stays there is out here", async () => {
@@ -191,10 +191,19 @@ for (const javaScriptEnabled of [true, false]) {
 
     test("a restart between the code and its use is told, and nobody is in", async () => {
       const page = await fresh();
-      await page.route("**/login/provider/callback*", async (route) => { await home.restart(); await route.continue(); });
       await setOut(page);
-      await atProvider(page, "mia");
-      await page.waitForURL("**/login/provider/callback*");
+      await page.waitForURL((url) => url.origin === home.issuer);
+      // Kinchart holds its breath while the browser comes back with a code.
+      process.kill(program.pid, "SIGSTOP");
+      try {
+        const comes = page.waitForRequest((request) => request.url().includes("/login/provider/callback"));
+        atProvider(page, "mia").catch(() => {});
+        await comes;
+        await home.restart();
+      } finally {
+        process.kill(program.pid, "SIGCONT");
+      }
+      await page.waitForURL((url) => url.pathname === "/login/provider/callback");
       assert.ok(await page.getByText("took too long").isVisible());
       await look(page, "refused");
       await page.goto(program.url + "/settings");
