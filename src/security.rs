@@ -134,8 +134,6 @@ fn holds_secrets(path: &str) -> bool {
             | "/settings/key"
             | "/settings/paperless"
             | "/settings/factors"
-            | "/settings/providers/connect"
-            | "/settings/providers/unlink"
             | "/confirm"
             | "/admin/users"
     ) || path.starts_with("/settings/factors/")

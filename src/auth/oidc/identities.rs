@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::claims::Somebody;
 use crate::{
     audit::Event,
-    auth::accounts,
+    auth::{accounts, factors},
     config::Config,
     db::{
         Conn, MultiBackend, Tx,
@@ -84,8 +84,11 @@ pub fn used(tx: &mut Tx<'_>, identity: &Identity, somebody: &Somebody, now: Naiv
 /// Would the account still be somebody's to enter without that identity?
 pub fn is_dispensable(conn: &mut Conn, config: &Config, user: &UserId, id: &str) -> Result<bool> {
     let others = of(conn, user)?.iter().any(|identity| identity.id != id);
+    if others || config.oidc.only {
+        return Ok(others);
+    }
     let password: Option<String> = users::table.find(user).select(users::password_hash).first(conn)?;
-    Ok(others || (password.is_some() && !config.oidc.only))
+    Ok(password.is_some() || factors::held(conn, user)?.passkeys > 0)
 }
 
 /// Takes it away, and with it the sessions that it began but for the one it is done in.
