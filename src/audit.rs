@@ -93,6 +93,7 @@ pub enum Action {
     EntryWithdrawn,
     JobRetried,
     MailTested,
+    ProviderTested,
     RemovalAnswered,
 }
 
@@ -163,6 +164,7 @@ impl Action {
             Self::EntryWithdrawn => "entry_withdrawn",
             Self::JobRetried => "job_retried",
             Self::MailTested => "mail_tested",
+            Self::ProviderTested => "provider_tested",
             Self::RemovalAnswered => "removal_answered",
         }
     }

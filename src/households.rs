@@ -51,7 +51,7 @@ impl Household {
 }
 
 /// The households this person is a member of.
-fn ids(conn: &mut Conn, user: &UserId) -> Result<Vec<HouseholdId>> {
+pub fn ids(conn: &mut Conn, user: &UserId) -> Result<Vec<HouseholdId>> {
     Ok(household_members::table.filter(household_members::user_id.eq(user)).select(household_members::household_id).load(conn)?)
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Route, guard,
-    web::{self, ServiceConfig, delete, get, post, put},
+    web::{self, ServiceConfig, delete, post, put},
 };
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     files::{
         api as files_api,
         inbox::{api as inbox_api, filing, pages as inbox},
-        pages as files, previews, shelf_pages as shelf, twins, waiting,
+        pages as files, previews, purging, shelf_pages as shelf, twins, waiting,
     },
     health,
     households::pages as households,
@@ -54,11 +54,11 @@ macro_rules! routes {
 
         pub fn map(config: &mut ServiceConfig) {
             config
-                $(.route($page, $page_method().to($page_handler)))+
+                $(.route($page, of_method!($page_method).to($page_handler)))+
                 $(.service(
                     web::resource($path)
-                        .route(of_api!($first).to($first_handler))
-                        $(.route(of_api!($method).to($handler)))*
+                        .route(of_method!($first).to($first_handler))
+                        $(.route(of_method!($method).to($handler)))*
                         .default_service(web::to(|_: $who| no_method(concat!(allowed!($first) $(, ", ", allowed!($method))*)))),
                 ))+
                 .service(web::scope(api::BASE).default_service(web::to(api::nothing)))
@@ -88,7 +88,7 @@ macro_rules! allowed {
         word!($method)
     };
 }
-macro_rules! of_api {
+macro_rules! of_method {
     (get) => {
         read()
     };
@@ -198,6 +198,7 @@ routes! {
         post "/admin/jobs/{job}" => admin::jobs::again;
         get "/admin/connections" => admin::connections::show;
         post "/admin/connections/mail" => admin::connections::test_mail;
+        post "/admin/connections/provider" => admin::connections::test_provider;
         get "/admin/trash" => admin::trash::show;
         // Pages of one person, over all patients.
         get "/" => home::start;
@@ -224,6 +225,8 @@ routes! {
         get "/directory/practitioners/{entry}/files/{paper}/state" => shelf::state;
         post "/directory/practitioners/{entry}/files/{paper}/delete" => shelf::delete;
         post "/directory/practitioners/{entry}/files/{paper}/restore" => shelf::restore;
+        get "/directory/practitioners/{entry}/files/{paper}/purge" => purging::ask_shelf;
+        post "/directory/practitioners/{entry}/files/{paper}/purge" => purging::submit_shelf;
         get "/directory/{list}/{entry}" => directory::show;
         post "/directory/{list}/{entry}" => directory::change;
         get "/directory/{list}/{entry}/original" => directory::original;
@@ -301,6 +304,8 @@ routes! {
         get "/patients/{patient}/files/{file}/state" => waiting::show;
         post "/patients/{patient}/files/{file}/delete" => files::delete;
         post "/patients/{patient}/files/{file}/restore" => files::restore;
+        get "/patients/{patient}/files/{file}/purge" => purging::ask;
+        post "/patients/{patient}/files/{file}/purge" => purging::submit;
         post "/patients/{patient}/files/{file}/paperless" => paperless_document::act;
         get "/patients/{patient}/paperless" => take::show;
         post "/patients/{patient}/paperless" => take::take;
@@ -317,6 +322,8 @@ routes! {
         get "/inbox/{document}/state" => shelf::state;
         post "/inbox/{document}/delete" => shelf::delete;
         post "/inbox/{document}/restore" => shelf::restore;
+        get "/inbox/{document}/purge" => purging::ask_shelf;
+        post "/inbox/{document}/purge" => purging::submit_shelf;
         get "/twins" => twins::show;
         post "/twins" => twins::answer;
         // Records of every kind.
@@ -338,7 +345,7 @@ routes! {
         get "/patients/{patient}/{kind}/{record}/history" => records::history;
         post "/patients/{patient}/{kind}/{record}/history/{version}" => records::revert;
     }
-    // The API. GET is HEAD too; a method that a path does not have is answered with those it has.
+    // The API. A method that a path does not have is answered with those it has.
     api {
         "/api/v1/openapi.json" for Anybody => get api::document;
         "/api/v1" for Bearer => get api::index;

@@ -84,6 +84,10 @@ pub trait Storage: Send + Sync {
     }
     /// Everything that lies there, for whoever looks for what nobody knows of.
     fn names(&self) -> io::Result<Vec<BlobName>>;
+    /// What lies there and cannot be one of ours, by its place within the store; told, and never touched.
+    fn strays(&self) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Bytes on their way in. Dropped before the end, it leaves nothing.

@@ -433,6 +433,8 @@ const TELLS_NOTHING: &[&str] = &[
     "/patients/{patient}/files/{file}/state",
     "/directory/practitioners/{entry}/files/{paper}/state",
     "/inbox/{document}/state",
+    // The name of what lies in the trash once more; what is not there leads to its own page.
+    "/patients/{patient}/files/{file}/purge",
     "/codes/{list}",
     "/tags",
     "/directory/{list}",

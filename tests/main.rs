@@ -38,6 +38,7 @@ mod photos;
 mod practitioner_files;
 mod previews;
 mod processes;
+mod purging;
 mod quota;
 mod records;
 mod reset;

@@ -271,7 +271,7 @@ fn a_child_that_never_ends_is_ended() {
     std::fs::write(&program, "#!/bin/sh\nexec sleep 30\n").unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let began = Instant::now();
-    let work = Workshop::of(program).hurried(Duration::from_millis(200)).run(&Order::Picture, &b"picture"[..]).unwrap();
+    let work = Workshop::of(program).hurried(Duration::from_millis(200)).run(&Order::Picture { draw: 1 }, &b"picture"[..]).unwrap();
     assert_eq!(work.end, End::Broken);
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
@@ -455,4 +455,39 @@ async fn a_page_asks_how_far_it_is_and_that_is_no_look_at_the_document() {
     owner.get(&waiting).await.is(200);
     stranger.get(&waiting).await.is(404);
     owner.get(&format!("/patients/{ada}/files/00000000-0000-7000-8000-000000000000/state")).await.is(404);
+}
+
+#[actix_web::test]
+async fn a_pdf_behind_what_another_program_put_before_it_is_drawn_and_read() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let paper = pdf(&[Page::of(&["Printed by the clinic"])]);
+    for (name, before) in [("line.pdf", &b"\r\n"[..]), ("mark.pdf", b"\xef\xbb\xbf"), ("job.pdf", b"\x1b%-12345X@PJL JOB\n")] {
+        let page = keep(&owner, &ada, &[], name, &[before, &paper].concat()).await;
+        owner.get(&page).await.is(200).has(&format!("{page}/pages/1")).says("The search finds the 4 words in it");
+        owner.get(&format!("{page}/content?inline=1")).await.is(200);
+    }
+}
+
+#[actix_web::test]
+async fn documents_of_the_household_have_their_small_pictures() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    owner.patient("Ada");
+    let letter = paper::form(&[], "letter.jpg", &jpeg(&grey(9, 9)));
+    let made = owner.api(true).send(Method::POST, "/api/v1/inbox/files", &[FORM], letter).await.is(201).json();
+    work(&t.app);
+    let page = format!("/inbox/{}", made["id"].as_str().unwrap());
+    owner.get("/inbox").await.is(200).has(&format!("{page}/pages/0")).says("uploaded");
+    let filing = format!("/inbox/file?document={}", made["id"].as_str().unwrap());
+    owner.get(&filing).await.is(200).has(&format!("{page}/pages/0")).has(&format!("{page}/pages/1"));
+    owner.get(&format!("{page}/pages/1")).await.is(200);
+    let wu = format!("/directory/practitioners/{}", owner.practitioner("Dr Wu"));
+    let same = [("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")];
+    let letter = paper::form(&[], "card.jpg", &jpeg(&grey(8, 9)));
+    owner.send(Method::POST, &format!("{wu}/files"), &[FORM, same[0], same[1]], letter).await.location();
+    work(&t.app);
+    owner.get(&wu).await.is(200).has("/pages/0").has("card.jpg");
+    owner.get(&format!("{wu}/files")).await.is(200).has("/pages/0");
 }

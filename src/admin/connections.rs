@@ -8,6 +8,7 @@ use super::Admin;
 use crate::{
     app::App,
     audit::{Action, Event},
+    auth::oidc::{fault::Fault, probe as probe_of_provider},
     config::{Smtp, SmtpSecurity},
     db::schema::users,
     error::Result,
@@ -31,6 +32,11 @@ struct ConnectionsPage {
     outcome: &'static str,
     /// What the server answered, as a number.
     code: String,
+    /// The `OpenID` provider of the settings; empty if there is none.
+    provider: String,
+    /// What its test told, a sentence each, and whether all is well.
+    told: Vec<String>,
+    is_well: bool,
 }
 
 fn security(smtp: &Smtp) -> &'static str {
@@ -56,12 +62,35 @@ async fn page(app: &App, admin: &Admin) -> Result<ConnectionsPage> {
         to: email.unwrap_or_default(),
         outcome: "",
         code: String::new(),
+        provider: app.config.oidc.issuer.as_ref().map(|issuer| issuer.as_str().to_owned()).unwrap_or_default(),
+        told: Vec::new(),
+        is_well: false,
     })
 }
 
 /// `GET /admin/connections`.
 pub async fn show(app: web::Data<App>, admin: Admin, _: HttpRequest) -> Result<HttpResponse> {
     render(&page(&app, &admin).await?)
+}
+
+/// `POST /admin/connections/provider`: asks the provider anew and says what is wrong.
+pub async fn test_provider(app: web::Data<App>, admin: Admin) -> Result<HttpResponse> {
+    let page = page(&app, &admin).await?;
+    if page.provider.is_empty() {
+        return render(&page);
+    }
+    let tested = probe_of_provider::test(&app).await;
+    let word = tested.as_ref().err().map(Fault::word);
+    app.write(move |tx, app| {
+        let event = Event::new(&admin.0.actor, Action::ProviderTested, app.clock.now());
+        Ok(word.map_or(event.clone(), |word| event.failed(word)).write(tx)?)
+    })
+    .await?;
+    let (told, is_well) = match tested {
+        Ok(tested) => (tested.told(&page.ui.words), true),
+        Err(fault) => (vec![fault.told(&page.ui.words)], false),
+    };
+    render(&ConnectionsPage { told, is_well, ..page })
 }
 
 /// `POST /admin/connections/mail`: a letter to the administrator who asks.

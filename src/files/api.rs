@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Details, File, NewFile,
     query::{self, FileQuery},
-    serve, upload,
+    serve, twins, upload,
 };
 use crate::{
     access::{self, Edit, View},
@@ -80,7 +80,7 @@ pub(super) fn strict(pairs: &[(String, String)]) -> Result<FileQuery> {
 }
 
 /// `POST /api/v1/patients/{patient}/files`: a form with the part `file`, and `record`, `description`, `category`, `document_date` if wanted.
-/// The answer names under `duplicate_of` a file of the same bytes that this person sees.
+/// The answer names under `duplicate_of` a document of the same bytes that this person sees, wherever it is.
 pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let patient = api::patient_of(&request)?;
     let (actor, of) = (bearer.actor.clone(), patient.clone());
@@ -89,10 +89,10 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
     let checked = one(&received, &["record", "description", "category", "document_date"]);
     let made = upload::make_of(&app, received, checked, move |tx, app, (new, details)| {
         let access = access::grant::<Edit>(tx, &bearer.actor, &patient, app.clock.now())?;
-        let twin = super::twin(tx, &access, &new.blob.arrived.sums.sha256)?;
+        let twin = twins::before(tx, &bearer.actor, &new.blob.arrived.sums.sha256, None, access.now)?.into_iter().next();
         let id = super::add(tx, &access, app.quota(), new, details)?;
         let (file, _) = super::find(tx, &access, &id)?;
-        Ok(created(&file, twin.map(|(twin, _)| twin.id)))
+        Ok(created(&file, twin.map(|twin| twin.file.id)))
     });
     let (place, told) = made.await?;
     Ok(api::created(place, told.to_string()))

@@ -91,7 +91,8 @@ pub fn expect(tx: &mut Tx<'_>, file: &FileId, now: NaiveDateTime) -> Result<()> 
     jobs::add(tx, &NewJob { task: PREPARE, payload: file.as_str(), unique_key: Some(&key), repeat: None, run_at: now }, now)
 }
 
-/// Takes up what nothing was made of: documents from before there were pictures, and scans from before there was a reader.
+/// Takes up what nothing was made of: documents from before there were pictures, scans from before there was a reader, and households' own
+/// documents from before those were found.
 pub fn look(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let can_read = app.tesseract.is_there();
@@ -104,7 +105,7 @@ pub fn look(app: &App) -> Result<usize> {
             words::index(tx, file)?;
             expect(tx, file, now)?;
         }
-        Ok(due.len())
+        Ok(due.len() + words::index_shelves(tx, MOST)?)
     })
 }
 
@@ -116,7 +117,7 @@ pub fn prepare(app: &App, id: &str) -> Result<()> {
     let made = match make(app, &file) {
         Ok(made) => made,
         // What was changed on the disk stays so however often one looks; `check` tells of it.
-        Err(Error::FileDamaged) => Made::nothing("broken", "failed"),
+        Err(Error::FileDamaged | Error::Elsewhere(blobs::DIFFERS)) => Made::nothing("broken", "failed"),
         Err(error) => return Err(error),
     };
     let kept: Vec<(Preview, blobs::Kept)> = made.keep(app, &file.id)?;

@@ -94,7 +94,7 @@ impl Shown {
         let last = drawn.last().map_or(0, |preview| preview.page);
         let others = others(ui, href, from, last);
         let waits = waiting::waits(&reading).then(|| (format!("{href}/state"), waiting::state(&reading)));
-        Ok(Self { pictures, others, told: told(ui, &reading, last), excerpt: excerpt(conn, file)?, waits })
+        Ok(Self { pictures, others, told: told(ui, file, &reading, last), excerpt: excerpt(conn, file)?, waits })
     }
 }
 
@@ -120,8 +120,11 @@ fn others(ui: &Ui, href: &str, from: i32, last: i32) -> Vec<(String, String, boo
 }
 
 /// What became of it, in words; what went well is told by what is seen.
-fn told(ui: &Ui, reading: &Reading, drawn: i32) -> Vec<String> {
+fn told(ui: &Ui, file: &File, reading: &Reading, drawn: i32) -> Vec<String> {
     let mut told = Vec::new();
+    if prepared::sort(&file.file_type) == prepared::Sort::Other && reading.pictures == "none" {
+        told.push(ui.t("file.pictures.not_of_this_type"));
+    }
     if !matches!(reading.pictures.as_str(), "drawn" | "none") {
         told.push(ui.t2("file.pictures", &reading.pictures));
     } else if reading.pictures == "drawn" && drawn < reading.pages {

@@ -57,7 +57,6 @@ pub async fn send(app: &App, request: &HttpRequest, file: &File, inline: bool) -
         .insert_header((header::CONTENT_SECURITY_POLICY, SANDBOX))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
         .insert_header((header::ETAG, tag))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         // Nothing is gained by packing what is packed, and a part of a packed file is no part of the file.
         .insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("identity")));
     if status == StatusCode::PARTIAL_CONTENT {
@@ -95,7 +94,6 @@ pub async fn jpeg(app: &App, request: &HttpRequest, blob: &str, size: u64) -> Re
         .insert_header((header::CONTENT_DISPOSITION, "inline"))
         .insert_header((header::CONTENT_SECURITY_POLICY, SANDBOX))
         .insert_header((header::ETAG, tag))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("identity")))
         .body(bytes))
 }

@@ -2,17 +2,18 @@
 //! that both make together with its name and what people wrote about it.
 
 use chrono::NaiveDateTime;
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types::Bool};
 
-use super::{File, prepared};
+use super::{File, blobs, owner::Owner, prepared};
 use crate::{
     app::App,
     charset,
     db::{
         MultiBackend, Tx,
-        schema::{file_readings, file_texts, files},
+        schema::{file_readings, file_texts, files, practitioners},
         search,
-        types::FileId,
+        sql::worded,
+        types::{FileId, HouseholdId},
     },
     error::{Error, Result},
     jobs::{self, NewJob},
@@ -97,16 +98,32 @@ fn pages(tx: &mut Tx<'_>, file: &FileId) -> Result<Vec<PageText>> {
     Ok(all.select(PageText::as_select()).load(&mut **tx)?)
 }
 
-/// Writes the entry of the search anew: name, description and words. Of a document that is nobody's patient's there is none.
+/// Writes the entry of the search anew, name, description and words: a patient's, or that of the household whose own it is.
 pub fn index(tx: &mut Tx<'_>, id: &FileId) -> Result<()> {
     let file: Option<File> = files::table.find(id).select(File::as_select()).first(&mut **tx).optional()?;
-    let Some(File { patient_id: Some(patient), file_name, description, .. }) = file else { return Ok(()) };
-    let mut text = file_name;
-    for part in description.into_iter().chain(pages(tx, id)?.into_iter().map(|page| page.content)) {
+    let Some(file) = file else { return Ok(()) };
+    let (owner, mut text) = (file.owner(), file.file_name);
+    for part in file.description.into_iter().chain(pages(tx, id)?.into_iter().map(|page| page.content)) {
         text.push('\n');
         text.push_str(&part);
     }
-    search::put_file(tx, &patient, id, &text)
+    match owner {
+        Some(Owner::Patient(patient, _)) => search::put_file(tx, &patient, id, &text),
+        Some(Owner::Inbox(household)) => search::put_shelved(tx, &household, id, &text),
+        Some(Owner::Practitioner(practitioner)) => {
+            let household: HouseholdId = practitioners::table.find(practitioner).select(practitioners::household_id).first(&mut **tx)?;
+            search::put_shelved(tx, &household, id, &text)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Gives those documents of households their entries that have none yet, some at a time. Tells how many.
+pub fn index_shelves(tx: &mut Tx<'_>, most: i64) -> Result<usize> {
+    let without = files::table.filter(worded::<Bool>(search::NOT_SHELVED)).order(files::uploaded_at).limit(most);
+    let due: Vec<FileId> = without.select(files::id).load(&mut **tx)?;
+    due.iter().try_for_each(|file| index(tx, file))?;
+    Ok(due.len())
 }
 
 /// The job of one page: drawn large by the workshop, read by tesseract.
@@ -123,7 +140,7 @@ pub fn read_page(app: &App, payload: &str) -> Result<()> {
     let Some(file) = file else { return Ok(()) };
     let text = match scan(app, &file, page) {
         Ok(text) => text,
-        Err(Error::FileDamaged) => None,
+        Err(Error::FileDamaged | Error::Elsewhere(blobs::DIFFERS)) => None,
         Err(error) => return Err(error),
     };
     let now = app.clock.now();

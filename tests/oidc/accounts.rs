@@ -86,8 +86,9 @@ async fn an_account_is_made_for_who_was_invited_where_sign_up_is_closed() {
     let invitation = ann.invite(&ada, &nobody, "pending");
     let to = |address: &str, now: chrono::NaiveDateTime| {
         let row = invitations::table.find(&invitation);
-        let values = (invitations::sent_to.eq(address), invitations::sent_to_user_id.eq(None::<String>), invitations::expires_at.eq(now));
-        house.t.app.db.write(|tx| Ok(diesel::update(row).set(values).execute(&mut **tx)?)).unwrap();
+        let values =
+            || (invitations::sent_to.eq(address), invitations::sent_to_user_id.eq(None::<String>), invitations::expires_at.eq(now));
+        house.t.app.db.write(|tx| Ok(diesel::update(row).set(values()).execute(&mut **tx)?)).unwrap();
     };
     let later = house.t.now() + Duration::days(1);
     to("mia@example.org", later);
@@ -368,7 +369,7 @@ async fn only_the_allowed_domains_and_groups_come_in() {
 async fn without_passwords_the_operator_has_a_way_back() {
     let house = House::with(|config| {
         config.oidc.only = true;
-        config.signup = kinchart::config::Signup::Open;
+        config.signup = Some(kinchart::config::Signup::Open);
     })
     .await;
     house.browser("").get("/login").await.is(200).lacks("name=\"password\"").says("Sign in with Home ID");

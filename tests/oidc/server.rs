@@ -69,7 +69,6 @@ pub enum Trouble {
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub path: String,
-    pub body: String,
     pub authorization: String,
 }
 
@@ -187,7 +186,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>, port: u16) {
     let authorization = headers.get("authorization").cloned().unwrap_or_default();
     let trouble = {
         let mut state = state.lock().unwrap();
-        state.seen.push(Seen { path: path.clone(), body: body.clone(), authorization: authorization.clone() });
+        state.seen.push(Seen { path: path.clone(), authorization: authorization.clone() });
         state.trouble.clone().filter(|(_, at)| path.ends_with(at)).map(|(trouble, _)| trouble)
     };
     let (status, kind, body) = match trouble {

@@ -270,8 +270,11 @@ async fn what_reads_back_differently_is_not_let_go_here() {
         // And when it is only there: nobody is given another document.
         house.paperless.fault(Trouble::WrongBytes);
         let answer = house.owner.clone().signed_in().get(&format!("{}/content", house.page(&file))).await;
-        answer.is(500);
+        answer.is(503).says("what comes back from there is not what was sent").lacks("backup");
         assert_eq!(house.copy(&file).state, State::Failed);
+        let page = house.owner.clone().signed_in().get(&house.page(&file)).await.is(200);
+        page.says("is not the document that was sent").says("Look for it again").lacks("/content").lacks("Send again");
+        house.paperless.well();
     }
 }
 

@@ -77,7 +77,11 @@ pub async fn submit(app: web::Data<App>, signed: Signed, request: HttpRequest, p
     let form = Form::read(&request, payload).await?;
     let (who, sent) = (signed.clone(), form.clone());
     match app.run(move |app| confirm(app, &who, &sent)).await {
-        Ok(()) => sign_in::go_on_confirmed(signed.me, &form),
+        Ok(()) => {
+            // What the session may now, its key of before may not.
+            request.get_session().renew();
+            sign_in::go_on_confirmed(signed.me, &form)
+        }
         Err(Error::NoSession) => {
             request.get_session().purge();
             Err(Error::NoSession)

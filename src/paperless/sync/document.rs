@@ -23,6 +23,9 @@ use crate::{
     page::{Ui, see_other},
 };
 
+/// The reason of a copy that comes back as another document.
+const DIFFERS: &str = "differs";
+
 /// A part of a document's page.
 pub struct Panel {
     pub href: String,
@@ -34,6 +37,8 @@ pub struct Panel {
     pub title: String,
     pub title_here: String,
     pub tags: Vec<String>,
+    /// It can be opened and taken along now.
+    pub opens: bool,
     /// Words of the program and of the buttons.
     pub acts: Vec<(&'static str, String)>,
 }
@@ -53,6 +58,7 @@ pub fn panel<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, file
             title: String::new(),
             title_here: String::new(),
             tags: Vec::new(),
+            opens: true,
             acts: vec![("send", ui.t("paperless.act.send"))],
         };
         return Ok(own.filter(|own| !own.leaving).map(send));
@@ -61,7 +67,10 @@ pub fn panel<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, file
     let is_mine = copy.user_id == access.actor.user;
     let may_let_go = is_mine && copies::is_an_owners(conn, &copy)?;
     let title = theirs::other_title(&copy, file);
+    let differs = copy.state == State::Failed && copy.reason.as_deref() == Some(DIFFERS);
+    let opens = bytes.are_here || !(copy.state == State::Missing || differs);
     let place = match (copy.state, bytes.are_here) {
+        _ if !opens => "only_was_there",
         (_, false) => "only_there",
         (State::Synced, true) => "both",
         (_, true) => "here",
@@ -70,13 +79,19 @@ pub fn panel<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, file
     Ok(Some(Panel {
         href,
         state: Some((copy.state.as_str(), ui.choice("PaperlessState", copy.state.as_str()))),
-        why: copy.reason.filter(|_| may_edit).map(|why| reason::sentence(&ui.words, &why)).unwrap_or_default(),
+        why: copy.reason.filter(|_| may_edit).map(|why| why_of(ui, &why, opens)).unwrap_or_default(),
         place: ui.t2("paperless.place", place),
         title_here: title.as_ref().map(|_| describe::title(file)).unwrap_or_default(),
         title: title.unwrap_or_default(),
+        opens,
         tags: copy.seen_tags.iter().flat_map(|tags| tags.lines()).map(str::to_owned).collect(),
         acts: acts.into_iter().map(|act| (act, ui.t2("paperless.act", act))).collect(),
     }))
+}
+
+/// In words; what comes back as another document cannot be let go of where it lies nowhere else.
+fn why_of(ui: &Ui, why: &str, opens: bool) -> String {
+    if !opens && why == DIFFERS { ui.t("paperless.why.differs_only_there") } else { reason::sentence(&ui.words, why) }
 }
 
 /// The states of a patient's documents in words, for a list: one statement.
@@ -92,7 +107,8 @@ fn acts(copy: &Copy, is_here: bool, is_mine: bool, may_let_go: bool, other_title
         State::Synced if may_let_go => vec!["release"],
         State::Missing if is_here => vec!["again", "look"],
         State::Missing => vec!["look"],
-        State::Failed => vec!["again"],
+        // What is not here cannot be sent.
+        State::Failed => vec![if is_here { "again" } else { "look" }],
         State::Pending | State::Processing if copy.reason.is_some() => vec!["again"],
         State::Synced | State::Pending | State::Processing => Vec::new(),
     };

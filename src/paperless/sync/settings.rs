@@ -223,8 +223,13 @@ fn try_counted(app: &App, user: &UserId, wanted: &Wanted) -> Result<Result<(Addr
 /// Nobody looked at the password or the token.
 fn tells_nothing(fault: &Fault) -> bool {
     match fault {
-        Fault::Unreachable(why) => matches!(why, Unreachable::Name | Unreachable::Refused | Unreachable::Tls),
-        Fault::Address(_) | Fault::NotPaperless(_) | Fault::Version(_) | Fault::RefusedNetwork | Fault::Throttled(_) => true,
+        Fault::Unreachable(why) => matches!(why, Unreachable::Name | Unreachable::Refused | Unreachable::Tls | Unreachable::NoTls),
+        Fault::Address(_)
+        | Fault::NotPaperless(_)
+        | Fault::Version(_)
+        | Fault::RefusedNetwork
+        | Fault::NeverNetwork
+        | Fault::Throttled(_) => true,
         _ => false,
     }
 }
@@ -241,7 +246,7 @@ pub async fn connect(app: web::Data<App>, signed: Signed, request: HttpRequest, 
     };
     let page = app.read(move |conn, app| SettingsPage::load(conn, app, &signed)).await?;
     let (status, wait, wrong) = match wrong {
-        Ok(fault) => (StatusCode::UNPROCESSABLE_ENTITY, None, reason::sentence(&page.ui.words, &reason::of_fault(&fault))),
+        Ok(fault) => (StatusCode::UNPROCESSABLE_ENTITY, None, reason::sentence_now(&page.ui.words, &reason::of_fault(&fault))),
         Err(error) => {
             let (status, Problems { notice, wait, .. }) = form::shown(&page.ui.words, error)?;
             (status, wait, notice)
@@ -295,7 +300,7 @@ async fn tested(app: &web::Data<App>, signed: Signed, outcome: Result<Server, Fa
             render(&SettingsPage { tested: Some(missing), ..page })
         }
         Err(fault) => {
-            let wrong = reason::sentence(&page.ui.words, &reason::of_fault(&fault));
+            let wrong = reason::sentence_now(&page.ui.words, &reason::of_fault(&fault));
             render(&SettingsPage { wrong, ..page })
         }
     }

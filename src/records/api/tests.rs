@@ -414,6 +414,8 @@ async fn a_list_comes_as_a_file_with_all_its_pages() {
         has_factor: false,
         needs_factor: false,
         factors_reset_at: None,
+        notices: 0,
+        ends: crate::auth::session::Ends::default(),
         id: user,
         session: "s".to_owned(),
         name: "Ngozi".to_owned(),
