@@ -189,8 +189,7 @@ impl Query {
             errors.push(("what".to_owned(), FieldError::UnknownChoice));
         }
         let text = |name: &str| given(pairs, name).map(str::to_owned);
-        let query =
-            Self { who: text("who"), what: what.flatten(), record: text("record"), own: given(pairs, "own").is_some(), limits };
+        let query = Self { who: text("who"), what: what.flatten(), record: text("record"), own: given(pairs, "own").is_some(), limits };
         (query, errors)
     }
 
@@ -231,7 +230,8 @@ fn looks_page(
     let base = ui.here.clone();
     let events = found.events;
     let asked = query.record.as_deref();
-    let ids: Vec<RecordId> = events.iter().filter_map(|event| event.record_id.as_deref()).chain(asked).filter_map(RecordId::parse).collect();
+    let ids: Vec<RecordId> =
+        events.iter().filter_map(|event| event.record_id.as_deref()).chain(asked).filter_map(RecordId::parse).collect();
     let links = professional_links::names(conn, access, |at| ui.moment(at))?;
     let papers: Vec<&str> =
         events.iter().filter(|event| event.kind.as_deref() == Some(files::KIND)).filter_map(|event| event.detail.as_deref()).collect();

@@ -92,8 +92,8 @@ async fn a_change_of_any_column_of_an_event_is_found() {
     let t = four_batches().await;
     let whole = proven(&t, None).unwrap();
     assert_eq!((whole.seals, whole.events, whole.waiting), (4, 20, 1));
-    let texts =
-        ["id", "actor", "actor_name", "action", "patient_id", "record_id", "kind", "address", "session_id", "detail"].map(|name| (name, "'other'"));
+    let texts = ["id", "actor", "actor_name", "action", "patient_id", "record_id", "kind", "address", "session_id", "detail"]
+        .map(|name| (name, "'other'"));
     let others = [("at", "'2020-01-01 00:00:00'"), ("version", "77"), ("success", "FALSE")];
     let empty = ["patient_id", "record_id", "kind", "version", "address", "session_id", "detail"].map(|name| (name, "NULL"));
     for (column, value) in texts.into_iter().chain(others).chain(empty) {
@@ -249,14 +249,18 @@ async fn the_tables_themselves_take_only_what_is_new() {
         "UPDATE audit_seals SET pruned_at = sealed_at, pruned_mac = '', events = 1 WHERE number = 2".to_owned(),
         "DELETE FROM audit_seals WHERE number = 4".to_owned(),
     ];
-    for (column, value) in [("version", "4"), ("success", "FALSE"), ("at", "'2020-01-01 00:00:00'"), ("patient_id", "NULL"), ("address", "'x'")] {
+    for (column, value) in
+        [("version", "4"), ("success", "FALSE"), ("at", "'2020-01-01 00:00:00'"), ("patient_id", "NULL"), ("address", "'x'")]
+    {
         refused.push(format!("UPDATE audit_events SET seal = 9, {column} = {value} WHERE seal IS NULL"));
     }
     if on_postgres() {
         refused.extend(["TRUNCATE audit_events".to_owned(), "TRUNCATE audit_seals".to_owned()]);
     } else {
         let columns = "id, at, actor, actor_name, action, success, seal";
-        refused.push(format!("INSERT OR REPLACE INTO audit_events ({columns}) SELECT id, at, 'x', 'x', 'x', 1, 2 FROM audit_events WHERE seal = 2"));
+        refused.push(format!(
+            "INSERT OR REPLACE INTO audit_events ({columns}) SELECT id, at, 'x', 'x', 'x', 1, 2 FROM audit_events WHERE seal = 2"
+        ));
         refused.push("INSERT OR REPLACE INTO audit_seals SELECT * FROM audit_seals".to_owned());
     }
     for text in refused {
@@ -270,7 +274,8 @@ async fn the_tables_themselves_take_only_what_is_new() {
 async fn what_is_committed_late_is_sealed_too() {
     let t = four_batches().await;
     // Made before everything that is sealed, and there only now.
-    let old = Event { id: "00000000-0000-7000-8000-000000000000".into(), ..Event::by_the_program(Action::Read, t.now() - Duration::days(1)) };
+    let old =
+        Event { id: "00000000-0000-7000-8000-000000000000".into(), ..Event::by_the_program(Action::Read, t.now() - Duration::days(1)) };
     t.app.db.write(|tx| Ok(old.clone().write(tx)?)).unwrap();
     assert_eq!(seal::run(&t.app).unwrap(), 2);
     let whole = proven(&t, None).unwrap();
@@ -300,7 +305,8 @@ async fn several_servers_seal_at_once_while_others_write() {
 async fn more_than_one_batch_is_sealed_in_one_run() {
     let t = TestApp::new().await;
     let now = t.now();
-    t.app.db
+    t.app
+        .db
         .write(|tx| {
             for _ in 0..2500 {
                 Event::by_the_program(Action::Read, now).write(tx)?;
@@ -349,7 +355,10 @@ async fn what_is_old_goes_and_the_chain_is_still_proven() {
         SELECT 'new', at, actor, actor_name, action, success, 1 FROM audit_events WHERE seal = 3 LIMIT 1";
     assert_eq!(after(&t, back, None), Err(Broken::EventAdded(1)));
     assert_eq!(after(&t, "UPDATE audit_seals SET pruned_at = '2022-01-01 00:00:00' WHERE number = 1", None), Err(Broken::MarkChanged(1)));
-    assert_eq!(after(&t, "UPDATE audit_seals SET pruned_at = NULL, pruned_mac = NULL WHERE number = 1", None), Err(Broken::EventMissing(1)));
+    assert_eq!(
+        after(&t, "UPDATE audit_seals SET pruned_at = NULL, pruned_mac = NULL WHERE number = 1", None),
+        Err(Broken::EventMissing(1))
+    );
     let stolen = "UPDATE audit_seals SET pruned_at = (SELECT s.pruned_at FROM audit_seals s WHERE s.number = 1), \
         pruned_mac = (SELECT s.pruned_mac FROM audit_seals s WHERE s.number = 1) WHERE number = 3; DELETE FROM audit_events WHERE seal = 3";
     assert_eq!(after(&t, stolen, None), Err(Broken::MarkChanged(3)));
@@ -370,8 +379,8 @@ async fn another_key_for_the_installation_leaves_every_seal_as_it_is() {
     key_change::change(&t.app, &new).unwrap();
     assert_eq!(proven(&t, Some(&kept)), Err(Broken::Key), "the old one opens it no more");
     assert!(seal::run(&t.app).is_err(), "and seals no more");
-    let app = App { key: Arc::new(new), ..t.app.clone() };
-    let t = TestApp { app, ..t };
+    let mut t = t;
+    t.app.key = Arc::new(new);
     let whole = proven(&t, Some(&kept)).unwrap();
     assert_eq!((whole.events, whole.head), (20, Some(kept.clone())));
     note(&t.app, 3);
@@ -409,7 +418,8 @@ async fn the_command_tells_by_its_exit_code_and_in_words() {
     assert!(code == Some(0) && told.contains("12 events in 3 batches") && told.contains("is among them"), "{told}");
     assert_eq!(said(&kinchart(&t, &["verify", "--head", "nonsense"])).0, Some(2));
     let change = |text: &str| {
-        t.app.db
+        t.app
+            .db
             .write(|tx| {
                 unguard(tx)?;
                 Ok(tx.batch_execute(text)?)

@@ -210,8 +210,10 @@ pub fn installation_row(ui: &Ui, told: &Told, event: &Event) -> [String; 10] {
 
 /// What somebody's sessions and tokens are called; of sessions that are over nobody knows it any more.
 pub fn devices(conn: &mut Conn, user: &UserId) -> Result<HashMap<String, String>> {
-    let open: Vec<(String, Option<String>)> = sessions::table.filter(sessions::user_id.eq(user)).select((sessions::id, sessions::agent)).load(conn)?;
-    let tokens: Vec<(TokenId, String)> = api_tokens::table.filter(api_tokens::user_id.eq(user)).select((api_tokens::id, api_tokens::name)).load(conn)?;
+    let open: Vec<(String, Option<String>)> =
+        sessions::table.filter(sessions::user_id.eq(user)).select((sessions::id, sessions::agent)).load(conn)?;
+    let tokens: Vec<(TokenId, String)> =
+        api_tokens::table.filter(api_tokens::user_id.eq(user)).select((api_tokens::id, api_tokens::name)).load(conn)?;
     let open = open.into_iter().filter_map(|(id, agent)| Some((id, device(&agent?)?)));
     Ok(open.chain(tokens.into_iter().map(|(id, name)| (id.to_string(), name))).collect())
 }

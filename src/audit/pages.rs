@@ -123,7 +123,8 @@ pub async fn own(app: web::Data<App>, signed: Signed, request: HttpRequest) -> R
                 let told = own_words(conn, &signed, patients)?;
                 let days = lines::days(&ui, &found.events, |ui, event| lines::own(ui, &told, event));
                 let chosen = given(&pairs, "patient");
-                let choice = |(id, name): (&String, &String)| Choice { selected: chosen == Some(id), value: id.clone(), label: name.clone() };
+                let choice =
+                    |(id, name): (&String, &String)| Choice { selected: chosen == Some(id), value: id.clone(), label: name.clone() };
                 let mut choices: Vec<Choice> = told.patients.iter().map(choice).collect();
                 choices.sort_by_cached_key(|choice| crate::text::fold(&choice.label));
                 let of = Select { name: "patient", label: ui.t("audit.patient"), any: ui.t("audit.anyone"), choices };

@@ -91,7 +91,8 @@ impl Turn {
             (None, Some(place)) => Side::NewerThan(place),
             (None, None) => Side::Newest,
         };
-        let per_page = given(pairs, "per_page").map_or(Some(PER_PAGE), |text| text.parse().ok().filter(|n| (1..=MOST_PER_PAGE).contains(n)));
+        let per_page =
+            given(pairs, "per_page").map_or(Some(PER_PAGE), |text| text.parse().ok().filter(|n| (1..=MOST_PER_PAGE).contains(n)));
         if per_page.is_none() {
             errors.push(("per_page".to_owned(), FieldError::OutOfRange { min: "1".into(), max: MOST_PER_PAGE.to_string() }));
         }
@@ -216,7 +217,8 @@ pub fn people(conn: &mut Conn, patient: Option<&str>) -> Result<Vec<(String, Str
         Some(patient) => statement.words("e.patient_id = ").text(patient).words(" AND "),
         None => statement,
     };
-    let first = of(Statement::new("WITH RECURSIVE people (actor) AS (SELECT MIN(e.actor) FROM audit_events e WHERE ")).words("e.actor > ''");
+    let first =
+        of(Statement::new("WITH RECURSIVE people (actor) AS (SELECT MIN(e.actor) FROM audit_events e WHERE ")).words("e.actor > ''");
     let next = of(first.words(" UNION ALL SELECT (SELECT MIN(e.actor) FROM audit_events e WHERE "))
         .words("e.actor > people.actor) FROM people WHERE people.actor IS NOT NULL)");
     let name = of(next.words(" SELECT people.actor, (SELECT e.actor_name FROM audit_events e WHERE "))

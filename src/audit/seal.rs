@@ -266,7 +266,11 @@ fn one_batch(app: &App) -> Result<usize> {
         diesel::insert_into(audit_seals::table).values(&seal).execute(&mut **tx)?;
         let these = audit_events::table.filter(among(tx, "audit_events.id", &ids)).filter(audit_events::seal.is_null());
         let sealed = diesel::update(these).set(audit_events::seal.eq(seal.number)).execute(&mut **tx)?;
-        if sealed == ids.len() { Ok(sealed) } else { Err(Error::Internal("events of the audit vanished before they were sealed".to_owned())) }
+        if sealed == ids.len() {
+            Ok(sealed)
+        } else {
+            Err(Error::Internal("events of the audit vanished before they were sealed".to_owned()))
+        }
     })
 }
 

@@ -198,7 +198,6 @@ impl Walk<'_> {
 }
 
 fn holds(conn: &mut Conn, number: i64) -> Result<bool> {
-    let one: Option<String> =
-        audit_events::table.filter(audit_events::seal.eq(number)).select(audit_events::id).first(conn).optional()?;
+    let one: Option<String> = audit_events::table.filter(audit_events::seal.eq(number)).select(audit_events::id).first(conn).optional()?;
     Ok(one.is_some())
 }

@@ -17,7 +17,9 @@ use crate::{
 /// with what is wrong. Whoever can write to the database and has the key can still write all of it anew, or cut off its end: keep a head
 /// elsewhere (--print-head), and compare with it (--head).
 #[derive(Args)]
-#[command(after_help = "Exit codes: 0 all is as it was written, 1 it is not, 2 misused.\n\nExample:\n  kinchart verify --print-head > audit.head && kinchart verify --head \"$(cat audit.head)\"")]
+#[command(
+    after_help = "Exit codes: 0 all is as it was written, 1 it is not, 2 misused.\n\nExample:\n  kinchart verify --print-head > audit.head && kinchart verify --head \"$(cat audit.head)\""
+)]
 pub struct Verify {
     /// A head that was kept: the audit must still contain it.
     #[arg(long, value_name = "TEXT")]

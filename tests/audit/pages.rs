@@ -119,9 +119,7 @@ async fn pages_lead_from_the_newest_to_the_oldest_and_back_without_gap_or_repeti
     let admin = t.admin("root");
     for (person, first) in [(&ann, format!("{OWN}?per_page=4&what=account")), (&admin, format!("{ALL}?per_page=4&what=account"))] {
         let pages = walk(person, &first, "next").await;
-        let seen = |pages: &[Answer]| -> usize {
-            pages.iter().map(|page| page.body.matches("class=\"what\"").count()).sum()
-        };
+        let seen = |pages: &[Answer]| -> usize { pages.iter().map(|page| page.body.matches("class=\"what\"").count()).sum() };
         assert_eq!((pages.len(), seen(&pages)), (6, 23), "{first}");
         let back = pages.last().unwrap().path.clone();
         let pages = walk(person, &back, "prev").await;
@@ -167,7 +165,8 @@ async fn administrators_see_the_installation_and_nothing_medical() {
     }
     let page = admin.get(&format!("{ALL}?per_page=200")).await.is(200);
     let page = page.says("owner signed in").says("Somebody unknown tried to sign in with a wrong password");
-    let page = page.says("owner looked at somebody’s record").says("owner changed somebody’s record").says("downloaded or printed something");
+    let page =
+        page.says("owner looked at somebody’s record").says("owner changed somebody’s record").says("downloaded or printed something");
     let page = page.says("Somebody with a professional’s link used or made a professional’s link").says("events are sealed");
     let file = admin.get(&format!("{ALL}/csv")).await.is(200).has("owner,").has(",looked,");
     let kind = records::kind("medications").unwrap();
