@@ -6,7 +6,7 @@ use actix_web::web;
 
 use crate::{
     audit::ReadLog,
-    auth::{password::Passwords, secret::SecretKey, setup::Setup},
+    auth::{oidc::provider::Provider, password::Passwords, secret::SecretKey, setup::Setup},
     clock::Clock,
     config::Config,
     db::{Conn, Db, Tx},
@@ -39,6 +39,8 @@ pub struct App {
     pub elsewhere: Vec<Arc<dyn Storage>>,
     /// The way to people's Paperless-ngx.
     pub paperless: Wire,
+    /// Who else tells who somebody is, if the settings name one.
+    pub provider: Option<Arc<Provider>>,
 }
 
 impl App {

@@ -1,11 +1,20 @@
 //! Who somebody is: passwords, sessions, tokens, the first account.
 
 pub mod accounts;
+pub mod address;
 pub mod arrival;
+pub mod factors;
 pub mod form;
+pub mod going_on;
 pub mod key_change;
+pub mod links;
+pub mod manage;
+pub mod notices;
+pub mod oidc;
+pub mod operator_link;
 pub mod password;
 pub mod proof;
+pub mod reset;
 pub mod sealed;
 pub mod sealed_text;
 pub mod secret;
@@ -13,6 +22,7 @@ pub mod session;
 pub mod setup;
 pub mod sign_in;
 pub mod sign_up;
+pub mod steps;
 #[cfg(test)]
 pub mod testing;
 pub mod throttle;

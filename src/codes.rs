@@ -83,6 +83,11 @@ pub fn version(list: List) -> &'static str {
     }
 }
 
+/// How many lines a list has.
+pub fn entries(list: List) -> usize {
+    list.packed().len()
+}
+
 /// The entry with exactly this code, written with or without its dot, in any case.
 pub fn icd10(code: &str) -> Option<Icd10Entry> {
     let packed = List::Icd10.packed();

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use thiserror::Error;
 
-use crate::auth::secret::SecretKey;
+use crate::auth::{oidc::settings as oidc, secret::SecretKey};
 
 const PREFIX: &str = "KINCHART_";
 const FILE_SUFFIX: &str = "_FILE";
@@ -37,8 +37,10 @@ pub struct Config {
     pub public_url: PublicUrl,
     /// `KINCHART_SECRET_KEY`: the secret key if it does not come from the data folder.
     pub secret_key: Option<SecretKey>,
-    /// `KINCHART_SIGNUP`: who may make an account.
-    pub signup: Signup,
+    /// `KINCHART_SIGNUP`: who may make an account; unset, an administrator decides in the pages.
+    pub signup: Option<Signup>,
+    /// `KINCHART_SECOND_FACTOR`: who must have a second factor.
+    pub second_factor: SecondFactor,
     /// `KINCHART_TRUSTED_PROXIES`: whose word about a client's address counts.
     pub trusted_proxies: Vec<Network>,
     /// `KINCHART_LOG`: the log's filter, in the form of `env_logger`.
@@ -61,6 +63,8 @@ pub struct Config {
     pub private_networks: PrivateNetworks,
     /// `KINCHART_CA_FILE`: authorities that are believed beside those of the machine.
     pub authorities: Authorities,
+    /// `KINCHART_OIDC_*`: who else tells who somebody is.
+    pub oidc: oidc::Settings,
     /// `KINCHART_AUDIT_YEARS`: how long events of the audit are kept.
     pub audit_years: u32,
     /// No setting: how long a client may send or take nothing; shorter in tests.
@@ -81,7 +85,7 @@ struct Setting {
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
-const SETTINGS: [Setting; 24] = [
+const SETTINGS: [Setting; 36] = [
     Setting {
         name: "KINCHART_LISTEN",
         default: "`127.0.0.1:8080`",
@@ -169,10 +173,17 @@ const SETTINGS: [Setting; 24] = [
     },
     Setting {
         name: "KINCHART_SIGNUP",
-        default: "`closed`",
-        description: "`closed`: accounts are made by an administrator or an invitation; `open`: anybody who reaches the server may make one.",
+        default: "closed until an administrator opens it in the pages",
+        description: "`closed`: accounts are made by an administrator or an invitation; `open`: anybody who reaches the server may make one. Set, it cannot be changed in the pages.",
         secret: false,
-        set: |config, text| put(&mut config.signup, text, "must be closed or open"),
+        set: |config, text| put_some(&mut config.signup, text, "must be closed or open"),
+    },
+    Setting {
+        name: "KINCHART_SECOND_FACTOR",
+        default: "`optional`",
+        description: "Who must have a second factor (an app with codes, or a passkey): `optional`: nobody; `administrators`; `everyone`. Who has none sets one up right after signing in, before anything else.",
+        secret: false,
+        set: |config, text| put(&mut config.second_factor, text, "must be optional, administrators or everyone"),
     },
     Setting {
         name: "KINCHART_TRUSTED_PROXIES",
@@ -256,12 +267,116 @@ const SETTINGS: [Setting; 24] = [
     Setting {
         name: "KINCHART_CA_FILE",
         default: "none",
-        description: "Certificates in PEM of an authority of your own, believed for connections to Paperless-ngx beside those of the machine.",
+        description: "Certificates in PEM of an authority of your own, believed for connections to Paperless-ngx and to an OpenID provider beside those of the machine.",
         secret: false,
         set: |config, text| {
             config.authorities = Authorities::read(text)?;
             Ok(())
         },
+    },
+    Setting {
+        name: "KINCHART_OIDC_ISSUER",
+        default: "none",
+        description: "The address of an OpenID provider, as it calls itself: people sign in there. `https`, or `http` on this machine. docs/single-sign-on.md tells how to set one up.",
+        secret: false,
+        set: |config, text| {
+            put_some(
+                &mut config.oidc.issuer,
+                text,
+                "must be https:// (or http:// on this machine) and the provider's address, without a query",
+            )
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_CLIENT_ID",
+        default: "none",
+        description: "What the provider calls this installation.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.client_id = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_CLIENT_SECRET",
+        default: "none: a public client",
+        description: "The secret that the provider gave for it.",
+        secret: true,
+        set: |config, text| {
+            config.oidc.client_secret = Some(Password(text.to_owned()));
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_SCOPES",
+        default: "`openid profile email`",
+        description: "What the provider is asked for, with blanks between; some want `groups` among it.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.scopes = oidc::scopes(text).ok_or("must be scopes with blanks between them, without offline_access")?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_NAME",
+        default: "the provider's host",
+        description: "What people read on the button.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.name = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_GROUPS_CLAIM",
+        default: "`groups`",
+        description: "The claim that lists somebody's groups; a path with points for one inside of others: `realm_access.roles`.",
+        secret: false,
+        set: |config, text| put(&mut config.oidc.groups_claim, text, "must be the name of a claim"),
+    },
+    Setting {
+        name: "KINCHART_OIDC_ADMIN_GROUP",
+        default: "none",
+        description: "Whoever is in this group administers, and whoever is not does not: looked at with each sign-in by the provider. The last administrator with a password stays one.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.admin_group = Some(text.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_ALLOWED_DOMAINS",
+        default: "all",
+        description: "Only who has a verified address in one of these domains is let in by the provider, with commas: `example.org, example.com`.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.allowed_domains = oidc::list(&text.to_lowercase());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_ALLOWED_GROUPS",
+        default: "all",
+        description: "Only who is in one of these groups is let in by the provider, with commas.",
+        secret: false,
+        set: |config, text| {
+            config.oidc.allowed_groups = oidc::list(text);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "KINCHART_OIDC_SIGNUP",
+        default: "as `KINCHART_SIGNUP`",
+        description: "`open`: whom the provider lets in gets an account at the first sign-in; `closed`: only who was invited, or links an account.",
+        secret: false,
+        set: |config, text| put_some(&mut config.oidc.signup, text, "must be closed or open"),
+    },
+    Setting {
+        name: "KINCHART_OIDC_ONLY",
+        default: "`false`",
+        description: "`true`: nobody signs in with a password. The way back is `kinchart user sign-in-link NAME`.",
+        secret: false,
+        set: |config, text| put(&mut config.oidc.only, text, "must be true or false"),
     },
     Setting {
         name: "KINCHART_AUDIT_YEARS",
@@ -406,6 +521,7 @@ impl Config {
                 problems.push(problem);
             }
         }
+        problems.extend(config.oidc.problems());
         if let Database::Sqlite { file, create: true } = &mut config.database {
             *file = config.data.join(DATABASE_FILE);
         }
@@ -424,7 +540,8 @@ impl Default for Config {
             uploads: PathBuf::from("./uploads"),
             public_url: PublicUrl { text: "http://localhost:8080".to_owned() },
             secret_key: None,
-            signup: Signup::Closed,
+            signup: None,
+            second_factor: SecondFactor::Optional,
             trusted_proxies: Vec::new(),
             log: "info".to_owned(),
             max_upload: 50 * MEGABYTE,
@@ -435,6 +552,7 @@ impl Default for Config {
             smtp: Smtp::default(),
             private_networks: PrivateNetworks::Allow,
             authorities: Authorities::default(),
+            oidc: oidc::Settings::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             audit_years: 6,
             patience: crate::pace::PATIENCE,
@@ -653,6 +771,15 @@ pub enum Signup {
     Open,
 }
 
+impl Signup {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// The text is neither `closed` nor `open`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("neither closed nor open")]
@@ -666,6 +793,27 @@ impl FromStr for Signup {
             "closed" => Ok(Self::Closed),
             "open" => Ok(Self::Open),
             _ => Err(NotASignup),
+        }
+    }
+}
+
+/// Who must have a second factor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SecondFactor {
+    #[default]
+    Optional,
+    Administrators,
+    Everyone,
+}
+
+impl FromStr for SecondFactor {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "optional" => Ok(Self::Optional),
+            "administrators" => Ok(Self::Administrators),
+            "everyone" => Ok(Self::Everyone),
+            _ => Err(()),
         }
     }
 }
@@ -843,7 +991,7 @@ mod tests {
         assert_eq!(config.database, Database::Sqlite { file, create: false });
         assert_eq!((config.public_url.as_str(), config.public_url.is_https()), ("https://records.example.org", true));
         assert_eq!(config.secret_key.unwrap().to_text(), KEY);
-        assert_eq!((config.signup, config.trusted_proxies.len()), (Signup::Open, 2));
+        assert_eq!((config.signup, config.trusted_proxies.len()), (Some(Signup::Open), 2));
         assert_eq!((config.log.as_str(), config.workers.get()), ("info,kinchart::auth=debug", 3));
     }
 

@@ -6,6 +6,7 @@ mod migrate;
 pub mod schema;
 pub mod search;
 pub mod sql;
+pub mod state;
 pub mod statement;
 pub mod types;
 

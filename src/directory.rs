@@ -1,6 +1,7 @@
 //! The directory: practitioners, practices and pharmacies of a household, and those published to everyone on the installation.
 
 pub mod pages;
+pub mod published;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;

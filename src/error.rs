@@ -16,6 +16,9 @@ pub enum Error {
     /// 303 to the sign-in page; a form that was sent is kept and shown again after it.
     #[error("no session")]
     NoSession,
+    /// 303 to the page that asks for a proof; a form that was sent is shown again after it.
+    #[error("to be proved again")]
+    Unproved,
     /// 401, the API only.
     #[error("no valid token")]
     NoToken,
@@ -95,7 +98,7 @@ impl Error {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::NoSession => StatusCode::SEE_OTHER,
+            Self::NoSession | Self::Unproved => StatusCode::SEE_OTHER,
             Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -119,6 +122,7 @@ impl Error {
             Self::NotFound => "not_found",
             Self::Forbidden => "forbidden",
             Self::NoSession => "no_session",
+            Self::Unproved => "unproved",
             Self::NoToken => "no_token",
             Self::BadRequest(key) | Self::Conflict(key) | Self::Elsewhere(key) => key,
             Self::MethodNotAllowed(_) => "method_not_allowed",

@@ -9,6 +9,7 @@ pub mod pages;
 pub mod pending;
 pub mod prepared;
 pub mod previews;
+pub mod purging;
 pub mod query;
 pub mod quota;
 pub mod serve;
@@ -17,6 +18,7 @@ pub mod shelf_pages;
 pub mod tesseract;
 pub mod twins;
 pub mod upload;
+pub mod waiting;
 pub mod words;
 
 use std::collections::HashMap;
@@ -28,7 +30,7 @@ use owner::{Hand, Owner};
 use quota::Quota;
 
 use crate::{
-    access::{AtLeast, Edit, Level, Own, PatientAccess},
+    access::{AtLeast, Edit, Full, Level, Own, PatientAccess},
     app::App,
     audit::Action,
     dates::PartialDate,
@@ -74,9 +76,14 @@ pub struct File {
     pub uploaded_at: NaiveDateTime,
     pub deleted_at: Option<NaiveDateTime>,
     pub version: i32,
+    /// Of a text: the letters its bytes stand for, once somebody has looked.
+    pub charset: Option<String>,
 }
 
 impl File {
+    pub fn is_text(&self) -> bool {
+        self.file_type.starts_with("text/")
+    }
     pub fn kind(&self) -> Option<&'static FileKind> {
         kinds::kind(&self.file_type)
     }
@@ -240,6 +247,12 @@ pub fn restore<L: AtLeast<Edit>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, id:
     owner::lay(tx, hand(access), &file, false)
 }
 
+/// Out of the trash for good, before its time; [`purging::NOT_IN_TRASH`] if it is not there.
+pub fn forget<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, id: &FileId) -> Result<()> {
+    let (file, _) = find(tx, access, id)?;
+    owner::forget(tx, hand(access), &file)
+}
+
 fn hand<L: Level>(access: &PatientAccess<L>) -> Hand<'_> {
     Hand { actor: Some(&access.actor), now: access.now }
 }
@@ -263,29 +276,12 @@ pub fn names(conn: &mut Conn, access: &PatientAccess<Own>, ids: &[&str]) -> Resu
 /// What the audit calls a file.
 pub const KIND: &str = "files";
 
-/// A file with the same bytes that this person sees already; what they may not see is not told.
-pub fn twin<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, sha256: &str) -> Result<Option<(File, Option<Head>)>> {
-    let same: Vec<File> = files::table
-        .filter(files::patient_id.eq(access.id()))
-        .filter(files::sha256.eq(sha256))
-        .filter(files::deleted_at.is_null())
-        .order(files::uploaded_at)
-        .select(File::as_select())
-        .load(conn)?;
-    let ids: Vec<RecordId> = same.iter().filter_map(|file| file.record_id.clone()).collect();
-    let heads = headings(conn, access, &ids)?;
-    Ok(same.into_iter().find_map(|file| seen(access, &heads, file)))
-}
-
 /// Removes for good what has lain in the trash since before `limit`, a batch at a time; the bytes go with the next sweep, and the audit keeps
 /// that it was there.
 pub fn purge(tx: &mut Tx<'_>, limit: NaiveDateTime, now: NaiveDateTime) -> Result<usize> {
     let due: Vec<File> = files::table.filter(files::deleted_at.lt(limit)).limit(500).select(File::as_select()).load(&mut **tx)?;
     for file in &due {
-        diesel::delete(files::table.find(&file.id)).execute(&mut **tx)?;
-        if let Some(owner) = file.owner() {
-            Hand { actor: None, now }.note(tx, &owner, Action::Purged, &file.id, file.version)?;
-        }
+        owner::forget(tx, Hand { actor: None, now }, file)?;
     }
     Ok(due.len())
 }

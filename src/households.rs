@@ -51,7 +51,7 @@ impl Household {
 }
 
 /// The households this person is a member of.
-fn ids(conn: &mut Conn, user: &UserId) -> Result<Vec<HouseholdId>> {
+pub fn ids(conn: &mut Conn, user: &UserId) -> Result<Vec<HouseholdId>> {
     Ok(household_members::table.filter(household_members::user_id.eq(user)).select(household_members::household_id).load(conn)?)
 }
 
@@ -169,7 +169,7 @@ pub fn join(tx: &mut Tx<'_>, actor: &Actor, household: &HouseholdId, place: Role
     Ok(())
 }
 
-fn add(tx: &mut Tx<'_>, household: &HouseholdId, user: &UserId, role: Role, now: NaiveDateTime) -> Result<()> {
+pub fn add(tx: &mut Tx<'_>, household: &HouseholdId, user: &UserId, role: Role, now: NaiveDateTime) -> Result<()> {
     diesel::insert_into(household_members::table)
         .values((
             household_members::household_id.eq(household),
@@ -204,7 +204,7 @@ pub fn kept_alone(conn: &mut Conn, household: &HouseholdId, member: &UserId) -> 
 }
 
 /// Moves a patient to another household, with copies of the tags on their records: tags belong to a household.
-fn move_patient(tx: &mut Tx<'_>, actor: &Actor, patient: &PatientId, to: &HouseholdId, now: NaiveDateTime) -> Result<()> {
+pub fn move_patient(tx: &mut Tx<'_>, actor: &Actor, patient: &PatientId, to: &HouseholdId, now: NaiveDateTime) -> Result<()> {
     diesel::update(patients::table.find(patient)).set(patients::household_id.eq(to)).execute(&mut **tx)?;
     let moved = tagged::move_to(tx, patient, to, now)?;
     shares::retag(tx, patient, &moved)?;

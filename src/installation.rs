@@ -15,9 +15,18 @@ use crate::{
 pub const KEY_CHECK: &str = "key_check";
 /// The check value of the key of which somebody said that they keep a copy; until then administrators are reminded.
 pub const KEY_KEPT: &str = "key_kept";
+/// Whether anybody may make an account, where no setting says so.
+pub const SIGN_UP: &str = "sign_up";
+/// What the last look at the whole installation found, as JSON.
+pub const CHECKED: &str = "checked";
 
 pub fn get(db: &Db, name: &str) -> Result<Option<String>> {
-    db.read(|conn| Ok(installation::table.find(name).select(installation::value).first(conn).optional()?))
+    db.read(|conn| read(conn, name))
+}
+
+/// [`get`] on a connection that is held already.
+pub fn read(conn: &mut Conn, name: &str) -> Result<Option<String>> {
+    Ok(installation::table.find(name).select(installation::value).first(conn).optional()?)
 }
 
 pub fn set(db: &Db, name: &str, value: &str) -> Result<()> {

@@ -10,9 +10,10 @@ use chrono::{Duration, NaiveDateTime};
 use diesel::prelude::*;
 
 use crate::{
+    admin::{health, removal},
     app::App,
     audit::{prune, seal},
-    auth::{key_change, session, throttle},
+    auth::{address, factors, key_change, links, reset, session, steps, throttle},
     db::{Conn, MultiBackend, Tx, schema::jobs},
     error::{Error, Result},
     files::{inbox::folder, prepared, words},
@@ -85,6 +86,39 @@ pub fn add(tx: &mut Tx<'_>, job: &NewJob<'_>, now: NaiveDateTime) -> Result<()> 
     Ok(())
 }
 
+/// A job in the table, as administrators see it. Its payload stays where it is.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = jobs, check_for_backend(MultiBackend))]
+pub struct Waiting {
+    pub id: String,
+    pub task: String,
+    pub run_at: NaiveDateTime,
+    pub leased_until: Option<NaiveDateTime>,
+    pub attempts: i32,
+    pub last_error: Option<String>,
+}
+
+/// Those that failed first, then by when they are due.
+pub fn waiting(conn: &mut Conn, most: i64) -> Result<Vec<Waiting>> {
+    Ok(jobs::table.order((jobs::last_error.is_null(), jobs::run_at, jobs::id)).limit(most).select(Waiting::as_select()).load(conn)?)
+}
+
+/// How many failed the last time.
+pub fn failing(conn: &mut Conn) -> Result<i64> {
+    Ok(jobs::table.filter(jobs::last_error.is_not_null()).count().get_result(conn)?)
+}
+
+/// Makes a job due now; tells its task. 404 if it is not there, 409 while it runs.
+pub fn hasten(tx: &mut Tx<'_>, id: &str, now: NaiveDateTime) -> Result<String> {
+    let (task, leased): (String, Option<NaiveDateTime>) =
+        jobs::table.find(id).select((jobs::task, jobs::leased_until)).first(&mut **tx).optional()?.ok_or(Error::NotFound)?;
+    if leased.is_some_and(|until| until > now) {
+        return Err(Error::Conflict("job_running"));
+    }
+    diesel::update(jobs::table.find(id)).set(jobs::run_at.eq(now)).execute(&mut **tx)?;
+    Ok(task)
+}
+
 /// The jobs every installation has.
 pub fn ensure_standing(app: &App) -> Result<()> {
     let now = app.clock.now();
@@ -98,6 +132,7 @@ pub fn ensure_standing(app: &App) -> Result<()> {
             (prepared::LOOK, Duration::hours(1)),
             (seal::TASK, seal::EVERY),
             (prune::TASK, prune::EVERY),
+            (removal::TASK, Duration::hours(1)),
         ] {
             add(tx, &NewJob { task, payload: "", unique_key: Some(task), repeat: Some(every), run_at: now }, now)?;
         }
@@ -187,6 +222,10 @@ fn run(app: &App, job: &Job) -> Result<()> {
             Ok(())
         }
         folder::TASK => folder::look(app),
+        reset::TASK => reset::deliver(app, &job.payload),
+        address::TASK => address::deliver(app, &job.payload),
+        removal::TASK => while_some(|| app.db.write(|tx| removal::finish_next(tx, now))),
+        health::CHECK => health::check(app),
         crate::mail::TASK => crate::mail::deliver(app, &job.payload, job.attempts.saturating_add(1)),
         "sweep_files" => {
             for store in app.stores() {
@@ -202,9 +241,21 @@ fn run(app: &App, job: &Job) -> Result<()> {
         seal::TASK => seal::run(app).map(drop),
         prune::TASK => prune::run(app).map(drop),
         words::READ => words::read_page(app, &job.payload),
-        "purge_sessions" => app.db.write(|tx| Ok((session::purge(tx, now)?, throttle::purge(tx, now)?))).map(drop),
+        "purge_sessions" => app
+            .db
+            .write(|tx| {
+                let (sessions, links) = (session::purge(tx, now)?, links::purge(tx, now)?);
+                Ok((sessions, links, throttle::purge(tx, now)?, factors::purge(tx, now)?, steps::purge(tx, now)?))
+            })
+            .map(drop),
         other => Err(Error::Internal(format!("no such task: {other}"))),
     }
+}
+
+/// Again and again until nothing was left to do.
+fn while_some(mut work: impl FnMut() -> Result<usize>) -> Result<()> {
+    while work()? > 0 {}
+    Ok(())
 }
 
 /// What found the database busy is tried again, and nothing is wrong.

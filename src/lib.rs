@@ -1,12 +1,14 @@
 //! Kinchart keeps a family's medical records in one program. `docs/architecture.md` shows the house on one page.
 
 pub mod access;
+pub mod admin;
 pub mod api;
 pub mod app;
 pub mod assets;
 pub mod audit;
 pub mod auth;
 pub mod body;
+pub mod charset;
 pub mod checksums;
 pub mod cli;
 pub mod clock;

@@ -1,6 +1,8 @@
 //! Mail: invitations, and what begins or ends. Written from the catalogue when it is sent, by the job table, which tries again; without a
 //! mail server nothing is sent and the pages say the same. No medical word and no patient's name is in any of it: mail is read by many.
 
+pub mod probe;
+
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
@@ -71,10 +73,10 @@ pub fn about_share(tx: &mut Tx<'_>, about: About, share: &ShareId, to: &[&UserId
 
 /// Address, subject and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Mail {
-    to: String,
-    subject: String,
-    text: String,
+pub struct Mail {
+    pub to: String,
+    pub subject: String,
+    pub text: String,
 }
 
 /// Sends a letter that waits; the job's work.
@@ -146,7 +148,7 @@ fn share_mail(conn: &mut Conn, app: &App, about: About, share: &ShareId, to: &Us
 }
 
 /// Address and language of an account that is enabled.
-fn reader(conn: &mut Conn, user: &UserId) -> Result<(Option<String>, Locale)> {
+pub fn reader(conn: &mut Conn, user: &UserId) -> Result<(Option<String>, Locale)> {
     type Row = (Option<String>, Option<String>, Option<String>);
     let row: Option<Row> = users::table
         .left_join(user_preferences::table.on(user_preferences::user_id.eq(users::id)))
@@ -159,21 +161,31 @@ fn reader(conn: &mut Conn, user: &UserId) -> Result<(Option<String>, Locale)> {
     Ok((email, Locale::new(language.as_deref().unwrap_or("en"), DateStyle::parse(dates.as_deref().unwrap_or_default()))))
 }
 
+/// Is there a mail server?
+pub fn works(config: &Config) -> bool {
+    config.smtp.host.is_some()
+}
+
 /// The problem as a sentence for the log: no address is in it.
-fn send(config: &Config, mail: &Mail) -> Result<(), String> {
+pub fn send(config: &Config, mail: &Mail) -> Result<(), String> {
+    let message = message(config, mail)?;
+    transport(&config.smtp)?.send(&message).map(drop).map_err(|error| refusal(&error))
+}
+
+/// As the server gets it.
+fn message(config: &Config, mail: &Mail) -> Result<Message, String> {
     let from = match &config.smtp.from {
         Some(from) => from.clone(),
         None => default_sender(config)?,
     };
     let to: Mailbox = mail.to.parse().map_err(|_| "the receiver's address is none".to_owned())?;
-    let message = Message::builder()
+    Message::builder()
         .from(from)
         .to(to)
         .subject(&mail.subject)
         .header(ContentType::TEXT_PLAIN)
         .body(mail.text.clone())
-        .map_err(|error| format!("it cannot be written: {error}"))?;
-    transport(&config.smtp)?.send(&message).map(drop).map_err(|error| refusal(&error))
+        .map_err(|error| format!("it cannot be written: {error}"))
 }
 
 /// A server's answer may quote the address it refuses; its code says enough.
@@ -192,15 +204,23 @@ fn default_sender(config: &Config) -> Result<Mailbox, String> {
         .map_err(|_| "KINCHART_SMTP_FROM is not set, and the public address makes no sender".to_owned())
 }
 
+fn port(smtp: &Smtp) -> u16 {
+    smtp.port.unwrap_or(match smtp.security {
+        SmtpSecurity::Starttls => 587,
+        SmtpSecurity::Tls => 465,
+        SmtpSecurity::None => 25,
+    })
+}
+
 fn transport(smtp: &Smtp) -> Result<SmtpTransport, String> {
     let host = smtp.host.as_deref().unwrap_or("localhost");
     let parameters = || TlsParameters::new(host.to_owned()).map_err(|error| format!("TLS: {error}"));
-    let (tls, port) = match smtp.security {
-        SmtpSecurity::Starttls => (Tls::Required(parameters()?), 587),
-        SmtpSecurity::Tls => (Tls::Wrapper(parameters()?), 465),
-        SmtpSecurity::None => (Tls::None, 25),
+    let tls = match smtp.security {
+        SmtpSecurity::Starttls => Tls::Required(parameters()?),
+        SmtpSecurity::Tls => Tls::Wrapper(parameters()?),
+        SmtpSecurity::None => Tls::None,
     };
-    let mut builder = SmtpTransport::builder_dangerous(host).tls(tls).port(smtp.port.unwrap_or(port)).timeout(Some(PATIENCE));
+    let mut builder = SmtpTransport::builder_dangerous(host).tls(tls).port(port(smtp)).timeout(Some(PATIENCE));
     if let (Some(name), Some(password)) = (&smtp.username, &smtp.password) {
         builder = builder.credentials(Credentials::new(name.clone(), password.0.clone()));
     }

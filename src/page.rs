@@ -131,6 +131,11 @@ impl Ui {
         self.me.as_ref().is_some_and(Me::key_reminder) && self.here != "/settings/key"
     }
 
+    /// When somebody else took their factors away, as long as they have not said that they know.
+    pub fn factors_reset(&self) -> Option<String> {
+        self.me.as_ref()?.factors_reset_at.map(|at| self.moment(&at))
+    }
+
     pub fn t(&self, key: &str) -> String {
         self.words.t(key)
     }

@@ -6,16 +6,16 @@
 //! Two real servers were asked what they do, 2.20.15 and 3.0.5; `tests/paperless/server.rs` behaves as they did.
 
 mod address;
-mod call;
+pub(crate) mod call;
 mod changes;
 mod checksum;
 mod client;
 mod documents;
 mod fault;
-mod guard;
+pub(crate) mod guard;
 mod labels;
 mod multipart;
-mod network;
+pub(crate) mod network;
 mod probe;
 mod right;
 mod search;

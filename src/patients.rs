@@ -2,6 +2,7 @@
 
 pub mod history;
 pub mod home;
+pub mod leaving;
 pub mod pages;
 pub mod photo;
 

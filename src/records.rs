@@ -5,6 +5,7 @@ pub mod chart;
 pub mod digest;
 pub mod export;
 pub mod field;
+pub mod figures;
 pub mod glance;
 pub mod input;
 pub mod linked;

@@ -2,20 +2,26 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Route, guard,
-    web::{self, ServiceConfig, delete, get, post, put},
+    web::{self, ServiceConfig, delete, post, put},
 };
 
 use crate::{
-    api, assets,
+    admin, api, assets,
     audit::pages as audit,
-    auth::{setup, sign_in, sign_up, token::Bearer},
+    auth::{
+        address,
+        factors::{confirm, passkey_sign_in, second},
+        oidc::pages as oidc,
+        operator_link, reset, setup, sign_in, sign_up,
+        token::Bearer,
+    },
     directory::pages as directory,
     error::{Error, Result},
     family::{pages as family, received, share_form},
     files::{
         api as files_api,
         inbox::{api as inbox_api, filing, pages as inbox},
-        pages as files, previews, shelf_pages as shelf, twins,
+        pages as files, previews, purging, shelf_pages as shelf, twins, waiting,
     },
     health,
     households::pages as households,
@@ -27,7 +33,7 @@ use crate::{
     professional_links::{pages as links, visit},
     records::{api as records_api, export, pages as records},
     search,
-    settings::{key, pages as settings, password, sessions, tokens},
+    settings::{factors, key, notices, pages as settings, password, providers, sessions, tokens},
     sharing::{overview, pages as sharing},
     tags::pages as tags,
     timeline,
@@ -48,11 +54,11 @@ macro_rules! routes {
 
         pub fn map(config: &mut ServiceConfig) {
             config
-                $(.route($page, $page_method().to($page_handler)))+
+                $(.route($page, of_method!($page_method).to($page_handler)))+
                 $(.service(
                     web::resource($path)
-                        .route(of_api!($first).to($first_handler))
-                        $(.route(of_api!($method).to($handler)))*
+                        .route(of_method!($first).to($first_handler))
+                        $(.route(of_method!($method).to($handler)))*
                         .default_service(web::to(|_: $who| no_method(concat!(allowed!($first) $(, ", ", allowed!($method))*)))),
                 ))+
                 .service(web::scope(api::BASE).default_service(web::to(api::nothing)))
@@ -82,7 +88,7 @@ macro_rules! allowed {
         word!($method)
     };
 }
-macro_rules! of_api {
+macro_rules! of_method {
     (get) => {
         read()
     };
@@ -101,21 +107,63 @@ routes! {
         get "/login" => sign_in::show;
         post "/login" => sign_in::submit;
         post "/logout" => sign_in::out;
+        post "/login/provider" => oidc::begin;
+        get "/login/provider/callback" => oidc::callback;
+        get "/login/provider/out" => oidc::left;
+        get "/login/link" => oidc::offer_link;
+        post "/login/link" => oidc::link;
+        get "/enter/{text}" => operator_link::show;
+        post "/enter/{text}" => operator_link::enter;
         get "/signup" => sign_up::show;
         post "/signup" => sign_up::submit;
+        get "/forgot" => reset::ask;
+        post "/forgot" => reset::send;
+        get "/reset/{text}" => reset::show;
+        post "/reset/{text}" => reset::set;
+        get "/address/{text}" => address::before;
+        post "/address/{text}" => address::confirm;
+        get "/session" => sessions::go_on;
         get "/settings" => settings::show;
         post "/settings/profile" => settings::save_profile;
         post "/settings/preferences" => settings::save_preferences;
         get "/settings/password" => password::show;
         post "/settings/password" => password::change;
+        get "/settings/address" => address::show;
+        post "/settings/address" => address::change;
+        get "/settings/notices" => notices::show;
+        post "/settings/notices" => notices::seen;
+        post "/settings/notices/{account}" => notices::answer;
         get "/settings/key" => key::show;
         post "/settings/key" => key::reveal;
         post "/settings/key/kept" => key::keep;
+        get "/login/second" => second::show;
+        post "/login/second" => second::submit;
+        post "/login/second/challenge" => second::challenge;
+        post "/login/passkey" => passkey_sign_in::submit;
+        post "/login/passkey/challenge" => passkey_sign_in::challenge;
+        get "/confirm" => confirm::show;
+        post "/confirm" => confirm::submit;
+        post "/confirm/challenge" => confirm::challenge;
+        get "/settings/factors" => factors::show;
+        get "/settings/factors/totp" => factors::show_totp;
+        post "/settings/factors/totp" => factors::begin_totp;
+        post "/settings/factors/totp/confirm" => factors::confirm_totp;
+        post "/settings/factors/totp/remove" => factors::remove_totp;
+        post "/settings/factors/codes" => factors::make_codes;
+        post "/settings/factors/passkeys" => factors::add_passkey;
+        post "/settings/factors/passkeys/challenge" => factors::challenge;
+        post "/settings/factors/passkeys/{passkey}/remove" => factors::remove_passkey;
+        post "/settings/factors/provider" => factors::choose_provider;
+        post "/settings/factors/seen" => factors::seen;
         get "/settings/sessions" => sessions::list;
         post "/settings/sessions" => sessions::end;
         get "/settings/tokens" => tokens::list;
         post "/settings/tokens" => tokens::create;
         post "/settings/tokens/{token}/revoke" => tokens::revoke;
+        get "/settings/providers" => providers::show;
+        post "/settings/providers/connect" => providers::connect;
+        post "/settings/providers/unlink" => providers::unlink;
+        post "/settings/providers/preference" => providers::prefer;
         get "/settings/activity" => audit::own;
         get "/settings/activity/csv" => audit::own_csv;
         get "/admin/audit" => audit::installation;
@@ -128,6 +176,30 @@ routes! {
         post "/settings/paperless/retry" => paperless::retry;
         post "/settings/paperless/send" => paperless::send;
         post "/settings/paperless/disconnect" => paperless::disconnect;
+        // Administration: no record, no document, no patient's name.
+        get "/admin" => admin::figures::show;
+        get "/admin/users" => admin::accounts::list;
+        post "/admin/users" => admin::accounts::create;
+        get "/admin/users/new" => admin::accounts::new;
+        get "/admin/users/{user}" => admin::one::show;
+        post "/admin/users/{user}" => admin::one::act;
+        get "/admin/users/{user}/delete" => admin::remove::show;
+        post "/admin/users/{user}/delete" => admin::remove::submit;
+        get "/admin/sessions" => admin::sessions::list;
+        post "/admin/sessions" => admin::sessions::end;
+        get "/admin/signup" => admin::sign_up::show;
+        post "/admin/signup" => admin::sign_up::save;
+        get "/admin/directory" => admin::directory::list;
+        post "/admin/directory" => admin::directory::save;
+        get "/admin/codes" => admin::codes::show;
+        get "/admin/health" => admin::health::show;
+        post "/admin/health" => admin::health::ask;
+        get "/admin/jobs" => admin::jobs::list;
+        post "/admin/jobs/{job}" => admin::jobs::again;
+        get "/admin/connections" => admin::connections::show;
+        post "/admin/connections/mail" => admin::connections::test_mail;
+        post "/admin/connections/provider" => admin::connections::test_provider;
+        get "/admin/trash" => admin::trash::show;
         // Pages of one person, over all patients.
         get "/" => home::start;
         get "/search" => search::show;
@@ -150,8 +222,11 @@ routes! {
         post "/directory/practitioners/{entry}/files/{paper}" => shelf::change;
         get "/directory/practitioners/{entry}/files/{paper}/content" => shelf::content;
         get "/directory/practitioners/{entry}/files/{paper}/pages/{page}" => shelf::picture;
+        get "/directory/practitioners/{entry}/files/{paper}/state" => shelf::state;
         post "/directory/practitioners/{entry}/files/{paper}/delete" => shelf::delete;
         post "/directory/practitioners/{entry}/files/{paper}/restore" => shelf::restore;
+        get "/directory/practitioners/{entry}/files/{paper}/purge" => purging::ask_shelf;
+        post "/directory/practitioners/{entry}/files/{paper}/purge" => purging::submit_shelf;
         get "/directory/{list}/{entry}" => directory::show;
         post "/directory/{list}/{entry}" => directory::change;
         get "/directory/{list}/{entry}/original" => directory::original;
@@ -226,8 +301,11 @@ routes! {
         post "/patients/{patient}/files/{file}" => files::change;
         get "/patients/{patient}/files/{file}/content" => files::content;
         get "/patients/{patient}/files/{file}/pages/{page}" => previews::picture;
+        get "/patients/{patient}/files/{file}/state" => waiting::show;
         post "/patients/{patient}/files/{file}/delete" => files::delete;
         post "/patients/{patient}/files/{file}/restore" => files::restore;
+        get "/patients/{patient}/files/{file}/purge" => purging::ask;
+        post "/patients/{patient}/files/{file}/purge" => purging::submit;
         post "/patients/{patient}/files/{file}/paperless" => paperless_document::act;
         get "/patients/{patient}/paperless" => take::show;
         post "/patients/{patient}/paperless" => take::take;
@@ -241,8 +319,11 @@ routes! {
         post "/inbox/{document}" => shelf::change;
         get "/inbox/{document}/content" => shelf::content;
         get "/inbox/{document}/pages/{page}" => shelf::picture;
+        get "/inbox/{document}/state" => shelf::state;
         post "/inbox/{document}/delete" => shelf::delete;
         post "/inbox/{document}/restore" => shelf::restore;
+        get "/inbox/{document}/purge" => purging::ask_shelf;
+        post "/inbox/{document}/purge" => purging::submit_shelf;
         get "/twins" => twins::show;
         post "/twins" => twins::answer;
         // Records of every kind.
@@ -264,7 +345,7 @@ routes! {
         get "/patients/{patient}/{kind}/{record}/history" => records::history;
         post "/patients/{patient}/{kind}/{record}/history/{version}" => records::revert;
     }
-    // The API. GET is HEAD too; a method that a path does not have is answered with those it has.
+    // The API. A method that a path does not have is answered with those it has.
     api {
         "/api/v1/openapi.json" for Anybody => get api::document;
         "/api/v1" for Bearer => get api::index;

@@ -1,4 +1,5 @@
-//! One search over everything a person may see: every kind of record, their documents, and the practitioners of their household.
+//! One search over everything a person may see: every kind of record, their documents, and the practitioners of their
+//! household with the documents that are its own.
 
 mod documents;
 
@@ -73,7 +74,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
             let accesses = access::all(conn, &signed.actor, now)?;
             let heads = overview::search(conn, &accesses, &q, &kinds)?;
             let wanted = text::words(&q);
-            let documents = documents::find(conn, &ui, &accesses, &q, &kinds, &wanted)?;
+            let documents = documents::find(conn, &ui, (&signed.actor, &accesses), &q, &kinds, &wanted)?;
             let total = i64::try_from(heads.len() + documents.len()).unwrap_or(i64::MAX);
             let texts = overview::found_texts(conn, &heads.iter().take(MOST).cloned().collect::<Vec<_>>())?;
             let hits = heads
@@ -84,7 +85,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
             app.reads.note(Event::new(&signed.actor, Action::Searched, now));
             // Whose records were shown is their owner's to know.
             let of_records = heads.iter().take(MOST).map(|head| &head.patient_id);
-            let shown: HashSet<&PatientId> = of_records.chain(documents.iter().map(|found| &found.of)).collect();
+            let shown: HashSet<&PatientId> = of_records.chain(documents.iter().filter_map(|found| found.patient.as_ref())).collect();
             for access in accesses.list.iter().filter(|access| shown.contains(access.id())) {
                 note_read(app, access, Action::Searched, None, None);
             }

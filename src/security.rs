@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 
 use crate::{
     app::App,
-    auth::session,
+    auth::{factors::confirm, session, sign_in::LoginPage},
     body,
     error::Error,
     files::{pending, upload},
@@ -115,15 +115,32 @@ const MOST_SKIPPED: usize = 64 * 1024 * 1024;
 
 /// Forms that need no session.
 fn is_public(path: &str) -> bool {
-    matches!(path, "/login" | "/setup" | "/signup" | "/logout")
+    matches!(path, "/login" | "/setup" | "/signup" | "/logout" | "/forgot")
+        || path.starts_with("/login/")
+        || path.starts_with("/enter/")
         || path.starts_with("/l/")
+        || path.starts_with("/reset/")
+        || path.starts_with("/address/")
         || (path.starts_with("/join/") && path.ends_with("/account"))
         || path.starts_with("/api/")
 }
 
 /// Forms in which passwords and passcodes are typed.
 fn holds_secrets(path: &str) -> bool {
-    matches!(path, "/settings/password" | "/settings/key" | "/settings/paperless")
+    matches!(
+        path,
+        "/settings/password"
+            | "/settings/address"
+            | "/settings/key"
+            | "/settings/paperless"
+            | "/settings/factors"
+            | "/settings/providers/connect"
+            | "/settings/providers/unlink"
+            | "/confirm"
+            | "/admin/users"
+    ) || path.starts_with("/settings/factors/")
+        || path.starts_with("/confirm/")
+        || path.starts_with("/admin/users/")
         || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
 }
 
@@ -137,18 +154,20 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
         .is_some_and(|v| v.starts_with("application/x-www-form-urlencoded"));
     let is_record = body::has_parts(request.request()) && is_of_record(&path);
     // A page that holds passwords is not kept: they would stand in the next one.
-    if request.method() != Method::POST || !(is_form || is_record) || is_public(&path) || holds_secrets(&path) {
+    let is_signed_in = session::me(&request.get_session()).is_some();
+    let is_lost = holds_secrets(&path) && !(is_signed_in && is_form);
+    if request.method() != Method::POST || !(is_form || is_record) || is_public(&path) || is_lost {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    match (session::me(&request.get_session()).is_some(), is_form) {
+    match (is_signed_in, is_form) {
         (true, true) => return send_again(request, next).await,
         // A form with documents holds on to them by itself.
         (true, false) => return Ok(next.call(request).await?.map_into_boxed_body()),
         (false, true) => {}
         (false, false) => {
-            let page = without_files(&mut request).await.map(|pairs| {
+            let page = without_files(&mut request).await.and_then(|pairs| {
                 let body = serde_urlencoded::to_string(pairs).unwrap_or_default();
-                crate::auth::sign_in::LoginPage::resuming(&path, &body)
+                resuming(&request, &path, &body)
             });
             let response = page.and_then(|page| crate::page::render_with(StatusCode::UNAUTHORIZED, &page));
             return Ok(ServiceResponse::new(request.into_parts().0, response.unwrap_or_else(HttpResponse::from_error)));
@@ -166,9 +185,15 @@ pub async fn keep_form(mut request: ServiceRequest, next: Next<impl MessageBody 
     let Ok(body) = String::from_utf8(body) else {
         return Ok(ServiceResponse::new(request.into_parts().0, HttpResponse::from_error(Error::BadRequest("not_text"))));
     };
-    let page = crate::auth::sign_in::LoginPage::resuming(&path, &body);
-    let response = crate::page::render_with(StatusCode::UNAUTHORIZED, &page).unwrap_or_else(HttpResponse::from_error);
+    let response = resuming(&request, &path, &body)
+        .and_then(|page| crate::page::render_with(StatusCode::UNAUTHORIZED, &page))
+        .unwrap_or_else(HttpResponse::from_error);
     Ok(ServiceResponse::new(request.into_parts().0, response))
+}
+
+fn resuming(request: &ServiceRequest, path: &str, body: &str) -> Result<LoginPage, Error> {
+    let app = request.app_data::<web::Data<App>>().ok_or_else(|| Error::Internal("no app".to_owned()))?;
+    Ok(LoginPage::resuming(app, path, body))
 }
 
 /// The form of a record, which can have documents.
@@ -204,7 +229,8 @@ async fn without_files(request: &mut ServiceRequest) -> Result<Vec<(String, Stri
     Ok(pairs)
 }
 
-/// A form that came while the program was busy comes back with everything that was typed, to be sent again.
+/// A form that came while the program was busy, or before which the person must prove once more who they are, comes back with everything that
+/// was typed, to be sent again; what is secret in it does not.
 async fn send_again(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, WebError> {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if length.is_none_or(|length| length > MOST_KEPT) {
@@ -218,14 +244,18 @@ async fn send_again(mut request: ServiceRequest, next: Next<impl MessageBody + '
     let body = body.freeze();
     request.set_payload(actix_web::dev::Payload::from(body.clone()));
     let response = next.call(request).await?.map_into_boxed_body();
-    let is_busy = response
-        .response()
-        .error()
-        .and_then(|error| error.as_error::<Error>())
-        .is_some_and(|e| e.status() == StatusCode::SERVICE_UNAVAILABLE);
-    let Some(pairs) = serde_urlencoded::from_bytes(&body).ok().filter(|_| is_busy) else { return Ok(response) };
+    let failure = response.response().error().and_then(|error| error.as_error::<Error>());
+    let is_unproved = failure.is_some_and(|error| matches!(error, Error::Unproved));
+    let is_busy =
+        failure.is_some_and(|error| error.status() == StatusCode::SERVICE_UNAVAILABLE) && !holds_secrets(response.request().path());
+    let Some(pairs) = serde_urlencoded::from_bytes(&body).ok().filter(|_| is_busy || is_unproved) else { return Ok(response) };
     let (request, _) = response.into_parts();
-    let answer = busy(&request, pairs).unwrap_or_else(HttpResponse::from_error);
+    let app = request.app_data::<web::Data<App>>().cloned();
+    let answer = match app {
+        Some(app) if is_unproved => confirm::in_the_way(&app, &request, pairs).await,
+        _ => busy(&request, pairs),
+    };
+    let answer = answer.unwrap_or_else(HttpResponse::from_error);
     Ok(ServiceResponse::new(request, answer))
 }
 
@@ -378,7 +408,8 @@ impl Failure {
 
     fn page(&self, request: &HttpRequest) -> HttpResponse {
         if self.status == StatusCode::SEE_OTHER {
-            return crate::page::see_other(&sign_in_path(request));
+            let place = if self.key == Error::Unproved.key() { confirm::way(request) } else { sign_in_path(request) };
+            return crate::page::see_other(&place);
         }
         let me = session::me(&request.get_session());
         let page = ProblemPage {

@@ -21,6 +21,8 @@ use actix_web::{
 use crate::{
     app::App,
     auth::{
+        factors, going_on,
+        oidc::provider::Provider,
         password::{COST, Passwords},
         secret::{self, SecretKey},
         session::{self, Store},
@@ -84,7 +86,9 @@ pub fn open(config: Config) -> Result<App, StartError> {
     let (key, clock, wire) = (Arc::new(key), Clock::default(), Wire::new(Options::new(&config)));
     let paperless = Paperless::new(db.clone(), Arc::clone(&key), wire.clone(), clock.clone());
     let tesseract = Arc::new(Tesseract::new(&config.tesseract, config.ocr_languages.as_deref()));
+    let provider = Provider::of(&config, &clock)?.map(Arc::new);
     Ok(App {
+        provider,
         storage: Arc::new(Local::new(&config.uploads)),
         elsewhere: vec![Arc::new(paperless)],
         paperless: wire,
@@ -140,11 +144,13 @@ pub fn web_app(
         .app_data(web::Data::new(app))
         .configure(routes::map)
         .wrap(from_fn(token::first))
+        .wrap(from_fn(factors::required::first))
         .wrap(from_fn(setup::first))
         .wrap(from_fn(security::keep_form))
         .wrap(from_fn(pace::body))
         .wrap(from_fn(security::present))
         .wrap(from_fn(security::same_site))
+        .wrap(from_fn(going_on::watch))
         .wrap(from_fn(session::mark))
         .wrap(sessions)
         .wrap(from_fn(session::last))

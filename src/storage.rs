@@ -13,7 +13,10 @@ use std::io::{self, Read};
 
 use seal::FileKey;
 
-use crate::checksums::{Checksums, Hasher};
+use crate::{
+    charset,
+    checksums::{Checksums, Hasher},
+};
 
 /// What a store is asked to keep bytes under: made by us, of letters that every file system takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +49,8 @@ pub struct Arrived {
     pub sums: Checksums,
     /// The first bytes, enough to tell what it is: at most [`kinds::HEAD`].
     pub head: Vec<u8>,
+    /// If it is a text: the letters its bytes stand for. None if that was not looked at.
+    pub charset: Option<&'static str>,
 }
 
 /// A part of a file: from this byte, so many.
@@ -79,6 +84,10 @@ pub trait Storage: Send + Sync {
     }
     /// Everything that lies there, for whoever looks for what nobody knows of.
     fn names(&self) -> io::Result<Vec<BlobName>>;
+    /// What lies there and cannot be one of ours, by its place within the store; told, and never touched.
+    fn strays(&self) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Bytes on their way in. Dropped before the end, it leaves nothing.
@@ -88,22 +97,25 @@ pub trait Incoming: Send {
     fn finish(self: Box<Self>) -> io::Result<Arrived>;
 }
 
-/// Counts, sums and keeps the beginning of what passes.
+/// Counts, sums, tells the letters and keeps the beginning of what passes.
 #[derive(Default)]
 struct Tally {
     size: u64,
     sums: Hasher,
     head: Vec<u8>,
+    letters: charset::Finder,
 }
 
 impl Tally {
     fn add(&mut self, bytes: &[u8]) {
         self.size += bytes.len() as u64;
         self.sums.update(bytes);
+        self.letters.add(bytes);
         let room = kinds::HEAD.saturating_sub(self.head.len());
         self.head.extend(bytes.iter().take(room));
     }
     fn told(self) -> Arrived {
-        Arrived { size: self.size, sums: self.sums.finish(), head: self.head }
+        let charset = Some(self.letters.found(true));
+        Arrived { size: self.size, sums: self.sums.finish(), head: self.head, charset }
     }
 }

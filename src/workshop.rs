@@ -9,6 +9,7 @@ mod frames;
 mod pdf;
 mod picture;
 mod script;
+mod tiff;
 
 use std::{
     io::{self, Read, Write},
@@ -39,10 +40,10 @@ pub enum Order {
     Pdf { draw: usize },
     /// One page of it, from 1, as large as a reader of letters wants it.
     PdfScan { page: usize },
-    /// A picture as a page.
-    Picture,
-    /// A picture as large as a reader of letters wants it.
-    PictureScan,
+    /// A picture as a page; of a TIFF, which may be a fax of several, the first ones.
+    Picture { draw: usize },
+    /// One page of it, from 1, as large as a reader of letters wants it.
+    PictureScan { page: usize },
     /// A square of it, turned upright, with nothing of what the camera wrote into it.
     Photo { frame: Frame },
 }
@@ -51,8 +52,8 @@ impl Order {
     /// How long it may take.
     fn limit(&self) -> Duration {
         Duration::from_secs(match self {
-            Self::Pdf { .. } => 60,
-            Self::PdfScan { .. } | Self::Picture | Self::PictureScan => 30,
+            Self::Pdf { .. } | Self::Picture { .. } => 60,
+            Self::PdfScan { .. } | Self::PictureScan { .. } => 30,
             Self::Photo { .. } => 15,
         })
     }

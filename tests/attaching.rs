@@ -196,3 +196,68 @@ async fn a_form_of_many_parts_is_read_and_one_of_too_many_is_not() {
     send(&owner, &base, &[("notes", &long)], &[]).await.is(413);
     assert_eq!(stored(&t), 1);
 }
+
+#[actix_web::test]
+async fn the_same_bytes_with_a_record_are_asked_about() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let (ada, bea) = (owner.patient("Ada"), owner.patient("Bea"));
+    let first = send(&owner, &format!("/patients/{bea}/files"), &[], &[("first.txt", LETTER)]).await;
+    first.location();
+    let base = format!("/patients/{ada}/medications");
+    let next = send(&owner, &base, &[("medication_name", "Metformin")], &[("again.txt", LETTER), ("new.txt", "new")]).await.location();
+    assert!(next.starts_with("/twins?new="), "{next}");
+    let page = owner.get(&next).await.is(200).says("first.txt with Bea").says("again.txt").lacks("new.txt");
+    let ask = page.form("/twins").with("keep", "first");
+    let on = owner.submit(&ask).await.location();
+    assert!(on.starts_with(&format!("{base}/")), "{on}");
+    let id = on.rsplit('/').next().unwrap().to_owned();
+    assert_eq!(papers(&owner, &ada, &id).await, ["new.txt"]);
+    // And with the form for another one, that is where it goes on.
+    let fields = [("medication_name", "Aspirin"), ("_then", "new")];
+    let next = send(&owner, &base, &fields, &[("third.txt", LETTER)]).await.location();
+    assert!(next.starts_with("/twins?new=") && next.contains("saved%3D1"), "{next}");
+    // The API tells of it, wherever it is, to who sees it there.
+    let path = format!("/api/v1/patients/{ada}/files");
+    let told = owner.api(true).send(Method::POST, &path, &[FORM], form_of(LETTER)).await.is(201).json();
+    let before = owner.api(false).get(&format!("/api/v1/patients/{bea}/files")).await.is(200).json();
+    assert_eq!(told["duplicate_of"], before["items"][0]["id"]);
+    let helper = t.stranger("helper");
+    owner.share(&ada, &helper, &Share { kinds: Some(vec!["conditions".into()]), ..Share::to(Permission::Edit) });
+    let kind = records::kind("conditions").unwrap();
+    let record = owner.record(&ada, kind, &Sample::least(kind, 1));
+    let body = form(&[("record", record.as_str())], &[("mine.txt", LETTER)]);
+    let told = helper.api(true).send(Method::POST, &path, &[FORM], body).await.is(201).json();
+    assert!(told["duplicate_of"].is_null(), "{told}");
+}
+
+fn form_of(text: &str) -> String {
+    form(&[], &[("again.txt", text)])
+}
+
+#[actix_web::test]
+async fn more_files_than_a_form_takes_are_refused_and_nothing_is_lost() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let base = format!("/patients/{ada}/medications");
+    let names: Vec<(String, String)> = (0..203).map(|number| (format!("{number}.txt"), format!("text {number}"))).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let page = send(&owner, &base, &[("medication_name", "Metformin")], &files).await.is(422);
+    let page = page.says("At most 200 documents").has("Metformin").has("199.txt").lacks("200.txt");
+    assert_eq!(stored(&t), 200);
+    let form = page.form(&base);
+    let made = send(&owner, &base, &again(&form, &[]), &[]).await.location();
+    assert_eq!(papers(&owner, &ada, made.rsplit('/').next().unwrap()).await.len(), 50, "a page of the list");
+    assert_eq!(owner.audit(&ada).iter().filter(|event| event.kind.as_deref() == Some("files") && event.action == "created").count(), 200);
+}
+
+#[actix_web::test]
+async fn of_several_the_one_that_is_not_taken_is_named() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let base = format!("/patients/{ada}/medications");
+    let page = send(&owner, &base, &[("medication_name", "Metformin")], &[("good.txt", LETTER), ("wrong.pdf", "no PDF")]).await.is(422);
+    page.says("wrong.pdf: The ending of the name").lacks("good.txt: ");
+}

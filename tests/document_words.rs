@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use chrono::Duration;
+use diesel::prelude::*;
 use kinchart::{access::Permission, db::types::PatientId, jobs};
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
         paper::{self, Page, jpeg, pdf, protected_pdf},
         sample::Sample,
     },
+    inbox::{drop_in, upload_to},
     previews::{keep, send, work},
 };
 
@@ -153,6 +155,27 @@ async fn scans_and_photographs_are_read_where_there_is_a_reader() {
 }
 
 #[actix_web::test]
+async fn every_page_of_a_fax_is_read() {
+    let t = with_reader("echo Faxwort $(wc -c)").await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let page = keep(&owner, &ada, &[], "fax.tiff", include_bytes!("data/fax.tiff")).await;
+    owner.get(&page).await.is(200).says("The search finds the 6 words in it");
+    let rows: Vec<(i32, String, String)> = t
+        .app
+        .db
+        .read(|conn| {
+            use kinchart::db::schema::file_texts as texts;
+            Ok(texts::table.order(texts::page).select((texts::page, texts::source, texts::content)).load(conn)?)
+        })
+        .unwrap();
+    assert_eq!(rows.iter().map(|(page, source, _)| (*page, source.as_str())).collect::<Vec<_>>(), [(1, "scan"), (2, "scan"), (3, "scan")]);
+    let pictures: std::collections::BTreeSet<&String> = rows.iter().map(|(_, _, text)| text).collect();
+    assert_eq!(pictures.len(), 3, "each page was read from its own picture: {pictures:?}");
+    assert!(found(&owner, "faxwort").await.contains(&page));
+}
+
+#[actix_web::test]
 async fn how_far_the_reading_has_come_is_told() {
     for (script, sentence) in [
         ("exit 1", "Its words could not be read"),
@@ -224,4 +247,59 @@ async fn hits_name_whose_document_it_is() {
     };
     let (a, b) = (of(ada).await, of(bea).await);
     owner.get("/search?q=measles").await.is(200).has(&a).has(&b).says("Ada Lovelace").says("Bea Lovelace");
+}
+
+/// The address of the paper of this name on a page.
+async fn paper_on(person: &Person, page: &str, name: &str) -> String {
+    let answer = person.get(page).await.is(200).has(name);
+    let links = answer.nodes().into_iter().filter_map(|node| node.attr("href").map(str::to_owned));
+    links.into_iter().find(|href| href.starts_with(&format!("{page}/"))).unwrap()
+}
+
+#[actix_web::test]
+async fn words_of_a_households_own_documents_are_found_by_its_members_alone() {
+    let t = TestApp::new().await;
+    let (owner, sibling, stranger, helper) = (t.user("owner"), t.user("sibling"), t.stranger("stranger"), t.stranger("helper"));
+    let ada = owner.patient("Ada");
+    owner.share(&ada, &helper, &Share::to(Permission::Full));
+    let waits = drop_in(&owner, "waits.txt", "Zufallsbefund im Inneren").await;
+    let papers = format!("/directory/practitioners/{}/files", owner.practitioner("Dr Wu"));
+    upload_to(&owner, &papers, &[("hours.txt", "Sprechstunde am Zufallstag")]).await.location();
+    let paper = paper_on(&owner, &papers, "hours.txt").await;
+    work(&t.app);
+    let inbox = format!("/inbox/{waits}");
+    owner.get(&inbox).await.is(200).says("The search finds the 3 words in it");
+    for person in [&owner, &sibling] {
+        let answer = person.get("/search?q=zufall").await.is(200).has(&inbox).has(&paper);
+        let answer = answer.says("Page 1: Zufallsbefund im Inneren").says("Inbox");
+        answer.says("Page 1: Sprechstunde am Zufallstag").says("Dr Wu").lacks("Nothing");
+        // Within a kind of record there are papers of records only.
+        person.get("/search?q=zufall&kind=medications").await.is(200).lacks("waits.txt").lacks("hours.txt");
+    }
+    for person in [&stranger, &helper] {
+        person.get("/search?q=zufall").await.is(200).lacks("waits.txt").lacks("hours.txt").lacks("Zufallsbefund");
+    }
+    // Once filed it is the patient's: a share of her finds it, and the rest of the household does not.
+    owner.post("/inbox/file", &[("document", waits.as_str()), ("patient", ada.as_str()), ("_what", "patient")]).await.location();
+    helper.get("/search?q=zufallsbefund").await.is(200).has("waits.txt").lacks("hours.txt");
+    let seen = sibling.get("/search?q=zufall").await.is(200).lacks("waits.txt");
+    seen.has("hours.txt");
+    // What is thrown away is not found, and what is described otherwise is found by that.
+    owner.post(&paper, &[("_version", "1"), ("description", "Urlaubsvertretung")]).await.location();
+    assert!(found(&owner, "urlaubs").await.contains(&paper));
+    owner.post(&format!("{paper}/delete"), &[]).await.location();
+    assert!(!found(&owner, "urlaubs").await.contains(&paper));
+}
+
+#[actix_web::test]
+async fn documents_from_before_households_had_an_index_are_taken_up() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let id = drop_in(&owner, "old.txt", "Altbestand").await;
+    work(&t.app);
+    t.app.db.write(|tx| Ok(diesel::sql_query("DELETE FROM shelf_search_entries").execute(&mut **tx)?)).unwrap();
+    assert!(!found(&owner, "altbest").await.contains("old.txt"));
+    assert!(kinchart::files::prepared::look(&t.app).unwrap() > 0);
+    assert!(found(&owner, "altbest").await.contains(&format!("/inbox/{id}")));
+    assert_eq!(kinchart::files::prepared::look(&t.app).unwrap(), 0);
 }

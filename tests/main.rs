@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod admin;
 mod api;
 mod attaching;
 mod audit;
@@ -16,6 +17,8 @@ mod commands;
 mod common;
 mod concurrency;
 mod document_words;
+mod durability;
+mod factors;
 mod family;
 mod files;
 mod forms;
@@ -27,6 +30,7 @@ mod links;
 mod log;
 mod looks;
 mod migrations;
+mod oidc;
 mod pages;
 mod paperless;
 mod patients;
@@ -34,8 +38,10 @@ mod photos;
 mod practitioner_files;
 mod previews;
 mod processes;
+mod purging;
 mod quota;
 mod records;
+mod reset;
 mod sessions;
 mod sharing;
 mod status;

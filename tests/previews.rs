@@ -220,7 +220,7 @@ fn hostile_pdfs_hurt_nobody() {
 
 #[test]
 fn pictures_are_measured_before_they_are_opened() {
-    let refused = |bytes: &[u8]| workshop().run(&Order::Picture, bytes).unwrap().end;
+    let refused = |bytes: &[u8]| workshop().run(&Order::Picture { draw: 1 }, bytes).unwrap().end;
     assert_eq!(refused(&png_bomb(30_000, 30_000)), End::Refused(Refusal::TooLarge));
     assert_eq!(refused(&png_bomb(20_000, 10_000)), End::Refused(Refusal::TooLarge), "200 megapixels");
     assert_eq!(refused(&png_bomb(0, 10)), End::Refused(Refusal::Damaged));
@@ -232,8 +232,48 @@ fn pictures_are_measured_before_they_are_opened() {
 #[test]
 fn a_child_that_is_none_answers_nothing() {
     let silent = Workshop::of("/bin/cat".into());
-    assert_eq!(silent.run(&Order::Picture, &b"picture"[..]).unwrap().end, End::Broken);
-    assert!(Workshop::of("/nowhere/at/all".into()).run(&Order::Picture, &b"picture"[..]).is_err());
+    assert_eq!(silent.run(&Order::Picture { draw: 1 }, &b"picture"[..]).unwrap().end, End::Broken);
+    assert!(Workshop::of("/nowhere/at/all".into()).run(&Order::Picture { draw: 1 }, &b"picture"[..]).is_err());
+}
+
+/// Memory, time, files: before it has read a byte of what it is given.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_child_may_use_little() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_kinchart"))
+        .arg("workshop")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let (path, began) = (format!("/proc/{}/limits", child.id()), Instant::now());
+    let most =
+        |limits: &str, what: &str| limits.lines().find_map(|line| line.strip_prefix(what)?.split_whitespace().next().map(str::to_owned));
+    let mut limits = String::new();
+    while most(&limits, "Max file size").as_deref() != Some("0") && began.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(10));
+        limits = std::fs::read_to_string(&path).unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for (what, value) in [("Max address space", "1073741824"), ("Max cpu time", "90"), ("Max file size", "0"), ("Max core file size", "0")]
+    {
+        assert_eq!(most(&limits, what).as_deref(), Some(value), "{what}: {limits}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_child_that_never_ends_is_ended() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("sleeper");
+    std::fs::write(&program, "#!/bin/sh\nexec sleep 30\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let began = Instant::now();
+    let work = Workshop::of(program).hurried(Duration::from_millis(200)).run(&Order::Picture { draw: 1 }, &b"picture"[..]).unwrap();
+    assert_eq!(work.end, End::Broken);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 /// A PDF that a browser could take for a page is served as what it is, and its picture as a picture.
@@ -360,4 +400,94 @@ async fn a_list_asks_the_same_however_many_papers_it_has() {
         counts.push(asked);
     }
     assert_eq!(counts[0], counts[1]);
+}
+
+#[actix_web::test]
+async fn every_page_of_a_fax_is_seen() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let fax = include_bytes!("data/fax.tiff");
+    let page = keep(&owner, &ada, &[], "fax.tiff", fax).await;
+    owner.get(&page).await.is(200).has("Page 1 of 3").has("Page 3 of 3");
+    for number in 1..=3_u32 {
+        let image = open(&owner.get(&format!("{page}/pages/{number}")).await.is(200).bytes).into_luma8();
+        assert_eq!((image.width(), image.height()), (864, 1100));
+        // Each page has its bar a hand further down.
+        let bars: Vec<bool> = (0..3).map(|row| image.get_pixel(400, 140 + 300 * row).0[0] < 100).collect();
+        assert_eq!(bars, [1, 2, 3].map(|bar| bar == number), "page {number}");
+    }
+    owner.get(&format!("{page}/pages/4")).await.is(404);
+    // A page that is damaged takes none of the others away.
+    let places: Vec<usize> = (0..fax.len() - 8).filter(|at| fax[*at..].starts_with(b"\x11\x01\x04\0\x02\0\0\0")).collect();
+    assert_eq!(places.len(), 3, "the fields that say where the lines of each page are");
+    let mut damaged = fax.to_vec();
+    damaged[places[1] + 8..places[1] + 12].copy_from_slice(&u32::MAX.to_le_bytes());
+    let page = keep(&owner, &ada, &[], "damaged.tiff", &damaged).await;
+    let shown = owner.get(&page).await.is(200).has("Page 1 of 3").has("Page 3 of 3").lacks("Page 2 of 3");
+    shown.lacks("No preview can be made");
+    assert_eq!(open(&owner.get(&format!("{page}/pages/3")).await.is(200).bytes).height(), 1100);
+}
+
+#[actix_web::test]
+async fn a_page_asks_how_far_it_is_and_that_is_no_look_at_the_document() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let page = send(&owner.api(true), &ada, &[], "report.pdf", &pdf(&[Page::of(&["Hemoglobin"])])).await;
+    let state = format!("{page}/state");
+    let shown = owner.get(&page).await.is(200).has(&format!("data-ask=\"{state}\"")).has("data-state=\"waiting waiting 0\"");
+    shown.says("Look again").has("waiting.js");
+    let looks = owner.audit(&ada).len();
+    assert_eq!(owner.get(&state).await.is(200).body, "waiting waiting 0");
+    assert_eq!(owner.audit(&ada).len(), looks);
+    work(&t.app);
+    assert_eq!(owner.get(&state).await.is(200).body, "drawn read 1");
+    owner.get(&page).await.is(200).lacks("data-ask").lacks("Look again").lacks("waiting.js");
+    let stranger = t.stranger("stranger");
+    stranger.get(&state).await.is(404);
+    owner.share(&ada, &stranger, &Share::to(Permission::View));
+    stranger.get(&state).await.is(200);
+    // A household's own: its members alone.
+    let inbox =
+        owner.api(true).send(Method::POST, "/api/v1/inbox/files", &[FORM], paper::form(&[], "b.pdf", &pdf(&[Page::of(&["x"])]))).await;
+    let waiting = format!("/inbox/{}/state", inbox.is(201).json()["id"].as_str().unwrap());
+    owner.get(&waiting).await.is(200);
+    stranger.get(&waiting).await.is(404);
+    owner.get(&format!("/patients/{ada}/files/00000000-0000-7000-8000-000000000000/state")).await.is(404);
+}
+
+#[actix_web::test]
+async fn a_pdf_behind_what_another_program_put_before_it_is_drawn_and_read() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let paper = pdf(&[Page::of(&["Printed by the clinic"])]);
+    for (name, before) in [("line.pdf", &b"\r\n"[..]), ("mark.pdf", b"\xef\xbb\xbf"), ("job.pdf", b"\x1b%-12345X@PJL JOB\n")] {
+        let page = keep(&owner, &ada, &[], name, &[before, &paper].concat()).await;
+        owner.get(&page).await.is(200).has(&format!("{page}/pages/1")).says("The search finds the 4 words in it");
+        owner.get(&format!("{page}/content?inline=1")).await.is(200);
+    }
+}
+
+#[actix_web::test]
+async fn documents_of_the_household_have_their_small_pictures() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    owner.patient("Ada");
+    let letter = paper::form(&[], "letter.jpg", &jpeg(&grey(9, 9)));
+    let made = owner.api(true).send(Method::POST, "/api/v1/inbox/files", &[FORM], letter).await.is(201).json();
+    work(&t.app);
+    let page = format!("/inbox/{}", made["id"].as_str().unwrap());
+    owner.get("/inbox").await.is(200).has(&format!("{page}/pages/0")).says("uploaded");
+    let filing = format!("/inbox/file?document={}", made["id"].as_str().unwrap());
+    owner.get(&filing).await.is(200).has(&format!("{page}/pages/0")).has(&format!("{page}/pages/1"));
+    owner.get(&format!("{page}/pages/1")).await.is(200);
+    let wu = format!("/directory/practitioners/{}", owner.practitioner("Dr Wu"));
+    let same = [("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8080")];
+    let letter = paper::form(&[], "card.jpg", &jpeg(&grey(8, 9)));
+    owner.send(Method::POST, &format!("{wu}/files"), &[FORM, same[0], same[1]], letter).await.location();
+    work(&t.app);
+    owner.get(&wu).await.is(200).has("/pages/0").has("card.jpg");
+    owner.get(&format!("{wu}/files")).await.is(200).has("/pages/0");
 }

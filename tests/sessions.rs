@@ -1,11 +1,14 @@
-//! What a browser keeps of a session.
+//! What a browser keeps of a session, when one ends, and what it is told before.
 
-use crate::common::TestApp;
+use chrono::Duration;
+use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
+use kinchart::db::schema::sessions;
 
-async fn cookie(remember: bool) -> String {
-    let t = TestApp::new().await;
+use crate::common::{Person, TestApp, password_of};
+
+async fn cookie(t: &TestApp, remember: bool) -> String {
     t.user("ann");
-    let password = crate::common::password_of("ann");
+    let password = password_of("ann");
     let mut form = vec![("username", "ann"), ("password", password.as_str())];
     form.extend(remember.then_some(("remember", "1")));
     t.anon().post("/login", &form).await.is(303).header("set-cookie").unwrap()
@@ -13,9 +16,80 @@ async fn cookie(remember: bool) -> String {
 
 #[actix_web::test]
 async fn a_session_ends_with_the_browser_unless_the_device_is_remembered() {
-    let plain = cookie(false).await;
+    let plain = cookie(&TestApp::new().await, false).await;
     assert!(!plain.contains("Max-Age") && !plain.contains("Expires"), "{plain}");
     assert!(plain.contains("HttpOnly") && plain.contains("SameSite=Lax"));
-    let lasting = cookie(true).await;
+    let lasting = cookie(&TestApp::new().await, true).await;
     assert!(lasting.contains("; Max-Age=2592000") && lasting.contains("HttpOnly"), "{lasting}");
+}
+
+#[actix_web::test]
+async fn under_https_the_cookie_is_this_hosts_alone() {
+    let plain = cookie(&TestApp::new().await, false).await;
+    assert!(plain.starts_with("kinchart=") && !plain.contains("Secure"), "{plain}");
+    let t = TestApp::with(|config| config.public_url = "https://records.example.org".parse().unwrap()).await;
+    let set = cookie(&t, true).await;
+    assert!(set.starts_with("__Host-kinchart=") && set.contains("; Path=/") && !set.contains("Domain"), "{set}");
+    assert!(set.contains("; Secure") && set.contains("; HttpOnly") && set.contains("; SameSite=Lax"), "{set}");
+}
+
+/// The browser after its sign-in.
+async fn browser(t: &TestApp) -> Person {
+    let set = cookie(t, false).await;
+    t.anon().with_cookie(set.split(';').next().map(str::to_owned))
+}
+
+fn keys(t: &TestApp) -> Vec<(String, String)> {
+    t.app.db.read(|conn| Ok(sessions::table.select((sessions::key_hash, sessions::way)).load(conn)?)).unwrap()
+}
+
+#[actix_web::test]
+async fn a_page_tells_when_its_session_ends_and_going_on_is_asked_for() {
+    let t = TestApp::new().await;
+    let ann = browser(&t).await;
+    ann.get("/patients").await.is(200).has("id=\"ending\"").has("data-idle=\"1800\"").has("data-most=\"86400\"");
+    t.anon().get("/login").await.is(200).lacks("id=\"ending\"").lacks("ending.js");
+    t.later(Duration::minutes(29));
+    let told = ann.get("/session").await.is(200).json();
+    assert_eq!((told["idle"].as_i64(), told["at_most"].as_i64()), (Some(1800), Some(86400 - 29 * 60)));
+    t.later(Duration::minutes(29));
+    ann.get("/patients").await.is(200);
+    t.later(Duration::minutes(31));
+    ann.get("/session").await.is(303);
+}
+
+#[actix_web::test]
+async fn the_end_that_nothing_puts_off_is_told_without_a_script_and_the_form_survives_it() {
+    let t = TestApp::new().await;
+    let ann = browser(&t).await;
+    for _ in 0..(24 * 60 / 25) {
+        t.later(Duration::minutes(25));
+        ann.get("/patients").await.is(200);
+    }
+    t.later(Duration::minutes(6));
+    ann.get("/patients").await.is(200).says("signed out in about 9 minutes");
+    let form = ann.get("/patients/new").await.is(200).form("/patients").with("first_name", "Kept").with("last_name", "Words");
+    t.later(Duration::minutes(10));
+    let asked = ann.submit(&form).await.is(401).says("what you wrote is kept").has("Kept");
+    let password = password_of("ann");
+    let again = asked.form("/login").with("username", "ann").with("password", &password);
+    t.anon().submit(&again).await.is(200).has("name=\"first_name\" value=\"Kept\"");
+}
+
+#[actix_web::test]
+async fn a_changed_password_gives_another_key_and_the_session_still_knows_how_it_began() {
+    let t = TestApp::new().await;
+    let ann = browser(&t).await;
+    let way = diesel::update(sessions::table).set(sessions::way.eq("passkey"));
+    t.app.db.write(|tx| Ok(way.clone().execute(&mut **tx)?)).unwrap();
+    let before = keys(&t);
+    let (old, new) = (password_of("ann"), "quartz lantern umbrella 88");
+    let form = [("current_password", old.as_str()), ("password", new), ("password_again", new)];
+    let set = ann.post("/settings/password", &form).await.is(303).header("set-cookie").unwrap();
+    ann.get("/patients").await.is(303);
+    let after = keys(&t);
+    assert_eq!(after.len(), 1, "the other sessions ended");
+    assert!(before.iter().all(|one| one.0 != after[0].0) && after[0].1 == "passkey", "{after:?}");
+    let ann = ann.with_cookie(set.split(';').next().map(str::to_owned));
+    ann.get("/settings/sessions").await.is(200).says("with a passkey").says("until");
 }

@@ -3,7 +3,9 @@
 
 mod faults;
 mod house;
+mod middle;
 mod pages;
 mod servers;
+mod theirs;
 mod twins;
 mod ways;

@@ -4,6 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::{
+    links,
     password::{HashError, PasswordError, check_new},
     session,
 };
@@ -117,7 +118,7 @@ pub fn check_name(name: &str) -> Errors {
     }
 }
 
-fn check_username(name: &str) -> Errors {
+pub fn check_username(name: &str) -> Errors {
     let length = name.chars().count();
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.is_empty() {
@@ -182,6 +183,44 @@ pub struct NewAccount {
 
 /// Makes the account with its household and preferences.
 pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<UserId> {
+    let user = insert(tx, new, now)?;
+    created(tx, new, &user, now)?;
+    Ok(user)
+}
+
+fn created(tx: &mut Tx<'_>, new: &NewAccount, user: &UserId, now: NaiveDateTime) -> Result<()> {
+    let event = if new.by_command {
+        by_command(Action::AccountCreated, now)
+    } else {
+        by_person(user, &new.details.full_name, new.address.clone(), Action::AccountCreated, now)
+    };
+    Ok(about(event, user).write(tx)?)
+}
+
+/// How the person of a new account gets in, and who answers for their address.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways<'a> {
+    pub password_hash: Option<&'a str>,
+    /// The word of `users.auth_method`.
+    pub method: &'static str,
+    pub email_is_verified: bool,
+}
+
+/// [`create`] for somebody who may come without a password; that of `new` is not looked at.
+pub fn create_with(tx: &mut Tx<'_>, new: &NewAccount, ways: &Ways<'_>, now: NaiveDateTime) -> Result<UserId> {
+    let user = insert_with(tx, new, ways, now)?;
+    created(tx, new, &user, now)?;
+    Ok(user)
+}
+
+/// [`create`] without its event.
+pub(super) fn insert(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<UserId> {
+    // Whoever may run commands here answers for the address; what a person says of themself is not proved by saying it.
+    let ways = Ways { password_hash: Some(&new.password_hash), method: "local", email_is_verified: new.by_command };
+    insert_with(tx, new, &ways, now)
+}
+
+fn insert_with(tx: &mut Tx<'_>, new: &NewAccount, ways: &Ways<'_>, now: NaiveDateTime) -> Result<UserId> {
     let errors = taken(tx, &new.details, None)?;
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
@@ -198,12 +237,11 @@ pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<U
             users::username.eq(&new.details.username),
             users::username_folded.eq(fold(&new.details.username)),
             users::email.eq(new.details.email()),
-            // Whoever may run commands here answers for the address; what a person says of themself is not proved by saying it.
-            users::email_verified_at.eq(new.by_command.then_some(now)),
-            users::password_hash.eq(&new.password_hash),
+            users::email_verified_at.eq(ways.email_is_verified.then_some(now)),
+            users::password_hash.eq(ways.password_hash),
             users::full_name.eq(&new.details.full_name),
             users::role.eq(new.role),
-            users::auth_method.eq("local"),
+            users::auth_method.eq(ways.method),
             users::created_at.eq(now),
             users::updated_at.eq(now),
         ))
@@ -219,12 +257,6 @@ pub fn create(tx: &mut Tx<'_>, new: &NewAccount, now: NaiveDateTime) -> Result<U
     diesel::insert_into(user_preferences::table)
         .values((user_preferences::user_id.eq(&user), user_preferences::created_at.eq(now), user_preferences::updated_at.eq(now)))
         .execute(&mut **tx)?;
-    let event = if new.by_command {
-        by_command(Action::AccountCreated, now)
-    } else {
-        by_person(&user, &new.details.full_name, new.address.clone(), Action::AccountCreated, now)
-    };
-    about(event, &user).write(tx)?;
     Ok(user)
 }
 
@@ -257,20 +289,9 @@ pub fn taken(conn: &mut Conn, details: &Details, own: Option<&UserId>) -> Result
     Ok(errors)
 }
 
-/// Changes name and e-mail address.
-pub fn change(tx: &mut Tx<'_>, actor: &Actor, details: &Details, now: NaiveDateTime) -> Result<()> {
-    let errors = taken(tx, &Details { username: String::new(), ..details.clone() }, Some(&actor.user))?;
-    if !errors.is_empty() {
-        return Err(Error::Invalid(errors));
-    }
-    // Another address is nobody's word but theirs.
-    let before: Option<String> = users::table.find(&actor.user).select(users::email).first(&mut **tx)?;
-    if before != details.email() {
-        diesel::update(users::table.find(&actor.user)).set(users::email_verified_at.eq(None::<NaiveDateTime>)).execute(&mut **tx)?;
-    }
-    diesel::update(users::table.find(&actor.user))
-        .set((users::full_name.eq(&details.full_name), users::email.eq(details.email()), users::updated_at.eq(now)))
-        .execute(&mut **tx)?;
+/// Changes the name others see.
+pub fn rename(tx: &mut Tx<'_>, actor: &Actor, full_name: &str, now: NaiveDateTime) -> Result<()> {
+    diesel::update(users::table.find(&actor.user)).set((users::full_name.eq(full_name), users::updated_at.eq(now))).execute(&mut **tx)?;
     about(Event::new(actor, Action::AccountChanged, now), &actor.user).write(tx)?;
     Ok(())
 }
@@ -280,15 +301,17 @@ pub fn set_password(tx: &mut Tx<'_>, user: &UserId, hash: &str, keep: Option<&st
     let now = event.at;
     diesel::update(users::table.find(user)).set((users::password_hash.eq(hash), users::updated_at.eq(now))).execute(&mut **tx)?;
     session::end(tx, user, None, keep)?;
+    links::kill(tx, user, &[links::Purpose::Reset])?;
     about(event, user).write(tx)?;
     Ok(())
 }
 
-/// Closes the account: no sign-in, no session, no token works from now on.
+/// Closes the account: no sign-in, no session, no token, no link works from now on.
 pub fn disable(tx: &mut Tx<'_>, user: &UserId, event: Event) -> Result<()> {
     let now = event.at;
     diesel::update(users::table.find(user)).set((users::disabled_at.eq(now), users::updated_at.eq(now))).execute(&mut **tx)?;
     session::end(tx, user, None, None)?;
+    links::kill(tx, user, &[links::Purpose::Reset, links::Purpose::Verify])?;
     about(event, user).write(tx)?;
     Ok(())
 }
@@ -303,7 +326,7 @@ pub fn by_command(action: Action, at: NaiveDateTime) -> Event {
 }
 
 /// Whose account an event changed: the account's id, which nobody typed.
-fn about(mut event: Event, user: &UserId) -> Event {
+pub fn about(mut event: Event, user: &UserId) -> Event {
     event.detail = Some(user.to_string());
     event
 }

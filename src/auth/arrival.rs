@@ -2,12 +2,13 @@
 
 use actix_session::SessionExt;
 use actix_web::HttpRequest;
+use serde::{Deserialize, Serialize};
 
-use super::session;
+use super::{accounts, factors, session};
 use crate::{app::App, db::types::UserId, error::Result};
 
 /// How somebody proved who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     Password,
     /// A key of a device, which asked for a finger, a face or a PIN: two factors in one.
@@ -16,6 +17,8 @@ pub enum Way {
     Provider,
     /// The account was made a moment ago.
     NewAccount,
+    /// A link for one use, from whoever runs the server.
+    OperatorLink,
 }
 
 impl Way {
@@ -26,12 +29,13 @@ impl Way {
             Self::Passkey => "passkey",
             Self::Provider => "provider",
             Self::NewAccount => "new_account",
+            Self::OperatorLink => "operator_link",
         }
     }
 }
 
 /// Somebody at the door, known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Arrival {
     pub user: UserId,
     pub way: Way,
@@ -52,11 +56,28 @@ impl Arrival {
 pub enum Next {
     /// There is a session.
     In,
+    /// There is none yet: `/login/second` asks for more.
+    SecondFactor,
 }
 
-/// Begins a session for who arrived.
-#[expect(clippy::unused_async, reason = "what else an account asks for is read from the database")]
-pub async fn arrive(_app: &App, request: &HttpRequest, arrival: Arrival) -> Result<Next> {
-    session::begin(&request.get_session(), request, &arrival)?;
-    Ok(Next::In)
+/// Begins a session for who arrived, or has them wait for one until they gave their second factor.
+pub async fn arrive(app: &App, request: &HttpRequest, arrival: Arrival) -> Result<Next> {
+    let (user, way) = (arrival.user.clone(), arrival.way);
+    let waits = app
+        .read(
+            move |conn, _| {
+                if factors::is_asked(conn, &user, way)? { Ok(Some(accounts::by_id(conn, &user)?.full_name)) } else { Ok(None) }
+            },
+        )
+        .await?;
+    match waits {
+        Some(name) => {
+            session::wait(&request.get_session(), arrival, name, app.clock.now())?;
+            Ok(Next::SecondFactor)
+        }
+        None => {
+            session::begin(&request.get_session(), request, &arrival)?;
+            Ok(Next::In)
+        }
+    }
 }

@@ -9,13 +9,16 @@ use std::path::PathBuf;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::secret::{self, SecretError, SecretKey};
+use super::{
+    factors::totp,
+    secret::{self, SecretError, SecretKey},
+};
 use crate::{
     app::App,
     audit::{Action, Event, seal},
     db::{
         Conn, Tx,
-        schema::{blobs, encryption_keys, installation},
+        schema::{blobs, encryption_keys, installation, sessions, sign_in_steps},
     },
     error::{Error, Result},
     files::blobs as stored,
@@ -83,6 +86,10 @@ fn reseal(tx: &mut Tx<'_>, old: &SecretKey, new: &SecretKey, now: NaiveDateTime)
     }
     let files = rewrap_files(tx, old, new, now)?;
     connection::reseal(tx, old, new)?;
+    totp::reseal(tx, old, new)?;
+    // The sessions end with the key of their cookie, and with them what was sealed for the provider.
+    diesel::update(sessions::table).set(sessions::id_token.eq(None::<String>)).execute(&mut **tx)?;
+    diesel::delete(sign_in_steps::table).execute(&mut **tx)?;
     seal::rewrap_key(tx, old, new)?;
     diesel::update(installation::table.find(KEY_CHECK)).set(installation::value.eq(new.check_value())).execute(&mut **tx)?;
     diesel::delete(installation::table.find(KEY_KEPT)).execute(&mut **tx)?;

@@ -1,10 +1,13 @@
 //! A signed-in person proves once more that they are there: a session that was left open must not be enough for everything.
 
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use chrono::Duration;
 
 use super::{
     accounts::{self, Account},
-    session::Me,
+    session::{self, Me},
     throttle::Guess,
 };
 use crate::{
@@ -18,6 +21,25 @@ use crate::{
 pub const FIELD: &str = "current_password";
 /// Who signed in so lately needs no other proof.
 const FRESH: Duration = Duration::minutes(10);
+
+/// Fields that no page carries along: whoever confirms something types them again.
+pub const SECRETS: &[&str] =
+    &["passcode", "password", "password_again", FIELD, "token", "factor_code", "recovery_code", "credential", "challenge"];
+
+/// A handler's proof that its person proved a few minutes ago who they are. Without it the person comes to `/confirm`, and from there back to
+/// what they were sending.
+#[derive(Clone, Copy, Debug)]
+pub struct Proved(());
+
+impl FromRequest for Proved {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let Some(signed) = session::signed(request) else { return ready(Err(Error::NoSession)) };
+        let is_fresh = request.app_data::<web::Data<App>>().is_some_and(|app| is_fresh(app, &signed.me));
+        ready(if is_fresh { Ok(Self(())) } else { Err(Error::Unproved) })
+    }
+}
 
 /// Was it proved a few minutes ago whose session this is?
 pub fn is_fresh(app: &App, me: &Me) -> bool {

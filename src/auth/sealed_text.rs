@@ -24,6 +24,14 @@ pub enum Purpose {
     FileKey,
     /// Documents that a form holds on to until it is saved; the id is the account's.
     PendingFiles,
+    /// What somebody typed who forgot their password; the id is the request's.
+    Forgotten,
+    /// What an app makes a person's codes from; the id is the account's.
+    TotpSecret,
+    /// The ID token of a session that came from a provider; the id is the identity's.
+    IdToken,
+    /// What a sign-in that goes by way of a provider has to remember; the id is the step's.
+    SignInStep,
     /// What the audit is sealed with; the id is "audit".
     AuditKey,
 }
@@ -34,6 +42,10 @@ impl Purpose {
             Self::PaperlessToken => "sealed token for paperless",
             Self::FileKey => "keys of files",
             Self::PendingFiles => "files of a form",
+            Self::Forgotten => "name of who forgot a password",
+            Self::TotpSecret => "secret of codes",
+            Self::IdToken => "sealed id token of a session",
+            Self::SignInStep => "step of a sign-in",
             Self::AuditKey => "key of the audit",
         }
     }

@@ -25,7 +25,7 @@ use diesel::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{arrival::Arrival, token_text};
+use super::{arrival::Arrival, factors, token_text};
 use crate::{
     access::{Actor, Via},
     app::App,
@@ -54,7 +54,11 @@ const AGENT: &str = "agent";
 const WAY: &str = "way";
 const IDENTITY: &str = "identity";
 const ID_TOKEN: &str = "id_token";
+const CREATED: &str = "created";
 const ME: &str = "me";
+const WAITING_FOR: &str = "waiting";
+/// How long a second factor is waited for.
+const LONGEST_WAIT: Duration = Duration::minutes(10);
 
 /// The signed-in person, read together with the session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,11 +78,35 @@ pub struct Me {
     pub proved_at: NaiveDateTime,
     /// Nobody has said yet that they keep a copy of the installation's key.
     pub key_is_unkept: bool,
+    /// What they have not read of what their account was told.
+    pub notices: i64,
+    /// When the session ends, counted from this request.
+    pub ends: Ends,
+    pub has_factor: bool,
+    /// The installation requires a second factor of this person.
+    pub needs_factor: bool,
+    /// Their factors were taken away by somebody else, and they have not said yet that they know.
+    pub factors_reset_at: Option<NaiveDateTime>,
 }
+
+/// When a session ends by itself, in seconds from a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ends {
+    /// Without a click; none for a session that is remembered.
+    pub idle: Option<i64>,
+    /// Whatever happens.
+    pub at_most: i64,
+}
+
+/// So long before the end of a session a page says so, whatever its person does.
+const LAST_MINUTES: i64 = 15;
 
 /// How many documents wait in the inboxes of a session's person.
 const WAITING: &str = "(SELECT COUNT(*) FROM household_members m JOIN files f ON f.household_id = m.household_id \
     WHERE m.user_id = users.id AND f.deleted_at IS NULL)";
+
+/// How much of what their account was told they have not read.
+const NOTICES: &str = "(SELECT COUNT(*) FROM account_notices n WHERE n.user_id = users.id AND n.seen_at IS NULL)";
 
 mod date_style {
     use super::DateStyle;
@@ -102,6 +130,15 @@ impl Me {
     /// Administrators are reminded of the key until somebody keeps a copy.
     pub fn key_reminder(&self) -> bool {
         self.is_admin() && self.key_is_unkept
+    }
+    /// Minutes until the session ends whatever happens, if they are few.
+    pub fn last_minutes(&self) -> Option<i64> {
+        let minutes = self.ends.at_most / 60;
+        (self.ends.at_most > 0 && minutes < LAST_MINUTES).then_some(minutes.max(1))
+    }
+    /// Who must have a second factor and has none sets one up before anything else.
+    pub fn must_get_factor(&self) -> bool {
+        self.needs_factor && !self.has_factor
     }
     pub fn may_add_patients(&self) -> bool {
         self.role != "guest"
@@ -128,7 +165,7 @@ pub fn me(session: &Session) -> Option<Me> {
     session.get::<Me>(ME).ok().flatten()
 }
 
-fn signed(request: &HttpRequest) -> Option<Signed> {
+pub fn signed(request: &HttpRequest) -> Option<Signed> {
     let me = me(&request.get_session())?;
     let actor = Actor { user: me.id.clone(), name: me.name.clone(), via: Via::Session(me.session.clone()), address: address(request) };
     Some(Signed { me, actor })
@@ -137,6 +174,26 @@ fn signed(request: &HttpRequest) -> Option<Signed> {
 /// The client's address as `security` found it (a trusted proxy's word, else the socket's).
 pub fn address(request: &HttpRequest) -> Option<String> {
     crate::security::client_address(request)
+}
+
+/// Somebody whose second factor is waited for. They have no session: nothing is theirs to see.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Waiting {
+    pub arrival: Arrival,
+    pub name: String,
+    pub since: NaiveDateTime,
+}
+
+/// Has somebody wait. A new key, which is worth nothing but to go on with.
+pub fn wait(session: &Session, arrival: Arrival, name: String, since: NaiveDateTime) -> Result<()> {
+    session.clear();
+    session.renew();
+    session.insert(WAITING_FOR, Waiting { arrival, name, since }).map_err(|_| Error::Internal("session".into()))
+}
+
+/// Who waits, if anybody.
+pub fn waiting(session: &Session) -> Option<Waiting> {
+    session.get::<Waiting>(WAITING_FOR).ok().flatten()
 }
 
 /// Begins a session for somebody who proved who they are. A new key: what was before the sign-in is worth nothing after it.
@@ -214,6 +271,8 @@ pub struct Listed {
     pub created_at: NaiveDateTime,
     pub last_seen_at: NaiveDateTime,
     pub expires_at: NaiveDateTime,
+    /// How it began; a word of [`Way`](super::arrival::Way).
+    pub way: String,
 }
 
 pub fn list(conn: &mut Conn, user: &UserId, now: NaiveDateTime) -> Result<Vec<Listed>> {
@@ -229,6 +288,31 @@ pub fn list(conn: &mut Conn, user: &UserId, now: NaiveDateTime) -> Result<Vec<Li
             sessions::created_at,
             sessions::last_seen_at,
             sessions::expires_at,
+            sessions::way,
+        ))
+        .load(conn)?)
+}
+
+/// Everybody's, the latest used first, with account and name: for administrators. At most so many.
+pub fn all(conn: &mut Conn, now: NaiveDateTime, most: i64) -> Result<Vec<(UserId, String, Listed)>> {
+    Ok(sessions::table
+        .inner_join(users::table.on(sessions::user_id.eq(users::id.nullable())))
+        .filter(sessions::expires_at.gt(now))
+        .order(sessions::last_seen_at.desc())
+        .limit(most)
+        .select((
+            users::id,
+            users::full_name,
+            (
+                sessions::id,
+                sessions::address,
+                sessions::agent,
+                sessions::remember,
+                sessions::created_at,
+                sessions::last_seen_at,
+                sessions::expires_at,
+                sessions::way,
+            ),
         ))
         .load(conn)?)
 }
@@ -254,6 +338,7 @@ type State = HashMap<String, String>;
 
 /// Session, user and preferences in one row.
 type Row = (
+    (String, Option<String>, Option<String>),
     String,
     String,
     bool,
@@ -271,6 +356,9 @@ type Row = (
     Option<i32>,
     bool,
     i64,
+    i64,
+    bool,
+    Option<NaiveDateTime>,
 );
 
 /// A copy of the key was confirmed.
@@ -283,6 +371,7 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
         .filter(sessions::key_hash.eq(hash))
         .filter(users::disabled_at.is_null())
         .select((
+            (sessions::way, sessions::identity_id, sessions::id_token),
             sessions::id,
             sessions::state,
             sessions::remember,
@@ -300,16 +389,33 @@ fn load(conn: &mut Conn, hash: &str) -> Result<Option<Row>> {
             user_preferences::session_timeout_minutes.nullable(),
             sql::<Bool>(KEPT),
             worded::<BigInt>(WAITING),
+            worded::<BigInt>(NOTICES),
+            worded::<Bool>(factors::HAS_ONE),
+            users::factors_reset_at,
         ))
         .first(conn)
         .optional()?)
 }
 
+/// The state of who waits for a session; it has no user.
+fn load_waiting(conn: &mut Conn, hash: &str, now: NaiveDateTime) -> Result<Option<State>> {
+    let row = sessions::table.find(hash).filter(sessions::user_id.is_null()).filter(sessions::expires_at.gt(now));
+    let state: Option<String> = row.select(sessions::state).first(conn).optional()?;
+    Ok(state.and_then(|state| serde_json::from_str(&state).ok()))
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Internal(error.to_string()))
+}
+
 impl Store {
     fn load_now(&self, hash: &str) -> Result<Option<State>> {
         let now = self.app.clock.now();
-        let Some(row) = self.app.db.read(|conn| load(conn, hash))? else { return Ok(None) };
+        let Some(row) = self.app.db.read(|conn| load(conn, hash))? else {
+            return self.app.db.read(|conn| load_waiting(conn, hash, now));
+        };
         let (
+            (way, identity, id_token),
             session,
             state,
             remember,
@@ -327,6 +433,9 @@ impl Store {
             minutes,
             kept,
             waiting,
+            notices,
+            has_factor,
+            factors_reset_at,
         ) = row;
         let idle = Duration::minutes(i64::from(minutes.unwrap_or(30).max(1)));
         if now >= expires || (!remember && now - seen > idle) {
@@ -339,6 +448,7 @@ impl Store {
                 Ok(())
             })?;
         }
+        let needs_factor = factors::required::must_have(self.app.config.second_factor, &role);
         let me = Me {
             id,
             session,
@@ -351,9 +461,21 @@ impl Store {
             waiting,
             proved_at: proved.unwrap_or(created),
             key_is_unkept: !kept,
+            notices,
+            ends: Ends { idle: (!remember).then_some(idle.num_seconds()), at_most: (expires - now).num_seconds() },
+            has_factor,
+            needs_factor,
+            factors_reset_at,
         };
         let mut state: State = serde_json::from_str(&state).unwrap_or_default();
-        state.insert(ME.to_owned(), serde_json::to_string(&me).map_err(|e| Error::Internal(e.to_string()))?);
+        state.insert(ME.to_owned(), json(&me)?);
+        // What a new key of the same session must not lose.
+        state.insert(CREATED.to_owned(), json(&created)?);
+        for (name, text) in [(WAY, Some(way)), (IDENTITY, identity), (ID_TOKEN, id_token)] {
+            if let Some(text) = text {
+                state.insert(name.to_owned(), json(&text)?);
+            }
+        }
         Ok(Some(state))
     }
 
@@ -366,21 +488,29 @@ impl Store {
         let text = |name: &str| state.get(name).and_then(|json| serde_json::from_str::<String>(json).ok());
         let remember = state.get(REMEMBER).is_some_and(|json| json == "true");
         let user = text(USER).and_then(|id| UserId::parse(&id));
+        // A new key for the same session: what it began with, and when it ends, stay.
+        let before: Option<Me> = state.get(ME).and_then(|json| serde_json::from_str(json).ok());
+        let created: NaiveDateTime = state.get(CREATED).and_then(|json| serde_json::from_str(json).ok()).unwrap_or(now);
+        let longest = match (state.contains_key(WAITING_FOR), remember) {
+            (true, _) => LONGEST_WAIT,
+            (false, true) => LONGEST_REMEMBERED,
+            (false, false) => LONGEST,
+        };
         self.app.db.write(|tx| {
             diesel::insert_into(sessions::table)
                 .values((
                     sessions::key_hash.eq(&hash),
-                    sessions::id.eq(uuid::Uuid::now_v7().to_string()),
+                    sessions::id.eq(before.as_ref().map_or_else(|| uuid::Uuid::now_v7().to_string(), |me| me.session.clone())),
                     sessions::user_id.eq(&user),
                     sessions::state.eq(plain(state)),
                     sessions::remember.eq(remember),
                     sessions::address.eq(text(ADDRESS)),
                     sessions::agent.eq(text(AGENT)),
-                    sessions::created_at.eq(now),
+                    sessions::created_at.eq(created),
                     sessions::last_seen_at.eq(now),
-                    sessions::expires_at.eq(now + if remember { LONGEST_REMEMBERED } else { LONGEST }),
+                    sessions::expires_at.eq(created + longest),
                     sessions::way.eq(text(WAY).unwrap_or_else(|| "password".to_owned())),
-                    sessions::proved_at.eq(now),
+                    sessions::proved_at.eq(before.as_ref().map_or(now, |me| me.proved_at)),
                     sessions::identity_id.eq(text(IDENTITY)),
                     sessions::id_token.eq(text(ID_TOKEN)),
                 ))
@@ -412,7 +542,7 @@ impl Store {
 
 /// The state without what was only read along with it, and without what stands in a column of its own.
 fn plain(state: &State) -> String {
-    const ELSEWHERE: &[&str] = &[ME, WAY, IDENTITY, ID_TOKEN];
+    const ELSEWHERE: &[&str] = &[ME, WAY, IDENTITY, ID_TOKEN, CREATED];
     let kept: State =
         state.iter().filter(|(name, _)| !ELSEWHERE.contains(&name.as_str())).map(|(name, json)| (name.clone(), json.clone())).collect();
     serde_json::to_string(&kept).unwrap_or_default()

@@ -14,17 +14,18 @@ use diesel::prelude::*;
 
 use super::{
     accounts::{self, Account},
-    arrival::{self, Arrival, Way},
+    arrival::{self, Arrival, Next, Way},
+    factors,
     form::{self, Form, Problems},
+    oidc::{self, Door},
     password::Busy,
-    session,
+    session, sign_up,
     throttle::Guess,
 };
 use crate::{
     app::App,
     audit::{Action, Event},
     body,
-    config::Signup,
     db::{Tx, schema::users, types::UserId},
     error::{Error, Result},
     page::{Ui, render, see_other},
@@ -42,10 +43,16 @@ pub struct LoginPage {
     pub resume: Option<(String, String)>,
     pub problem: Option<String>,
     pub sign_up: bool,
+    /// The way in by a provider.
+    pub door: Option<Door>,
+    pub notice: Option<String>,
 }
 
 impl LoginPage {
-    pub fn resuming(path: &str, body: &str) -> Self {
+    fn takes_password(&self) -> bool {
+        !self.door.as_ref().is_some_and(|door| door.only)
+    }
+    pub fn resuming(app: &App, path: &str, body: &str) -> Self {
         Self {
             ui: Ui::new(None, "/login"),
             username: String::new(),
@@ -53,6 +60,8 @@ impl LoginPage {
             resume: Some((path.to_owned(), body.to_owned())),
             problem: None,
             sign_up: false,
+            door: Door::of(app),
+            notice: None,
         }
     }
 }
@@ -64,7 +73,8 @@ pub fn is_local(path: &str) -> bool {
     path.len() <= 2000 && path.starts_with('/') && !path.contains("//") && !path.contains(odd)
 }
 
-fn next(wanted: &str) -> &str {
+/// Where to go, if it is a path of this program.
+pub fn next(wanted: &str) -> &str {
     if is_local(wanted) { wanted } else { "/" }
 }
 
@@ -74,10 +84,10 @@ pub async fn show(app: web::Data<App>, request: HttpRequest) -> Result<HttpRespo
     if session::me(&request.get_session()).is_some() {
         return Ok(see_other(next(query.raw("next"))));
     }
-    render(&page(&app, &query, None))
+    render(&page(&app, &query, None, sign_up::is_open(&app).await?))
 }
 
-fn page(app: &App, form: &Form, problem: Option<String>) -> LoginPage {
+fn page(app: &App, form: &Form, problem: Option<String>, sign_up: bool) -> LoginPage {
     let path = form.raw("resume_path");
     LoginPage {
         ui: Ui::new(None, "/login"),
@@ -85,27 +95,45 @@ fn page(app: &App, form: &Form, problem: Option<String>) -> LoginPage {
         next: Some(form.raw("next")).filter(|path| is_local(path)).unwrap_or_default().to_owned(),
         resume: is_local(path).then(|| (path.to_owned(), form.raw("resume_body").to_owned())),
         problem,
-        sign_up: app.config.signup == Signup::Open,
+        sign_up,
+        door: Door::of(app),
+        notice: oidc::leave::notice(app, form.raw("signed_out")),
     }
 }
 
 /// `POST /login`.
 pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&request, payload).await?;
+    if app.config.oidc.only {
+        let words = crate::i18n::Locale::default();
+        return form::again(StatusCode::FORBIDDEN, None, &page(&app, &form, Some(words.t("login.provider_only")), false));
+    }
     let attempt = Attempt { name: form.text("username"), password: form.raw("password").to_owned(), address: session::address(&request) };
     let outcome = app.run(move |app| sign_in(app, &attempt)).await;
     let words = crate::i18n::Locale::default();
     match outcome {
         Ok(Some(user)) => {
             let arrival = Arrival { remember: form.has("remember"), ..Arrival::new(user, Way::Password) };
-            arrival::arrive(&app, &request, arrival).await?;
-            go_on(&form)
+            let next = arrival::arrive(&app, &request, arrival).await?;
+            follow(&app, &request, next, &form).await
         }
-        Ok(None) => form::again(StatusCode::UNPROCESSABLE_ENTITY, None, &page(&app, &form, Some(words.t("login.wrong")))),
+        Ok(None) => {
+            let page = page(&app, &form, Some(words.t("login.wrong")), sign_up::is_open(&app).await?);
+            form::again(StatusCode::UNPROCESSABLE_ENTITY, None, &page)
+        }
         Err(error) => {
             let (status, Problems { notice, wait, .. }) = form::shown(&words, error)?;
-            form::again(status, wait, &page(&app, &form, Some(notice)))
+            form::again(status, wait, &page(&app, &form, Some(notice), sign_up::is_open(&app).await?))
         }
+    }
+}
+
+/// What comes after an arrival: the page or form that was wanted, or first the one that asks for the second factor and carries it along.
+pub async fn follow(app: &App, request: &HttpRequest, next: Next, form: &Form) -> Result<HttpResponse> {
+    match next {
+        Next::In => go_on(form),
+        Next::SecondFactor if is_local(form.raw("resume_path")) => factors::second::show_with(app, request, form).await,
+        Next::SecondFactor => Ok(see_other(&factors::second::asked(form))),
     }
 }
 
@@ -113,28 +141,52 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
 #[template(path = "auth/resume.html")]
 struct ResumePage {
     ui: Ui,
+    /// Of the words: `resume` after a sign-in, `confirmed` after a proof.
+    words: &'static str,
     path: String,
     pairs: Vec<(String, String)>,
 }
 
 /// To the page that was wanted, or to the form that was being sent.
-fn go_on(form: &Form) -> Result<HttpResponse> {
+pub fn go_on(form: &Form) -> Result<HttpResponse> {
+    onwards(Ui::new(None, "/login"), "resume", form)
+}
+
+/// The same for who was signed in already, and proved it once more.
+pub fn go_on_confirmed(me: session::Me, form: &Form) -> Result<HttpResponse> {
+    onwards(Ui::new(Some(me), "/confirm"), "confirmed", form)
+}
+
+fn onwards(ui: Ui, words: &'static str, form: &Form) -> Result<HttpResponse> {
     let path = form.raw("resume_path");
     if !is_local(path) {
         return Ok(see_other(next(form.raw("next"))));
     }
     let pairs = serde_urlencoded::from_str(form.raw("resume_body")).map_err(|_| Error::BadRequest("broken_form"))?;
-    render(&ResumePage { ui: Ui::new(None, "/login"), path: path.to_owned(), pairs })
+    render(&ResumePage { ui, words, path: path.to_owned(), pairs })
 }
 
-struct Attempt {
-    name: String,
-    password: String,
-    address: Option<String>,
+/// The sign-in page with what is wrong, and what it carries along.
+pub fn refused(app: &App, form: &Form, status: StatusCode, problem: String) -> Result<HttpResponse> {
+    form::again(status, None, &page(app, form, Some(problem), false))
+}
+
+/// The sign-in page for who took too long over the second factor.
+pub fn again_for(app: &App, form: &Form) -> Result<HttpResponse> {
+    if !is_local(form.raw("resume_path")) {
+        return Ok(see_other("/login"));
+    }
+    refused(app, form, StatusCode::UNAUTHORIZED, crate::i18n::Locale::default().t("second.too_late"))
+}
+
+pub(super) struct Attempt {
+    pub name: String,
+    pub password: String,
+    pub address: Option<String>,
 }
 
 /// The user, if name and password fit; nothing tells which of the two does not, or that the account is disabled.
-fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
+pub(super) fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
     let now = app.clock.now();
     let address = attempt.address.as_deref();
     let (account, guess) = app.db.write(|tx| {
@@ -198,7 +250,9 @@ fn open(
         diesel::update(users::table.find(&account.id)).set(users::password_hash.eq(newer)).execute(&mut **tx)?;
     }
     guess.succeeded(tx, now)?;
-    accounts::by_person(&account.id, &account.full_name, attempt.address.clone(), Action::SignedIn, now).write(tx)?;
+    // With a second factor to come, nobody is in yet.
+    let action = if factors::is_asked(tx, &account.id, Way::Password)? { Action::SecondFactorAsked } else { Action::SignedIn };
+    accounts::by_person(&account.id, &account.full_name, attempt.address.clone(), action, now).write(tx)?;
     Ok(still)
 }
 
@@ -219,17 +273,26 @@ fn refusal(account: Option<&Account>, attempt: &Attempt, now: chrono::NaiveDateT
 /// To the sign-in page; the browser forgets what it kept of the pages before.
 pub fn leaving() -> HttpResponse {
     let mut answer = see_other("/login");
-    answer.headers_mut().insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"storage\""));
+    forget(&mut answer);
     answer
+}
+
+fn forget(answer: &mut HttpResponse) {
+    answer.headers_mut().insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"storage\""));
 }
 
 /// `POST /logout`.
 pub async fn out(app: web::Data<App>, request: HttpRequest, signed: Option<session::Signed>) -> Result<HttpResponse> {
+    let mut away = None;
     if let Some(signed) = signed {
+        away = oidc::leave::way_out(&app, &request, &signed.me).await;
         app.write(move |tx, app| Ok(Event::new(&signed.actor, Action::SignedOut, app.clock.now()).write(tx)?)).await?;
     }
     request.get_session().purge();
-    Ok(leaving())
+    let Some(away) = away else { return Ok(leaving()) };
+    let mut answer = away.page()?;
+    forget(&mut answer);
+    Ok(answer)
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-//! `/signup`: an account for anybody, where the installation allows it (`KINCHART_SIGNUP=open`).
+//! `/signup`: an account for anybody, where the installation allows it: by `KINCHART_SIGNUP`, or by an administrator.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::{
     accounts::{self, Details, NewAccount},
+    address,
     arrival::{self, Arrival, Way},
     form::{self, Form, Problems},
     session,
@@ -13,8 +14,9 @@ use super::{
 use crate::{
     app::App,
     config::Signup,
-    db::types::UserId,
+    db::{Conn, types::UserId},
     error::{Error, Result},
+    installation,
     page::{Ui, render, see_other},
 };
 
@@ -26,19 +28,36 @@ struct SignUpPage {
     details: Details,
 }
 
-fn must_be_open(app: &App) -> Result<()> {
-    if app.config.signup == Signup::Open { Ok(()) } else { Err(Error::NotFound) }
+/// What holds now: the setting, else the switch of the pages.
+pub fn policy(conn: &mut Conn, app: &App) -> Result<Signup> {
+    if let Some(fixed) = app.config.signup {
+        return Ok(fixed);
+    }
+    let switch = installation::read(conn, installation::SIGN_UP)?;
+    Ok(switch.and_then(|word| word.parse().ok()).unwrap_or(Signup::Closed))
+}
+
+/// May anybody make an account with a password now?
+pub async fn is_open(app: &App) -> Result<bool> {
+    if app.config.oidc.only {
+        return Ok(false);
+    }
+    app.read(|conn, app| Ok(policy(conn, app)? == Signup::Open)).await
+}
+
+async fn must_be_open(app: &App) -> Result<()> {
+    if is_open(app).await? { Ok(()) } else { Err(Error::NotFound) }
 }
 
 /// `GET /signup`.
 pub async fn show(app: web::Data<App>) -> Result<HttpResponse> {
-    must_be_open(&app)?;
+    must_be_open(&app).await?;
     render(&SignUpPage { ui: Ui::new(None, "/signup"), problems: Problems::default(), details: Details::default() })
 }
 
 /// `POST /signup`.
 pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
-    must_be_open(&app)?;
+    must_be_open(&app).await?;
     let form = Form::read(&request, payload).await?;
     let details = Details { full_name: form.text("full_name"), username: form.text("username"), email: form.text("email") };
     let (wanted, address) = (details.clone(), session::address(&request));
@@ -71,5 +90,9 @@ fn make(app: &App, form: &Form, details: Details, address: Option<String>) -> Re
     app.db.write(|tx| knock.reserve(tx, now))?;
     let password_hash = accounts::hash(app, form.raw("password"))?;
     let new = NewAccount { details, role: "user", password_hash, address, by_command: false, household: None };
-    app.db.write(|tx| accounts::create(tx, &new, now))
+    app.db.write(|tx| {
+        let user = accounts::create(tx, &new, now)?;
+        address::ask_if_mail_works(tx, app, &user, now)?;
+        Ok(user)
+    })
 }

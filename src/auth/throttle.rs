@@ -27,6 +27,12 @@ const MOST_PER_ACCOUNT: i32 = 20;
 const MOST_PER_ADDRESS: i32 = 50;
 const MOST_CODES: i32 = 10;
 const MOST_SIGN_UPS: i32 = 10;
+const MOST_ASKED: i32 = 10;
+const MOST_LETTERS: i32 = 5;
+const MOST_ELSEWHERE: i32 = 10;
+const MOST_CHALLENGES: i32 = 100;
+/// A family behind one address signs in, and a wrong setting makes it try again.
+const MOST_TRIPS: i32 = 60;
 
 /// Subjects that are no counts but say from which addresses an account is used.
 const KNOWN: &str = "known";
@@ -147,6 +153,12 @@ impl Guess {
         set(tx, &self.known, 0, now)
     }
 
+    /// Whoever proved to be the person by other means is held up neither by what they tried from here nor by what others tried.
+    pub fn let_in(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
+        forget(tx, &self.pair.subject)?;
+        set(tx, &self.known, 0, now)
+    }
+
     /// The password was not looked at after all: the machine was busy.
     pub fn not_tried(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
         for limit in [&self.pair, &self.account, &self.address] {
@@ -156,7 +168,7 @@ impl Guess {
     }
 }
 
-/// A try at something an address may do a few times only: the setup code, a new account.
+/// A try at something that may be done a few times only: by an address the setup code and a new account, by an account another server's secrets.
 #[derive(Clone, Debug)]
 pub struct Knock(Limit);
 
@@ -167,6 +179,26 @@ impl Knock {
     }
     pub fn sign_up(key: &SecretKey, address: Option<&str>) -> Self {
         Self(Limit { subject: subject(key, "signup", &[&place(address)]), most: MOST_SIGN_UPS })
+    }
+    /// Asking for a link to set a password.
+    pub fn forgot(key: &SecretKey, address: Option<&str>) -> Self {
+        Self(Limit { subject: subject(key, "forgot", &[&place(address)]), most: MOST_ASKED })
+    }
+    /// Letters that somebody can have sent to one account, or to one address.
+    pub fn letters(key: &SecretKey, to: &str) -> Self {
+        Self(Limit { subject: subject(key, "letters", &[to]), most: MOST_LETTERS })
+    }
+    /// Passwords and tokens of another server, which this one is not to be a place to guess at: whoever is asked to believe them.
+    pub fn elsewhere(key: &SecretKey, account: &str) -> Self {
+        Self(Limit { subject: subject(key, "elsewhere", &[account]), most: MOST_ELSEWHERE })
+    }
+    /// Questions for a passkey, each of which is kept for a while.
+    pub fn challenge(key: &SecretKey, address: Option<&str>) -> Self {
+        Self(Limit { subject: subject(key, "challenge", &[&place(address)]), most: MOST_CHALLENGES })
+    }
+    /// A sign-in that is begun here and goes on at a provider: each is a row.
+    pub fn trip(key: &SecretKey, address: Option<&str>) -> Self {
+        Self(Limit { subject: subject(key, "trip", &[&place(address)]), most: MOST_TRIPS })
     }
     pub fn reserve(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
         reserve(tx, std::slice::from_ref(&self.0), now)

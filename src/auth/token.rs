@@ -129,6 +129,9 @@ pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Resul
         proved_at: now,
         // Pages remind, programs are not people.
         key_is_unkept: false,
+        has_factor: false,
+        needs_factor: false,
+        factors_reset_at: None,
         id: user.clone(),
         session: id.to_string(),
         name: name.clone(),
@@ -138,6 +141,8 @@ pub fn recognise(app: &App, token: &TokenText, address: Option<String>) -> Resul
         metric: units.as_deref() == Some("metric"),
         dates: DateStyle::parse(dates.as_deref().unwrap_or_default()),
         waiting: 0,
+        notices: 0,
+        ends: super::session::Ends::default(),
     };
     Ok(Bearer { actor, me })
 }

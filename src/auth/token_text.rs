@@ -112,7 +112,8 @@ impl fmt::Debug for SetupCode {
     }
 }
 
-fn plain(typed: &str) -> String {
+/// The letters alone, as a code was made.
+pub(super) fn plain(typed: &str) -> String {
     let letters = typed.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}'));
     letters
         .map(|c| match c.to_ascii_uppercase() {

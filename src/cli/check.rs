@@ -3,7 +3,17 @@
 use clap::Args;
 
 use super::{Failure, Outcome, say};
-use crate::{config::Config, files::blobs, health};
+use crate::{
+    app::App,
+    auth::oidc,
+    config::Config,
+    files::{
+        blobs::{self, Whose},
+        owner::Owner,
+    },
+    health,
+    i18n::Locale,
+};
 
 /// Look whether the database answers and holds together, the key is the right one and files can be stored.
 #[derive(Args)]
@@ -42,19 +52,43 @@ impl Check {
             let found = blobs::check(&app, store, self.deep)?;
             is_well &= found.is_well();
             if store.name() == app.storage.name() {
-                tell(&found)?;
+                tell(&found, self.deep)?;
             } else if found != blobs::Found::default() {
                 say(format_args!("In {}:", store.name()))?;
-                tell(&found)?;
+                tell(&found, self.deep)?;
             }
         }
+        is_well &= provider_is_well(&app)?;
         if is_well { Ok(()) } else { Err(Failure::Found) }
     }
 }
 
+/// Asks the `OpenID` provider, where one is set.
+fn provider_is_well(app: &App) -> Result<bool, Failure> {
+    if app.provider.is_none() {
+        return Ok(true);
+    }
+    let words = Locale::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match runtime.block_on(oidc::test(app)) {
+        Ok(tested) => {
+            for line in tested.told(&words) {
+                say(format_args!("{line}"))?;
+            }
+            Ok(true)
+        }
+        Err(fault) => {
+            say(format_args!("The OpenID provider: {}", fault.told(&words)))?;
+            Ok(false)
+        }
+    }
+}
+
 /// What became of the documents' bytes, by the names they have in the folder.
-fn tell(found: &blobs::Found) -> Outcome {
-    say(format_args!("{} documents are there, in their length.", found.whole))?;
+fn tell(found: &blobs::Found, deep: bool) -> Outcome {
+    let (documents, others) = (found.documents, found.whole.saturating_sub(found.documents));
+    let how = if deep { "every byte read" } else { "in their length" };
+    say(format_args!("{documents} documents are there, {how}; and {others} pictures that were made of them, and photographs."))?;
     if found.waiting > 0 {
         say(format_args!("{} are on their way in or out; the server takes away what broke off.", found.waiting))?;
     }
@@ -66,8 +100,28 @@ fn tell(found: &blobs::Found) -> Outcome {
     ];
     for (what, names) in bad {
         for name in names {
-            say(format_args!("{name} {what}."))?;
+            match found.whose.get(name).map(whose) {
+                Some(whose) => say(format_args!("{name} {what}: {whose}."))?,
+                None => say(format_args!("{name} {what}."))?,
+            }
         }
     }
+    for name in &found.strays {
+        say(format_args!("{name} lies in the store and is none of its files; nothing explains it."))?;
+    }
     Ok(())
+}
+
+/// Whose it is, by ids: names are no matter of a log.
+fn whose(whose: &Whose) -> String {
+    match whose {
+        Whose::Document { file, owner: Some(Owner::Patient(patient, _)) } => format!("document {file} of the patient {patient}"),
+        Whose::Document { file, owner: Some(Owner::Practitioner(entry)) } => format!("document {file} of the practitioner {entry}"),
+        Whose::Document { file, owner: Some(Owner::Inbox(household)) } => {
+            format!("document {file} in the inbox of the household {household}")
+        }
+        Whose::Document { file, owner: None } => format!("document {file}"),
+        Whose::Preview(file) => format!("the picture of a page of document {file}, which is made anew"),
+        Whose::Photo(patient) => format!("the photograph of the patient {patient}"),
+    }
 }

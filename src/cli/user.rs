@@ -6,7 +6,11 @@ use super::{Failure, Outcome, account, account_named, existing, open, say};
 use crate::{
     app::App,
     audit::Action,
-    auth::accounts::{self, Details, NewAccount},
+    auth::{
+        accounts::{self, Details, NewAccount},
+        factors::{self, Removed},
+        operator_link,
+    },
     config::Config,
     error::Error,
 };
@@ -24,7 +28,9 @@ enum What {
     Add(Add),
     List(List),
     ResetPassword(ResetPassword),
+    ResetFactors(ResetFactors),
     Disable(Disable),
+    SignInLink(SignInLink),
 }
 
 /// Make an account with a household of its own. The password is read from standard input, one line.
@@ -65,10 +71,27 @@ struct ResetPassword {
     password_stdin: bool,
 }
 
+/// Take all second factors away from somebody who lost them: the app, passkeys and recovery codes. All sessions of the account end, and the person
+/// is told at the next sign-in.
+#[derive(Args)]
+#[command(after_help = "Example:\n  kinchart user reset-factors ann")]
+struct ResetFactors {
+    /// The account's user name or e-mail address.
+    name: String,
+}
+
 /// Close an account: its sessions end, its tokens no longer work, its records stay.
 #[derive(Args)]
 #[command(after_help = "Example:\n  kinchart user disable ann")]
 struct Disable {
+    /// The account's user name or e-mail address.
+    name: String,
+}
+
+/// Print a link that signs the account in once, within a quarter of an hour: the way back when the single sign-on is gone.
+#[derive(Args)]
+#[command(after_help = "Example:\n  kinchart user sign-in-link ann")]
+struct SignInLink {
     /// The account's user name or e-mail address.
     name: String,
 }
@@ -80,7 +103,9 @@ impl User {
             What::Add(add) => add.run(&open(config)?),
             What::List(_) => list(&existing(config)?),
             What::ResetPassword(reset) => reset.run(&existing(config)?),
+            What::ResetFactors(reset) => reset.run(&existing(config)?),
             What::Disable(disable) => disable.run(&existing(config)?),
+            What::SignInLink(link) => link.run(&existing(config)?),
         }
     }
 }
@@ -149,6 +174,22 @@ impl ResetPassword {
     }
 }
 
+impl ResetFactors {
+    fn run(self, app: &App) -> Outcome {
+        let found = account_named(app, &self.name)?;
+        let event = accounts::by_command(Action::FactorsReset, app.clock.now());
+        let removed = app.db.write(|tx| factors::remove_all(tx, &found.id, event.clone()))?;
+        let Removed { apps, passkeys, codes } = removed;
+        if removed == Removed::default() {
+            return say(format_args!("The account {} had no second factor. All its sessions are ended.", found.username));
+        }
+        say(format_args!(
+            "The second factors of {} are taken away (apps: {apps}, passkeys: {passkeys}, recovery codes: {codes}), and all its sessions are ended.",
+            found.username
+        ))
+    }
+}
+
 impl Disable {
     fn run(self, app: &App) -> Outcome {
         let found = account_named(app, &self.name)?;
@@ -162,5 +203,16 @@ impl Disable {
             }
         })?;
         say(format_args!("The account {} is disabled.", found.username))
+    }
+}
+
+impl SignInLink {
+    fn run(self, app: &App) -> Outcome {
+        let found = account_named(app, &self.name)?;
+        if found.disabled_at.is_some() {
+            return Err(Failure::Told(format!("The account {} is disabled.", found.username)));
+        }
+        // The link alone, so that a script can use it.
+        say(format_args!("{}", operator_link::make(app, &found)?))
     }
 }

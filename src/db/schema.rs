@@ -27,6 +27,8 @@ diesel::table! {
         created_at -> Timestamp,
         updated_at -> Timestamp,
         email_verified_at -> Nullable<Timestamp>,
+        asks_after_provider -> Bool,
+        factors_reset_at -> Nullable<Timestamp>,
     }
 }
 
@@ -84,6 +86,70 @@ diesel::table! {
         proved_at -> Nullable<Timestamp>,
         identity_id -> Nullable<Text>,
         id_token -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    totp_factors (user_id) {
+        user_id -> Text,
+        sealed_secret -> Text,
+        confirmed_at -> Nullable<Timestamp>,
+        last_step -> Nullable<BigInt>,
+        last_used_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    passkeys (id) {
+        id -> Text,
+        user_id -> Text,
+        name -> Text,
+        credential_id -> Text,
+        credential -> Text,
+        last_used_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    user_identities (id) {
+        id -> Text,
+        user_id -> Text,
+        issuer -> Text,
+        subject -> Text,
+        label -> Text,
+        created_at -> Timestamp,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    recovery_codes (code_hash) {
+        code_hash -> Text,
+        user_id -> Text,
+        used_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sign_in_steps (key_hash) {
+        key_hash -> Text,
+        user_id -> Nullable<Text>,
+        sealed -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    passkey_challenges (id) {
+        id -> Text,
+        purpose -> Text,
+        user_id -> Nullable<Text>,
+        state -> Text,
+        expires_at -> Timestamp,
     }
 }
 
@@ -511,6 +577,7 @@ diesel::table! {
         deleted_at -> Nullable<Timestamp>,
         version -> Integer,
         folded -> Text,
+        charset -> Nullable<Text>,
     }
 }
 
@@ -613,6 +680,42 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    account_links (id) {
+        id -> Text,
+        user_id -> Text,
+        purpose -> Text,
+        hash -> Text,
+        email -> Nullable<Text>,
+        made_by -> Nullable<Text>,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    account_notices (id) {
+        id -> Text,
+        user_id -> Text,
+        word -> Text,
+        by_name -> Nullable<Text>,
+        at -> Timestamp,
+        seen_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    account_removals (user_id) {
+        user_id -> Text,
+        by_user -> Text,
+        by_name -> Text,
+        plan -> Text,
+        to_user -> Nullable<Text>,
+        state -> Text,
+        created_at -> Timestamp,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     file_previews,
     file_readings,
@@ -628,6 +731,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_preferences,
     list_views,
     sessions,
+    totp_factors,
+    passkeys,
+    recovery_codes,
+    passkey_challenges,
+    user_identities,
+    sign_in_steps,
     api_tokens,
     throttles,
     installation,
@@ -652,5 +761,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_seals,
     jobs,
     paperless_connections,
-    paperless_copies
+    paperless_copies,
+    account_links,
+    account_notices,
+    account_removals
 );

@@ -16,7 +16,7 @@ use crate::{
     access::{self, Full, PatientAccess, family::KIND},
     app::App,
     audit::Action,
-    auth::{form::Problems, session::Signed},
+    auth::{form::Problems, proof::Proved, session::Signed},
     body,
     db::{
         Conn, Tx,
@@ -169,6 +169,7 @@ fn until(text: &str, ui: &Ui, today: chrono::NaiveDate) -> Result<Option<NaiveDa
 pub async fn submit(
     app: web::Data<App>,
     signed: Signed,
+    _: Proved,
     patient: web::Path<String>,
     payload: web::Payload,
     request: HttpRequest,

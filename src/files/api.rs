@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Details, File, NewFile,
     query::{self, FileQuery},
-    serve, upload,
+    serve, twins, upload,
 };
 use crate::{
     access::{self, Edit, View},
@@ -80,37 +80,32 @@ pub(super) fn strict(pairs: &[(String, String)]) -> Result<FileQuery> {
 }
 
 /// `POST /api/v1/patients/{patient}/files`: a form with the part `file`, and `record`, `description`, `category`, `document_date` if wanted.
-/// The answer names under `duplicate_of` a file of the same bytes that this person sees.
+/// The answer names under `duplicate_of` a document of the same bytes that this person sees, wherever it is.
 pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let patient = api::patient_of(&request)?;
     let (actor, of) = (bearer.actor.clone(), patient.clone());
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
     let received = upload::receive(&app, body::parts(&request, payload)?, upload::FILES).await?;
     let checked = one(&received, &["record", "description", "category", "document_date"]);
-    let (new, details) = match checked {
-        Ok(checked) => checked,
-        Err(error) => {
-            received.give_up(&app).await;
-            return Err(error);
-        }
+    let made = upload::make_of(&app, received, checked, move |tx, app, (new, details)| {
+        let access = access::grant::<Edit>(tx, &bearer.actor, &patient, app.clock.now())?;
+        let twin = twins::before(tx, &bearer.actor, &new.blob.arrived.sums.sha256, None, access.now)?.into_iter().next();
+        let id = super::add(tx, &access, app.quota(), new, details)?;
+        let (file, _) = super::find(tx, &access, &id)?;
+        Ok(created(&file, twin.map(|twin| twin.file.id)))
+    });
+    let (place, told) = made.await?;
+    Ok(api::created(place, told.to_string()))
+}
+
+/// Where a new document is, and what is told of it; `twin` has the same bytes.
+pub(super) fn created(file: &File, twin: Option<FileId>) -> (String, Value) {
+    let told = told(file);
+    let told = match twin {
+        Some(twin) => api::plus(told, "duplicate_of", twin.as_str()),
+        None => told,
     };
-    let made = app
-        .write(move |tx, app| {
-            let access = access::grant::<Edit>(tx, &bearer.actor, &patient, app.clock.now())?;
-            let twin = super::twin(tx, &access, &new.blob.arrived.sums.sha256)?;
-            let id = super::add(tx, &access, app.quota(), &new, &details)?;
-            let (file, _) = super::find(tx, &access, &id)?;
-            let told = told(&file);
-            Ok((href(&patient, &id), twin.map_or(told.clone(), |(twin, _)| api::plus(told, "duplicate_of", twin.id.as_str()))))
-        })
-        .await;
-    match made {
-        Ok((place, told)) => Ok(api::created(place, told.to_string())),
-        Err(error) => {
-            received.give_up(&app).await;
-            Err(error)
-        }
-    }
+    (href_of(file), told)
 }
 
 /// A program sends one file at a time, so that it knows which answer is whose.

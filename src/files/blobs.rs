@@ -1,29 +1,39 @@
 //! The rows behind the bytes: each is there before its bytes are and gone after them, so that nothing on the disk is unexplained.
 
-use std::io::Read;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+};
 
 use chrono::{Duration, NaiveDateTime};
 use diesel::{prelude::*, sql_types::Bool};
 
+use super::owner::Owner;
 use crate::{
     app::App,
     auth::{key_change, secret::SecretKey},
     checksums::Checksums,
     db::{
         Conn, Tx,
-        schema::{blobs, encryption_keys, files},
+        schema::{blobs, encryption_keys, file_previews, files, patients},
         sql::{among, worded},
-        types::FileId,
+        types::{FileId, HouseholdId, PatientId, PractitionerId, RecordId},
     },
     error::{Error, Result},
     paperless::Fault,
-    storage::{Arrived, BlobName, Span, Storage, paperless::NotNow, seal::FileKey},
+    storage::{
+        Arrived, BlobName, Span, Storage,
+        paperless::{self, NotNow},
+        seal::FileKey,
+    },
 };
 
 /// Longer than anybody's upload takes; what is still arriving then has broken off.
 const LONGEST_UPLOAD: Duration = Duration::hours(24);
 /// What was given up is taken away by whoever gave it up; the sweep takes what they could not.
 const LEAVING: Duration = Duration::minutes(10);
+/// Why a document that lies in Paperless-ngx only is not given out: it is another one there.
+pub const DIFFERS: &str = "paperless_differs";
 /// What one sweep takes at most.
 const MOST: i64 = 500;
 const ALGORITHM: &str = "XChaCha20-Poly1305";
@@ -183,6 +193,11 @@ pub fn open(app: &App, name: &BlobName, span: Span) -> Result<Box<dyn Read + Sen
         if let Some(NotNow(fault)) = NotNow::of(&error) {
             return not_now(fault);
         }
+        if backend == paperless::NAME {
+            log::error!("a document in Paperless-ngx cannot be given out: {}", error.kind());
+            // Another one than was sent: nobody is given it, and no disk or backup of ours has to do with it.
+            return if error.kind() == std::io::ErrorKind::InvalidData { Error::Elsewhere(DIFFERS) } else { Error::StorageFailed };
+        }
         log::error!("a stored file cannot be opened: {}", error.kind());
         Error::FileDamaged
     })
@@ -246,6 +261,8 @@ pub fn sweep(app: &App, storage: &dyn Storage) -> Result<usize> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Found {
     pub whole: usize,
+    /// Of those: documents, the rest being pictures of their pages and photographs.
+    pub documents: usize,
     /// On their way in or out: the sweep knows of them.
     pub waiting: usize,
     /// Kept, and not there.
@@ -256,11 +273,54 @@ pub struct Found {
     pub unread: Vec<String>,
     /// There, and nobody's.
     pub unknown: Vec<String>,
+    /// There, and nothing that this program has put there.
+    pub strays: Vec<String>,
+    /// Whose those are that are missing, changed or unread, by ids alone.
+    pub whose: BTreeMap<String, Whose>,
+}
+
+/// What a blob is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Document {
+        file: FileId,
+        owner: Option<Owner>,
+    },
+    /// The picture of one of its pages, which is made anew.
+    Preview(FileId),
+    Photo(PatientId),
+}
+
+/// What every blob is of that somebody has.
+fn whose(conn: &mut Conn) -> Result<BTreeMap<String, Whose>> {
+    type Row = (String, FileId, Option<PatientId>, Option<RecordId>, Option<PractitionerId>, Option<HouseholdId>);
+    let documents: Vec<Row> = files::table
+        .select((files::blob, files::id, files::patient_id, files::record_id, files::practitioner_id, files::household_id))
+        .load(conn)?;
+    let pictures: Vec<(String, FileId)> = file_previews::table.select((file_previews::blob, file_previews::file_id)).load(conn)?;
+    let photos: Vec<(Option<String>, Option<String>, PatientId)> = patients::table
+        .filter(patients::photo.is_not_null().or(patients::photo_small.is_not_null()))
+        .select((patients::photo, patients::photo_small, patients::id))
+        .load(conn)?;
+    let mut all: BTreeMap<String, Whose> = pictures.into_iter().map(|(blob, file)| (blob, Whose::Preview(file))).collect();
+    for (photo, small, patient) in photos {
+        all.extend([photo, small].into_iter().flatten().map(|blob| (blob, Whose::Photo(patient.clone()))));
+    }
+    for (blob, file, patient, record, practitioner, household) in documents {
+        let owner = match (patient, practitioner, household) {
+            (Some(patient), ..) => Some(Owner::Patient(patient, record)),
+            (_, Some(practitioner), _) => Some(Owner::Practitioner(practitioner)),
+            (_, _, Some(household)) => Some(Owner::Inbox(household)),
+            _ => None,
+        };
+        all.insert(blob, Whose::Document { file, owner });
+    }
+    Ok(all)
 }
 
 impl Found {
     pub fn is_well(&self) -> bool {
-        self.missing.is_empty() && self.changed.is_empty() && self.unread.is_empty() && self.unknown.is_empty()
+        self.missing.is_empty() && self.changed.is_empty() && self.unread.is_empty() && self.unknown.is_empty() && self.strays.is_empty()
     }
 }
 
@@ -274,7 +334,8 @@ pub fn check(app: &App, storage: &dyn Storage, deep: bool) -> Result<Found> {
         let all = blobs::table.filter(blobs::storage_backend.eq(storage.name()));
         Ok(all.select((blobs::name, blobs::state, blobs::size, blobs::wrapped_key)).load(conn)?)
     })?;
-    let mut found = Found::default();
+    let mut found = Found { strays: storage.strays().map_err(io)?, ..Found::default() };
+    let mut owners = app.db.read(whose)?;
     let known: std::collections::HashSet<&str> = rows.iter().map(|(name, ..)| name.as_str()).collect();
     found.unknown = names.iter().map(BlobName::as_str).filter(|name| !known.contains(name)).map(str::to_owned).collect();
     for (name, state, size, wrapped) in &rows {
@@ -295,6 +356,10 @@ pub fn check(app: &App, storage: &dyn Storage, deep: bool) -> Result<Found> {
             Some(_) => found.whole += 1,
         }
     }
+    let bad: BTreeSet<String> = [&found.missing, &found.changed, &found.unread].into_iter().flatten().cloned().collect();
+    let kept = rows.iter().filter(|(name, state, ..)| state == "kept" && !bad.contains(name));
+    found.documents = kept.filter(|(name, ..)| matches!(owners.get(name), Some(Whose::Document { .. }))).count();
+    found.whose = bad.into_iter().filter_map(|name| owners.remove(&name).map(|whose| (name, whose))).collect();
     Ok(found)
 }
 

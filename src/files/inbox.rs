@@ -91,7 +91,7 @@ fn take_out<L: AtLeast<Edit>>(
         .execute(&mut **tx)?;
     let owner = Owner::Patient(access.id().clone(), record.cloned());
     Hand { actor: Some(&access.actor), now: access.now }.note(tx, &owner, Action::Filed, &file.id, next)?;
-    // In the inbox its words were found by nobody.
+    // Found from now on by who sees it there, and no longer by the household that it came to.
     words::index(tx, &file.id)?;
     copies::added(tx, access, &file.id)
 }

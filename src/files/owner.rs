@@ -4,7 +4,7 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{Details, File, KIND, NewFile, blobs, prepared, quota::Quota, words};
+use super::{Details, File, KIND, NewFile, blobs, prepared, purging::NOT_IN_TRASH, quota::Quota, words};
 use crate::{
     access::Actor,
     audit::{Action, Event},
@@ -113,6 +113,7 @@ pub(super) fn insert(
             (files::description.eq(details.description.as_ref()), files::category.eq(details.category.as_ref())),
             files::document_date.eq(details.document_date.as_ref()),
             files::folded.eq(folded(&new.name, details.description.as_ref())),
+            files::charset.eq(arrived.charset.filter(|_| new.kind.media_type.starts_with("text/"))),
             files::uploaded_by.eq(hand.user()),
             (files::uploaded_at.eq(hand.now), files::updated_at.eq(hand.now)),
             files::version.eq(1),
@@ -161,6 +162,17 @@ pub(super) fn lay(tx: &mut Tx<'_>, hand: Hand<'_>, file: &File, in_trash: bool) 
         .set((files::deleted_at.eq(in_trash.then_some(hand.now)), files::updated_at.eq(hand.now), files::version.eq(next)))
         .execute(&mut **tx)?;
     note_of(tx, hand, file, if in_trash { Action::Deleted } else { Action::Restored }, next)
+}
+
+/// Gone for good, from the trash; its bytes go with the next sweep, and the audit keeps that it was there.
+pub(super) fn forget(tx: &mut Tx<'_>, hand: Hand<'_>, file: &File) -> Result<()> {
+    // Somebody may have brought it back since it was read.
+    let thrown = files::table.filter(files::id.eq(&file.id)).filter(files::deleted_at.is_not_null());
+    if diesel::delete(thrown).execute(&mut **tx)? == 1 {
+        note_of(tx, hand, file, Action::Purged, file.version)
+    } else {
+        Err(Error::Conflict(NOT_IN_TRASH))
+    }
 }
 
 fn note_of(tx: &mut Tx<'_>, hand: Hand<'_>, file: &File, action: Action, version: i32) -> Result<()> {

@@ -7,7 +7,7 @@ use super::{
     CATEGORIES, Details, File, previews,
     query::{self, FileQuery, Paging},
     quota, serve, twins,
-    upload::{self, Adding},
+    upload::{self, Adding, Left, NotAll},
 };
 use crate::{
     access::{self, AtLeast, Edit, Level, PatientAccess, Rank, View},
@@ -44,6 +44,8 @@ pub struct Line {
     pub picture: String,
     /// How it stands in Paperless-ngx, where a list tells that.
     pub badge: String,
+    /// When it came.
+    pub arrived: String,
 }
 
 pub(crate) fn line(ui: &Ui, patient: &PatientId, file: &File, head: Option<&Head>) -> Line {
@@ -52,7 +54,7 @@ pub(crate) fn line(ui: &Ui, patient: &PatientId, file: &File, head: Option<&Head
 }
 
 /// The same for a document whose addresses begin so.
-pub(super) fn line_at(ui: &Ui, base: &str, file: &File) -> Line {
+pub(crate) fn line_at(ui: &Ui, base: &str, file: &File) -> Line {
     let mut about = vec![kind_word(ui, file), size_word(ui, file.size())];
     about.extend(file.category.as_deref().map(|word| ui.choice("FileCategory", word)));
     about.extend(file.document_date.as_deref().map(|date| ui.date(date)));
@@ -65,6 +67,7 @@ pub(super) fn line_at(ui: &Ui, base: &str, file: &File) -> Line {
         kind: kind_word(ui, file),
         picture: String::new(),
         badge: String::new(),
+        arrived: ui.moment(&file.uploaded_at),
     }
 }
 
@@ -99,15 +102,14 @@ struct ListPage {
     files: Vec<Line>,
     in_trash: bool,
     may_edit: bool,
+    may_purge: bool,
     /// Of the patient alone, without a record: only who sees everything puts a document there.
     may_add: bool,
     /// Who looks has a Paperless-ngx of their own, from which documents can be taken.
     take_from: Option<String>,
     categories: Vec<Choice>,
     done: String,
-    refused: Vec<(String, String)>,
-    /// Where it is asked about documents that were here already.
-    question: Option<String>,
+    left: Left,
     /// The largest that is stored, in bytes.
     most: u64,
     /// How much the household uses.
@@ -143,11 +145,11 @@ impl ListPage {
             take_from: may_take.then(|| format!("/patients/{}/paperless", access.id())),
             in_trash: query.trash,
             may_edit: access.may(Rank::Edit),
+            may_purge: access.may(Rank::Full),
             may_add: access.may(Rank::Edit) && access.scope().is_whole(),
             categories: categories(&ui, ""),
             done: String::new(),
-            refused: Vec::new(),
-            question: None,
+            left: Left::default(),
             most: app.config.max_upload,
             quota: quota::sentence(conn, &ui, app.quota(), access.household(), &access.actor.user)?,
             q: given("q"),
@@ -202,7 +204,7 @@ pub async fn list(app: web::Data<App>, signed: Signed, patient: web::Path<String
 /// What a page can be told that it was done; anything else in the address is nobody's word.
 pub(super) fn done(ui: &Ui, pairs: &[(String, String)]) -> String {
     let told = pairs.iter().find(|(name, _)| name == "done").map(|(_, value)| value.as_str()).unwrap_or_default();
-    if ["added", "deleted", "restored", "filed"].contains(&told) { ui.t2("file.done", told) } else { String::new() }
+    if ["added", "deleted", "restored", "filed", "purged"].contains(&told) { ui.t2("file.done", told) } else { String::new() }
 }
 
 /// `POST /patients/{patient}/files`: any number of files, for the patient or for the record that the form names.
@@ -223,7 +225,7 @@ pub async fn upload(
     let added = upload::add_received(&app, received, details, move |tx, app, details| add_all(tx, app, &who, &of, &files, details)).await?;
     match added {
         upload::Outcome::All(next) => Ok(see_other(&next)),
-        upload::Outcome::NotAll { refused, question } => refusal(&app, signed, patient, refused, question).await,
+        upload::Outcome::NotAll(left) => refusal(&app, signed, patient, left).await,
     }
 }
 
@@ -256,20 +258,14 @@ fn back_to<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, record: &Record
 }
 
 /// The list, with what was not taken and why; what was taken stands in it.
-async fn refusal(
-    app: &web::Data<App>,
-    signed: Signed,
-    patient: PatientId,
-    refused: Vec<(String, FieldError)>,
-    question: Option<String>,
-) -> Result<HttpResponse> {
+async fn refusal(app: &web::Data<App>, signed: Signed, patient: PatientId, left: NotAll) -> Result<HttpResponse> {
     let page = app
         .read(move |conn, app| {
             let access = access::grant::<Edit>(conn, &signed.actor, &patient, app.clock.now())?;
             let here = format!("/patients/{patient}/files");
             let page = ListPage::load(conn, app, &access, Ui::new(Some(signed.me.clone()), &here), &[])?;
-            let told = refused.iter().map(|(name, error)| (name.clone(), page.ui.error(error))).collect();
-            Ok(ListPage { refused: told, question, ..page })
+            let left = left.told(&page.ui, format!("{here}?trash=1"));
+            Ok(ListPage { left, ..page })
         })
         .await?;
     render_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
@@ -277,6 +273,7 @@ async fn refusal(
 
 #[derive(Template)]
 #[template(path = "files/show.html")]
+#[expect(clippy::struct_excessive_bools, reason = "what a template asks")]
 pub(super) struct ShowPage {
     ui: Ui,
     base: String,
@@ -287,6 +284,7 @@ pub(super) struct ShowPage {
     is_shown: bool,
     shown: previews::Shown,
     may_edit: bool,
+    may_purge: bool,
     record: Option<(String, String)>,
     records: Vec<Choice>,
     /// What the list is called that it stands in.
@@ -298,6 +296,8 @@ pub(super) struct ShowPage {
     categories: Vec<Choice>,
     version: i32,
     in_trash: bool,
+    /// It can be opened and taken along now.
+    opens: bool,
     paperless: Option<document::Panel>,
     conflict: Option<Vec<ConflictLine>>,
     wrong: Vec<(String, String)>,
@@ -308,6 +308,8 @@ pub(super) struct Standing {
     pub base: String,
     pub list: String,
     pub may_edit: bool,
+    /// May delete it for good, once it is in the trash.
+    pub may_purge: bool,
     pub record: Option<(String, String)>,
     pub records: Vec<Choice>,
     pub filing: Option<String>,
@@ -332,6 +334,7 @@ impl ShowPage {
             is_shown: file.kind().is_some_and(|kind| kind.inline),
             shown: at.shown,
             may_edit: at.may_edit,
+            may_purge: at.may_purge,
             record: at.record,
             records: at.records,
             list: at.list,
@@ -341,6 +344,7 @@ impl ShowPage {
             categories: categories(&ui, file.category.as_deref().unwrap_or_default()),
             version: file.version,
             in_trash: file.deleted_at.is_some(),
+            opens: at.paperless.as_ref().is_none_or(|panel| panel.opens),
             paperless: at.paperless,
             conflict: None,
             wrong: Vec::new(),
@@ -363,6 +367,7 @@ impl ShowPage {
             base: format!("/patients/{}/files", access.id()),
             list: ui.t("file.title"),
             may_edit: access.may(Rank::Edit),
+            may_purge: access.may(Rank::Full),
             record: line.record,
             records: places(conn, access, &ui, &own, chosen.unwrap_or(&own))?,
             filing: None,

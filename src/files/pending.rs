@@ -1,6 +1,7 @@
 //! Documents that came with a form which was not saved: they are stored and nobody's, and the form holds on to them until it is saved or left.
 //! What it holds is sealed for the person who sent it, so that nobody can name bytes that are not theirs.
 
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Details, NewFile, blobs, quota::Quota};
@@ -13,7 +14,9 @@ use crate::{
     checksums::Checksums,
     db::{
         Conn, Tx,
-        types::{RecordId, UserId},
+        schema::files as documents,
+        sql::among,
+        types::{FileId, RecordId, UserId},
     },
     error::{Error, Result},
     storage::{Arrived, BlobName, kinds},
@@ -63,7 +66,8 @@ pub fn open(key: &SecretKey, user: &UserId, sealed: &str, leave: &[&str]) -> Opt
 
 fn file(held: Held) -> Option<NewFile> {
     let sums = Checksums { sha256: held.sha256, md5: held.md5 };
-    let blob = blobs::Kept { name: BlobName::parse(&held.blob)?, arrived: Arrived { size: held.size, sums, head: Vec::new() } };
+    let blob =
+        blobs::Kept { name: BlobName::parse(&held.blob)?, arrived: Arrived { size: held.size, sums, head: Vec::new(), charset: None } };
     Some(NewFile { blob, name: held.name, kind: kinds::kind(&held.media_type)? })
 }
 
@@ -71,6 +75,16 @@ fn file(held: Held) -> Option<NewFile> {
 pub fn are_there(conn: &mut Conn, files: &[NewFile]) -> Result<bool> {
     let names: Vec<&str> = files.iter().map(|file| file.blob.name.as_str()).collect();
     Ok(names.is_empty() || blobs::arriving(conn, &names)? == files.len())
+}
+
+/// The documents that these have become, with their SHA-256.
+pub fn became(conn: &mut Conn, files: &[NewFile]) -> Result<Vec<(FileId, String)>> {
+    let names: Vec<&str> = files.iter().map(|file| file.blob.name.as_str()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = documents::table.filter(among(conn, "files.blob", &names)).order(documents::id);
+    Ok(found.select((documents::id, documents::sha256)).load(conn)?)
 }
 
 /// Says of a form that was kept over a sign-in that it had documents, which were not.

@@ -9,6 +9,7 @@ use diesel::{prelude::*, sql_types::Bool};
 use super::{File, blobs, tesseract::Tesseract, words};
 use crate::{
     app::App,
+    charset,
     db::{
         Conn, MultiBackend, Tx,
         schema::{file_previews, file_readings, file_texts, files},
@@ -90,7 +91,8 @@ pub fn expect(tx: &mut Tx<'_>, file: &FileId, now: NaiveDateTime) -> Result<()> 
     jobs::add(tx, &NewJob { task: PREPARE, payload: file.as_str(), unique_key: Some(&key), repeat: None, run_at: now }, now)
 }
 
-/// Takes up what nothing was made of: documents from before there were pictures, and scans from before there was a reader.
+/// Takes up what nothing was made of: documents from before there were pictures, scans from before there was a reader, and households' own
+/// documents from before those were found.
 pub fn look(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let can_read = app.tesseract.is_there();
@@ -103,7 +105,7 @@ pub fn look(app: &App) -> Result<usize> {
             words::index(tx, file)?;
             expect(tx, file, now)?;
         }
-        Ok(due.len())
+        Ok(due.len() + words::index_shelves(tx, MOST)?)
     })
 }
 
@@ -115,7 +117,7 @@ pub fn prepare(app: &App, id: &str) -> Result<()> {
     let made = match make(app, &file) {
         Ok(made) => made,
         // What was changed on the disk stays so however often one looks; `check` tells of it.
-        Err(Error::FileDamaged) => Made::nothing("broken", "failed"),
+        Err(Error::FileDamaged | Error::Elsewhere(blobs::DIFFERS)) => Made::nothing("broken", "failed"),
         Err(error) => return Err(error),
     };
     let kept: Vec<(Preview, blobs::Kept)> = made.keep(app, &file.id)?;
@@ -189,7 +191,7 @@ fn make(app: &App, file: &File) -> Result<Made> {
         Sort::Text => return plain(app, file),
         _ if file.size() > workshop::LARGEST => return Ok(Made::nothing("too_large", "failed")),
         Sort::Pdf => Order::Pdf { draw: DRAWN },
-        Sort::Picture => Order::Picture,
+        Sort::Picture => Order::Picture { draw: DRAWN },
     };
     let work = app.workshop.run(&order, open(app, file)?).map_err(|error| Error::Internal(format!("workshop: {}", error.kind())))?;
     let mut made = Made::nothing(
@@ -221,7 +223,10 @@ fn make(app: &App, file: &File) -> Result<Made> {
 fn plain(app: &App, file: &File) -> Result<Made> {
     let mut bytes = Vec::new();
     open(app, file)?.take(MOST_TEXT).read_to_end(&mut bytes).map_err(|_| Error::FileDamaged)?;
-    let text = words::decode(&bytes);
+    let mut letters = charset::Finder::default();
+    letters.add(&bytes);
+    let found = letters.found(file.size() <= MOST_TEXT);
+    let text = words::decode(&bytes, file.charset.as_deref().unwrap_or(found));
     Ok(Made { pages: 1, texts: vec![Page { number: 1, text, scan: false }], ..Made::nothing("none", "read") })
 }
 

@@ -9,7 +9,7 @@ use super::{
     File,
     pages::Line,
     prepared::{self, Preview, Reading},
-    serve,
+    serve, waiting,
 };
 use crate::{
     access::{self, View},
@@ -67,6 +67,8 @@ pub struct Shown {
     pub told: Vec<String>,
     /// The beginning of a plain text.
     pub excerpt: String,
+    /// Something is still being made: where to ask how far it is, and how far it was.
+    pub waits: Option<(String, String)>,
 }
 
 impl Shown {
@@ -91,7 +93,8 @@ impl Shown {
             .collect();
         let last = drawn.last().map_or(0, |preview| preview.page);
         let others = others(ui, href, from, last);
-        Ok(Self { pictures, others, told: told(ui, &reading, last), excerpt: excerpt(conn, file)? })
+        let waits = waiting::waits(&reading).then(|| (format!("{href}/state"), waiting::state(&reading)));
+        Ok(Self { pictures, others, told: told(ui, file, &reading, last), excerpt: excerpt(conn, file)?, waits })
     }
 }
 
@@ -117,8 +120,11 @@ fn others(ui: &Ui, href: &str, from: i32, last: i32) -> Vec<(String, String, boo
 }
 
 /// What became of it, in words; what went well is told by what is seen.
-fn told(ui: &Ui, reading: &Reading, drawn: i32) -> Vec<String> {
+fn told(ui: &Ui, file: &File, reading: &Reading, drawn: i32) -> Vec<String> {
     let mut told = Vec::new();
+    if prepared::sort(&file.file_type) == prepared::Sort::Other && reading.pictures == "none" {
+        told.push(ui.t("file.pictures.not_of_this_type"));
+    }
     if !matches!(reading.pictures.as_str(), "drawn" | "none") {
         told.push(ui.t2("file.pictures", &reading.pictures));
     } else if reading.pictures == "drawn" && drawn < reading.pages {

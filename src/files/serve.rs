@@ -11,11 +11,14 @@ use actix_web::{
     },
     web::Bytes,
 };
+use diesel::prelude::*;
 use futures_util::stream;
 
-use super::{File, blobs};
+use super::{File, blobs, prepared};
 use crate::{
     app::App,
+    charset,
+    db::schema::files,
     error::{Error, Result},
     storage::{BlobName, Span},
 };
@@ -28,7 +31,10 @@ const SANDBOX: &str =
 
 /// The whole file, or the part that was asked for. `inline` shows it in the browser where its kind may be shown.
 pub async fn send(app: &App, request: &HttpRequest, file: &File, inline: bool) -> Result<HttpResponse> {
-    let tag = format!("\"{}\"", file.sha256);
+    let charset = charset_of(app, file).await?;
+    // A browser that has kept the bytes has kept what it was told of them, too.
+    let kept = charset.as_deref().filter(|told| *told != charset::UTF_8).map(|told| format!("-{told}")).unwrap_or_default();
+    let tag = format!("\"{}{kept}\"", file.sha256);
     if is_known(request, &tag) {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
     }
@@ -46,12 +52,11 @@ pub async fn send(app: &App, request: &HttpRequest, file: &File, inline: bool) -
     let reader = app.run(move |app| blobs::open(app, &name, span)).await?;
     let mut response = HttpResponse::build(status);
     response
-        .insert_header((header::CONTENT_TYPE, content_type(&file.file_type)))
+        .insert_header((header::CONTENT_TYPE, content_type(&file.file_type, charset.as_deref())))
         .insert_header(disposition(file, inline))
         .insert_header((header::CONTENT_SECURITY_POLICY, SANDBOX))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
         .insert_header((header::ETAG, tag))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         // Nothing is gained by packing what is packed, and a part of a packed file is no part of the file.
         .insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("identity")));
     if status == StatusCode::PARTIAL_CONTENT {
@@ -89,13 +94,38 @@ pub async fn jpeg(app: &App, request: &HttpRequest, blob: &str, size: u64) -> Re
         .insert_header((header::CONTENT_DISPOSITION, "inline"))
         .insert_header((header::CONTENT_SECURITY_POLICY, SANDBOX))
         .insert_header((header::ETAG, tag))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("identity")))
         .body(bytes))
 }
 
-fn content_type(media_type: &str) -> String {
-    if media_type.starts_with("text/") { format!("{media_type}; charset=utf-8") } else { media_type.to_owned() }
+fn content_type(media_type: &str, charset: Option<&str>) -> String {
+    charset.map_or_else(|| media_type.to_owned(), |charset| format!("{media_type}; charset={charset}"))
+}
+
+/// Of a text: its letters. What came before they were looked at is read through once.
+async fn charset_of(app: &App, file: &File) -> Result<Option<String>> {
+    if !file.is_text() || file.charset.is_some() {
+        return Ok(file.charset.clone());
+    }
+    let file = file.clone();
+    app.run(move |app| {
+        let (mut bytes, mut batch, mut letters) = (prepared::open(app, &file)?, vec![0; BATCH], charset::Finder::default());
+        loop {
+            let read = bytes.read(&mut batch).map_err(|error| {
+                log::error!("a stored file cannot be read to its end: {}", error.kind());
+                Error::FileDamaged
+            })?;
+            if read == 0 {
+                break;
+            }
+            letters.add(batch.get(..read).unwrap_or_default());
+        }
+        let found = letters.found(true);
+        let row = diesel::update(files::table.find(&file.id)).set(files::charset.eq(found));
+        app.db.write(|tx| Ok(row.clone().execute(&mut **tx)?))?;
+        Ok(Some(found.to_owned()))
+    })
+    .await
 }
 
 fn disposition(file: &File, inline: bool) -> ContentDisposition {

@@ -19,10 +19,19 @@ use crate::{
     db::{
         Conn, MultiBackend, Tx,
         schema::{files, household_members, practitioners, users},
+        search,
+        sql::among,
         types::{FileId, HouseholdId, PractitionerId},
     },
     error::{Error, Result},
+    households,
 };
+
+const INBOX: &str = "/inbox";
+
+fn base_of(practitioner: &PractitionerId) -> String {
+    format!("/directory/practitioners/{practitioner}/files")
+}
 
 /// Where documents lie that are no patient's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,8 +109,8 @@ impl<L: Level> Shelf<L> {
     /// The address its pages begin with.
     pub fn base(&self) -> String {
         match &self.owner {
-            Owner::Practitioner(id) => format!("/directory/practitioners/{id}/files"),
-            _ => "/inbox".to_owned(),
+            Owner::Practitioner(id) => base_of(id),
+            _ => INBOX.to_owned(),
         }
     }
 
@@ -144,11 +153,61 @@ impl<L: AtLeast<Edit>> Shelf<L> {
         owner::lay(tx, self.hand(), &file, true)
     }
 
+    /// Out of the trash for good.
+    pub fn forget(&self, tx: &mut Tx<'_>, id: &FileId) -> Result<()> {
+        let file = self.find(tx, id)?;
+        owner::forget(tx, self.hand(), &file)
+    }
+
     /// Back from the trash.
     pub fn restore(&self, tx: &mut Tx<'_>, id: &FileId) -> Result<()> {
         let file = self.find(tx, id)?;
         owner::lay(tx, self.hand(), &file, false)
     }
+}
+
+/// A document of a household's own that was found.
+pub struct Found {
+    pub file: File,
+    /// The address its pages begin with.
+    pub base: String,
+    /// The practitioner's name; none in an inbox.
+    pub practitioner: Option<String>,
+}
+
+/// The documents with these words that this person may see as [`grant`] lets them: in the inboxes of their households, and of the practitioners
+/// of their main one. The newest first; a handful of statements, however many there are.
+pub fn find(conn: &mut Conn, actor: &Actor, q: &str) -> Result<Vec<Found>> {
+    if matches!(actor.via, Via::Link(_)) {
+        return Ok(Vec::new());
+    }
+    let mine = households::ids(conn, &actor.user)?;
+    let ids = search::find_shelved(conn, &mine, q)?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let main: HouseholdId = users::table.find(&actor.user).select(users::household_id).first(conn)?;
+    let found: Vec<File> = files::table
+        .filter(among(conn, "files.id", &ids))
+        .filter(files::deleted_at.is_null())
+        .order((files::uploaded_at.desc(), files::id.desc()))
+        .select(File::as_select())
+        .load(conn)?;
+    let named: Vec<&PractitionerId> = found.iter().filter_map(|file| file.practitioner_id.as_ref()).collect();
+    let entries: Vec<(PractitionerId, HouseholdId, Option<String>)> = practitioners::table
+        .filter(among(conn, "practitioners.id", &named))
+        .select((practitioners::id, practitioners::household_id, practitioners::name))
+        .load(conn)?;
+    let door = |file: File| match file.owner()? {
+        Owner::Inbox(household) => mine.contains(&household).then(|| Found { file, base: INBOX.to_owned(), practitioner: None }),
+        Owner::Practitioner(id) => {
+            let (_, _, name) = entries.iter().find(|(entry, household, _)| *entry == id && *household == main && mine.contains(&main))?;
+            Some(Found { file, base: base_of(&id), practitioner: Some(name.clone().unwrap_or_default()) })
+        }
+        // A shelf is never a patient's.
+        Owner::Patient(..) => None,
+    };
+    Ok(found.into_iter().filter_map(door).collect())
 }
 
 /// Before a practitioner's entry goes, which would take them along: the documents lie in the inbox again.
@@ -167,6 +226,21 @@ pub fn to_inbox(tx: &mut Tx<'_>, actor: &Actor, practitioner: &PractitionerId, n
             ))
             .execute(&mut **tx)?;
         shelf.hand().note(tx, &inbox, Action::Changed, &file.id, next)?;
+    }
+    Ok(())
+}
+
+/// All documents of a household that are no patient's go into the trash, or come back from where they were put at that moment: the account of its
+/// only member goes, or stays after all.
+pub fn lay_all(tx: &mut Tx<'_>, by: &Actor, household: &HouseholdId, thrown_at: Option<NaiveDateTime>, now: NaiveDateTime) -> Result<()> {
+    let own = practitioners::table.filter(practitioners::household_id.eq(household)).select(practitioners::id);
+    let practitioners: Vec<PractitionerId> = own.load(&mut **tx)?;
+    let rows: Vec<File> = files::table
+        .filter(files::household_id.eq(household).or(files::practitioner_id.eq_any(practitioners)))
+        .select(File::as_select())
+        .load(&mut **tx)?;
+    for file in rows.into_iter().filter(|file| file.deleted_at == thrown_at) {
+        owner::lay(tx, Hand { actor: Some(by), now }, &file, thrown_at.is_none())?;
     }
     Ok(())
 }

@@ -13,7 +13,8 @@ use super::{
     quota, serve,
     shelf::{self, Place, Shelf},
     twins,
-    upload::{self, Adding, Outcome},
+    upload::{self, Adding, Left, NotAll, Outcome},
+    waiting,
 };
 use crate::{
     access::{Edit, Level, View},
@@ -29,7 +30,7 @@ use crate::{
     error::{Error, Result},
     page::{self, Ui, render_with, see_other},
     records::{
-        field::{Errors, FieldError, Mode},
+        field::{Errors, Mode},
         view::Choice,
     },
 };
@@ -61,8 +62,7 @@ pub struct Papers {
     pub most: u64,
     pub quota: Option<String>,
     pub done: String,
-    pub refused: Vec<(String, String)>,
-    pub question: Option<String>,
+    pub left: Left,
     pub paging: Paging,
 }
 
@@ -73,8 +73,12 @@ impl Papers {
         query.trash = given("trash") == "1";
         let (found, total) = if errors.is_empty() { shelf.list(conn, &query)? } else { (Vec::new(), 0) };
         let base = shelf.base();
+        let mut files: Vec<Line> = found.iter().map(|file| line_at(ui, &base, file)).collect();
+        if !query.trash {
+            previews::mark(conn, &mut files)?;
+        }
         Ok(Self {
-            files: found.iter().map(|file| line_at(ui, &base, file)).collect(),
+            files,
             in_trash: query.trash,
             may_add: shelf.may_edit,
             may_edit: shelf.may_edit,
@@ -86,20 +90,19 @@ impl Papers {
             most: app.config.max_upload,
             quota: quota::sentence(conn, ui, app.quota(), &shelf.household, &shelf.actor.user)?,
             done: done(ui, pairs),
-            refused: Vec::new(),
-            question: None,
+            left: Left::default(),
             paging: Paging::new(&base, pairs, &query, found.len(), total),
             base,
         })
     }
 
-    pub fn refusing(self, ui: &Ui, refused: &[(String, FieldError)], question: Option<String>) -> Self {
-        let refused = refused.iter().map(|(name, error)| (name.clone(), ui.error(error))).collect();
-        Self { refused, question, ..self }
+    /// The trash is at this address.
+    pub fn refusing(self, ui: &Ui, left: NotAll, trash: String) -> Self {
+        Self { left: left.told(ui, trash), ..self }
     }
 
     pub fn status(&self) -> StatusCode {
-        if self.wrong.is_empty() && self.refused.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
+        if self.wrong.is_empty() && self.left.lines.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
     }
 }
 
@@ -147,15 +150,15 @@ pub async fn upload_papers(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let id = entry_of(&entry)?;
-    let (refused, question) = match take(&app, &signed, Place::Practitioner(id.clone()), &request, payload).await? {
+    let left = match take(&app, &signed, Place::Practitioner(id.clone()), &request, payload).await? {
         Outcome::All(next) => return Ok(see_other(&next)),
-        Outcome::NotAll { refused, question } => (refused, question),
+        Outcome::NotAll(left) => left,
     };
     let page = app
         .read(move |conn, app| {
             let shelf = shelf::grant::<Edit>(conn, &signed.actor, &Place::Practitioner(id.clone()), app.clock.now())?;
             let ui = Ui::new(Some(signed.me), &shelf.base());
-            let papers = Papers::load(conn, app, &shelf, &ui, &[])?.refusing(&ui, &refused, question);
+            let papers = Papers::load(conn, app, &shelf, &ui, &[])?.refusing(&ui, left, format!("{}?trash=1", shelf.base()));
             papers_page(conn, ui, &shelf, &id, papers)
         })
         .await?;
@@ -189,7 +192,7 @@ fn add_all(tx: &mut Tx<'_>, app: &App, signed: &Signed, place: &Place, files: &[
 }
 
 /// A document on a shelf, by its address: `/inbox/{document}`, `/directory/practitioners/{entry}/files/{paper}`.
-fn place(request: &HttpRequest) -> Result<(Place, FileId)> {
+pub(super) fn place(request: &HttpRequest) -> Result<(Place, FileId)> {
     let part = |name: &str| request.match_info().get(name);
     let file = |text: Option<&str>| text.and_then(FileId::parse).ok_or(Error::NotFound);
     if let Some(entry) = part("entry") {
@@ -205,8 +208,17 @@ fn show_page<L: Level>(conn: &mut Conn, ui: Ui, shelf: &Shelf<L>, place: &Place,
         _ => (ui.t("inbox.title"), shelf.may_edit.then(|| format!("/inbox/file?document={}", file.id))),
     };
     let shown = previews::Shown::load(conn, &ui, file, &format!("{}/{}", shelf.base(), file.id), from)?;
-    let at =
-        Standing { base: shelf.base(), list, may_edit: shelf.may_edit, record: None, records: Vec::new(), filing, paperless: None, shown };
+    let at = Standing {
+        base: shelf.base(),
+        list,
+        may_edit: shelf.may_edit,
+        may_purge: shelf.may_edit,
+        record: None,
+        records: Vec::new(),
+        filing,
+        paperless: None,
+        shown,
+    };
     Ok(ShowPage::new(ui, file, at))
 }
 
@@ -310,6 +322,19 @@ pub async fn picture(app: web::Data<App>, signed: Signed, request: HttpRequest) 
         })
         .await?;
     previews::send(&app, &request, preview).await
+}
+
+/// How far it has come with its pictures and words.
+pub async fn state(app: web::Data<App>, signed: Signed, request: HttpRequest) -> Result<HttpResponse> {
+    let (place, id) = place(&request)?;
+    let state = app
+        .read(move |conn, app| {
+            let shelf = shelf::grant::<View>(conn, &signed.actor, &place, app.clock.now())?;
+            let file = shelf.living(conn, &id)?;
+            waiting::of(conn, &file.id)
+        })
+        .await?;
+    Ok(waiting::answer(state))
 }
 
 /// Into the trash.

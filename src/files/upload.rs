@@ -1,5 +1,7 @@
 //! Files on their way in: each part of the form goes to the store as it comes, sealed and summed, never whole in memory.
 
+use std::cmp::Ordering;
+
 use actix_multipart::{Field, Multipart};
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
@@ -10,6 +12,7 @@ use crate::{
     body,
     db::{Tx, types::FileId},
     error::{Error, Result},
+    page::Ui,
     records::field::{Errors, FieldError},
     storage::{
         BlobName, Incoming,
@@ -24,14 +27,18 @@ const BATCH: usize = 512 * 1024;
 pub struct Limits {
     /// Fields and files.
     pub parts: usize,
+    /// Of those, files: what is more is read and not kept.
+    pub files: usize,
     /// Bytes of all fields together.
     pub text: usize,
 }
 
 /// A form that is there for its files: more than anybody chooses at once.
-pub const FILES: Limits = Limits { parts: 200, text: 64 * 1024 };
-/// A record's form, which can have files: as much as one without.
-pub const RECORD: Limits = Limits { parts: 10_000, text: 2 * 1024 * 1024 };
+pub const FILES: Limits = Limits { parts: MOST_FILES, files: MOST_FILES, text: 64 * 1024 };
+/// A record's form, which can have files: as much as one without, and as many files as a form that is there for them.
+pub const RECORD: Limits = Limits { parts: 10_000, files: MOST_FILES, text: 2 * 1024 * 1024 };
+/// Files of one form.
+pub const MOST_FILES: usize = 200;
 
 /// A form with files, all of them stored and none of them anybody's yet.
 #[derive(Debug, Default)]
@@ -88,8 +95,59 @@ impl Adding {
 pub enum Outcome {
     /// To this address.
     All(String),
-    /// Nowhere: what was not taken is told by name, and where it is asked about what was.
-    NotAll { refused: Vec<(String, FieldError)>, question: Option<String> },
+    /// Nowhere: the page says what was not taken.
+    NotAll(NotAll),
+}
+
+/// What was not taken, by name; how many were, and where it is asked about those.
+pub struct NotAll {
+    pub refused: Vec<(String, FieldError)>,
+    pub kept: usize,
+    pub question: Option<String>,
+}
+
+/// The same as a page tells it.
+#[derive(Default)]
+pub struct Left {
+    pub lines: Vec<(String, String)>,
+    pub kept: String,
+    pub question: Option<String>,
+    /// The trash, where it is what takes the room.
+    pub trash: Option<String>,
+}
+
+impl NotAll {
+    pub fn told(self, ui: &Ui, trash: String) -> Left {
+        let kept = i64::try_from(self.kept).unwrap_or(i64::MAX);
+        Left {
+            kept: if kept > 0 { ui.n("file.kept", &kept) } else { String::new() },
+            trash: is_full(&self.refused).then_some(trash),
+            lines: self.refused.into_iter().map(|(name, error)| (name, ui.error(&error))).collect(),
+            question: self.question,
+        }
+    }
+}
+
+/// Is there something for which there was no room?
+pub fn is_full(refused: &[(String, FieldError)]) -> bool {
+    refused.iter().any(|(_, error)| matches!(error, FieldError::OverQuota { .. }))
+}
+
+/// Makes something of what was received, in one transaction; if that comes to nothing, or `checked` says that it cannot, the bytes are given up.
+pub async fn make_of<T: Send + 'static, R: Send + 'static>(
+    app: &App,
+    received: Received,
+    checked: Result<T>,
+    mut work: impl FnMut(&mut Tx<'_>, &App, &T) -> Result<R> + Send + 'static,
+) -> Result<R> {
+    let made = match checked {
+        Ok(checked) => app.write(move |tx, app| work(tx, app, &checked)).await,
+        Err(error) => Err(error),
+    };
+    if made.is_err() {
+        received.give_up(app).await;
+    }
+    made
 }
 
 /// Makes what was received somebody's: `work` does it in one transaction and tells where to go. What nothing was made of is given up.
@@ -97,39 +155,32 @@ pub async fn add_received(
     app: &App,
     received: Received,
     details: Result<Details, Errors>,
-    mut work: impl FnMut(&mut Tx<'_>, &App, &Details) -> Result<(Adding, String)> + Send + 'static,
+    work: impl FnMut(&mut Tx<'_>, &App, &Details) -> Result<(Adding, String)> + Send + 'static,
 ) -> Result<Outcome> {
-    let mut refused = received.refused.clone();
-    let outcome = match details {
-        Ok(details) => app.write(move |tx, app| work(tx, app, &details)).await,
-        Err(errors) => Err(Error::Invalid(errors)),
-    };
-    match outcome {
+    let (mut refused, has_none) = (received.refused.clone(), received.files.is_empty());
+    match make_of(app, received, details.map_err(Error::Invalid), work).await {
         Ok((adding, next)) => {
+            let kept = adding.added.len();
             for name in adding.left {
                 give_up(app, name).await;
             }
             refused.extend(adding.refused);
-            if received.files.is_empty() && refused.is_empty() {
+            if has_none && refused.is_empty() {
                 refused.push((String::new(), FieldError::Rule("error.no_file_chosen")));
             }
             let question = next.starts_with("/twins?").then(|| next.clone());
-            Ok(if refused.is_empty() { Outcome::All(next) } else { Outcome::NotAll { refused, question } })
+            Ok(if refused.is_empty() { Outcome::All(next) } else { Outcome::NotAll(NotAll { refused, kept, question }) })
         }
         Err(Error::Invalid(errors)) => {
-            received.give_up(app).await;
             refused.extend(errors);
-            Ok(Outcome::NotAll { refused, question: None })
+            Ok(Outcome::NotAll(NotAll { refused, kept: 0, question: None }))
         }
-        Err(error) => {
-            received.give_up(app).await;
-            Err(error)
-        }
+        Err(error) => Err(error),
     }
 }
 
 /// A failure is told in the log, and left to the sweep.
-async fn give_up(app: &App, name: BlobName) {
+pub async fn give_up(app: &App, name: BlobName) {
     let done = app.run(move |app| {
         blobs::give_up(app, app.storage.as_ref(), &name);
         Ok(())
@@ -158,7 +209,7 @@ pub async fn receive(app: &App, parts: Multipart, limits: Limits) -> Result<Rece
 }
 
 async fn read(app: &App, mut parts: Multipart, limits: Limits, received: &mut Received) -> Result<()> {
-    let (mut count, mut room) = (0, limits.text);
+    let (mut count, mut files, mut room) = (0, 0, limits.text);
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(|_| Error::BadRequest("broken_form"))?;
         count += 1;
@@ -169,13 +220,31 @@ async fn read(app: &App, mut parts: Multipart, limits: Limits, received: &mut Re
         let file_name = part.content_disposition().and_then(|d| d.get_filename()).map(str::to_owned);
         match file_name {
             // A form without a chosen file sends a part without a name and without bytes.
-            Some(file_name) if name == "file" => take(app, &mut part, &file_name, received).await?,
+            Some(file_name) if name == "file" => {
+                files += 1;
+                match files.cmp(&(limits.files + 1)) {
+                    Ordering::Less => take(app, &mut part, &file_name, received).await?,
+                    Ordering::Equal => {
+                        received.refused.push((String::new(), FieldError::Rule("error.too_many_files")));
+                        pass_over(&mut part).await?;
+                    }
+                    Ordering::Greater => pass_over(&mut part).await?,
+                }
+            }
             _ => {
                 let text = text(&mut part, room).await?;
                 room = room.saturating_sub(name.len() + text.len());
                 received.fields.push((name, text));
             }
         }
+    }
+    Ok(())
+}
+
+/// Reads a part to its end and keeps nothing of it, so that what follows is not lost.
+async fn pass_over(part: &mut Field) -> Result<()> {
+    while let Some(chunk) = part.next().await {
+        chunk.map_err(|_| Error::BadRequest("broken_form"))?;
     }
     Ok(())
 }

@@ -2,16 +2,18 @@
 //! that both make together with its name and what people wrote about it.
 
 use chrono::NaiveDateTime;
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types::Bool};
 
-use super::{File, prepared};
+use super::{File, blobs, owner::Owner, prepared};
 use crate::{
     app::App,
+    charset,
     db::{
         MultiBackend, Tx,
-        schema::{file_readings, file_texts, files},
+        schema::{file_readings, file_texts, files, practitioners},
         search,
-        types::FileId,
+        sql::worded,
+        types::{FileId, HouseholdId},
     },
     error::{Error, Result},
     jobs::{self, NewJob},
@@ -96,16 +98,32 @@ fn pages(tx: &mut Tx<'_>, file: &FileId) -> Result<Vec<PageText>> {
     Ok(all.select(PageText::as_select()).load(&mut **tx)?)
 }
 
-/// Writes the entry of the search anew: name, description and words. Of a document that is nobody's patient's there is none.
+/// Writes the entry of the search anew, name, description and words: a patient's, or that of the household whose own it is.
 pub fn index(tx: &mut Tx<'_>, id: &FileId) -> Result<()> {
     let file: Option<File> = files::table.find(id).select(File::as_select()).first(&mut **tx).optional()?;
-    let Some(File { patient_id: Some(patient), file_name, description, .. }) = file else { return Ok(()) };
-    let mut text = file_name;
-    for part in description.into_iter().chain(pages(tx, id)?.into_iter().map(|page| page.content)) {
+    let Some(file) = file else { return Ok(()) };
+    let (owner, mut text) = (file.owner(), file.file_name);
+    for part in file.description.into_iter().chain(pages(tx, id)?.into_iter().map(|page| page.content)) {
         text.push('\n');
         text.push_str(&part);
     }
-    search::put_file(tx, &patient, id, &text)
+    match owner {
+        Some(Owner::Patient(patient, _)) => search::put_file(tx, &patient, id, &text),
+        Some(Owner::Inbox(household)) => search::put_shelved(tx, &household, id, &text),
+        Some(Owner::Practitioner(practitioner)) => {
+            let household: HouseholdId = practitioners::table.find(practitioner).select(practitioners::household_id).first(&mut **tx)?;
+            search::put_shelved(tx, &household, id, &text)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Gives those documents of households their entries that have none yet, some at a time. Tells how many.
+pub fn index_shelves(tx: &mut Tx<'_>, most: i64) -> Result<usize> {
+    let without = files::table.filter(worded::<Bool>(search::NOT_SHELVED)).order(files::uploaded_at).limit(most);
+    let due: Vec<FileId> = without.select(files::id).load(&mut **tx)?;
+    due.iter().try_for_each(|file| index(tx, file))?;
+    Ok(due.len())
 }
 
 /// The job of one page: drawn large by the workshop, read by tesseract.
@@ -122,7 +140,7 @@ pub fn read_page(app: &App, payload: &str) -> Result<()> {
     let Some(file) = file else { return Ok(()) };
     let text = match scan(app, &file, page) {
         Ok(text) => text,
-        Err(Error::FileDamaged) => None,
+        Err(Error::FileDamaged | Error::Elsewhere(blobs::DIFFERS)) => None,
         Err(error) => return Err(error),
     };
     let now = app.clock.now();
@@ -144,9 +162,10 @@ pub fn read_page(app: &App, payload: &str) -> Result<()> {
 
 /// None: it cannot be drawn, or the reader gave it up.
 fn scan(app: &App, file: &File, page: i32) -> Result<Option<String>> {
+    let page = usize::try_from(page).unwrap_or_default();
     let order = match prepared::sort(&file.file_type) {
-        prepared::Sort::Pdf => Order::PdfScan { page: usize::try_from(page).unwrap_or_default() },
-        _ => Order::PictureScan,
+        prepared::Sort::Pdf => Order::PdfScan { page },
+        _ => Order::PictureScan { page },
     };
     let work =
         app.workshop.run(&order, prepared::open(app, file)?).map_err(|error| Error::Internal(format!("workshop: {}", error.kind())))?;
@@ -161,18 +180,9 @@ fn tidy(text: &str) -> String {
     lines.join("\n")
 }
 
-/// A text file as text: UTF-16 with its mark, UTF-8, or the Latin letters of an older Windows.
-pub fn decode(bytes: &[u8]) -> String {
-    let (text, _) = encoding_rs::Encoding::for_bom(bytes).map_or_else(
-        || match std::str::from_utf8(bytes) {
-            Ok(text) => (text.into(), false),
-            // The last letter may be cut.
-            Err(error) if error.error_len().is_none() => (String::from_utf8_lossy(bytes), false),
-            Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes),
-        },
-        |(encoding, mark)| encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default()),
-    );
-    tidy(&text)
+/// A text file as text.
+pub fn decode(bytes: &[u8], charset: &str) -> String {
+    tidy(&charset::decode(bytes, charset))
 }
 
 #[cfg(test)]
@@ -181,6 +191,12 @@ mod tests {
 
     #[test]
     fn text_as_older_programs_wrote_it() {
+        let decode = |bytes: &[u8]| {
+            let mut letters = charset::Finder::default();
+            letters.add(bytes);
+            decode(bytes, letters.found(true))
+        };
+        assert_eq!(decode(b"caf\xe9"), "café");
         assert_eq!(decode("Größe\r\n\r\n1,80 m".as_bytes()), "Größe\n1,80 m");
         assert_eq!(decode(b"Gr\xf6\xdfe \x80 5"), "Größe € 5");
         assert_eq!(decode(b"\xff\xfeG\0r\0\xf6\0"), "Grö");

@@ -14,8 +14,10 @@ use crate::{
     app::App,
     auth::{
         accounts::{self, Details, NewAccount},
+        address,
         arrival::{self, Arrival, Way},
         form::{self, Form, Problems},
+        oidc::Door,
         session::{self, Signed},
         throttle::Knock,
     },
@@ -396,10 +398,21 @@ struct AccountPage {
     back: String,
     problems: Problems,
     details: Details,
+    /// The way in by a provider.
+    door: Option<Door>,
+    /// Where it leads, and no form waits to be sent.
+    next: String,
+    resume: Option<(String, String)>,
+}
+
+impl AccountPage {
+    fn takes_password(&self) -> bool {
+        !self.door.as_ref().is_some_and(|door| door.only)
+    }
 }
 
 /// The invitation that lets its holder make an account: open, by an address that no account is known to have.
-fn for_a_new_account(conn: &mut Conn, app: &App, text: &str) -> Result<(Invitation, Offer)> {
+pub fn for_a_new_account(conn: &mut Conn, app: &App, text: &str) -> Result<(Invitation, Offer)> {
     let invitation = by_link(conn, &app.key, text)?;
     let fits = invitation.is_open(app.clock.now()) && invitation.is_by_address() && invitation.receiver(conn)?.is_none();
     if !fits {
@@ -409,9 +422,18 @@ fn for_a_new_account(conn: &mut Conn, app: &App, text: &str) -> Result<(Invitati
     Ok((invitation, offer))
 }
 
-fn account_page(text: &str, problems: Problems, details: Details) -> AccountPage {
+fn account_page(app: &App, text: &str, problems: Problems, details: Details) -> AccountPage {
     let back = format!("/join/{text}");
-    AccountPage { ui: Ui::new(None, &back), action: format!("{back}/account"), back, problems, details }
+    AccountPage {
+        ui: Ui::new(None, &back),
+        action: format!("{back}/account"),
+        next: back.clone(),
+        back,
+        problems,
+        details,
+        door: Door::of(app),
+        resume: None,
+    }
 }
 
 /// `GET /join/{text}/account`.
@@ -421,7 +443,7 @@ pub async fn account(app: web::Data<App>, path: web::Path<String>) -> Result<Htt
         .read(move |conn, app| {
             let (invitation, _) = for_a_new_account(conn, app, &text)?;
             let details = Details { email: invitation.sent_to, ..Details::default() };
-            Ok(account_page(&text, Problems::default(), details))
+            Ok(account_page(app, &text, Problems::default(), details))
         })
         .await?;
     render(&page)
@@ -435,6 +457,9 @@ pub async fn make_account(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let text = path.into_inner();
+    if app.config.oidc.only {
+        return Err(Error::NotFound);
+    }
     let wanted = text.clone();
     let (invitation, _) = app.read(move |conn, app| for_a_new_account(conn, app, &wanted)).await?;
     let form = Form::read(&request, payload).await?;
@@ -448,7 +473,7 @@ pub async fn make_account(
         Err(error) => {
             let words = crate::i18n::Locale::default();
             let (status, problems) = form::shown(&words, error)?;
-            form::again(status, problems.wait, &account_page(&text, problems, details))
+            form::again(status, problems.wait, &account_page(&app, &text, problems, details))
         }
     }
 }
@@ -474,6 +499,9 @@ fn make(app: &App, link: &str, form: &Form, details: Details, address: Option<St
             by_command: false,
             household: None,
         };
-        accounts::create(tx, &new, now)
+        let user = accounts::create(tx, &new, now)?;
+        // Whoever sent the invitation can copy its link: it proves no address.
+        address::ask_if_mail_works(tx, app, &user, now)?;
+        Ok(user)
     })
 }

@@ -6,7 +6,7 @@ use reqwest::Url;
 use thiserror::Error;
 use url::Host;
 
-use super::guard::Guard;
+use super::guard::{Guard, RefusedNetwork};
 
 /// Longer than any address that people type.
 const MOST_CHARACTERS: usize = 500;
@@ -71,12 +71,12 @@ impl Address {
     }
 
     /// May a host given as an address be reached? A name is asked for at each connection.
-    pub(super) fn is_allowed(&self, guard: Guard) -> bool {
+    pub(super) fn check(&self, guard: Guard) -> Result<(), RefusedNetwork> {
         match self.0.host() {
-            Some(Host::Ipv4(address)) => guard.allows(address.into()),
-            Some(Host::Ipv6(address)) => guard.allows(address.into()),
-            Some(Host::Domain(_)) => true,
-            None => false,
+            Some(Host::Ipv4(address)) => guard.check(address.into()),
+            Some(Host::Ipv6(address)) => guard.check(address.into()),
+            Some(Host::Domain(_)) => Ok(()),
+            None => Err(RefusedNetwork::Never),
         }
     }
 
@@ -181,10 +181,10 @@ mod tests {
             "http://0.0.0.0",
             "http://0",
         ] {
-            assert!(!Address::parse(text).unwrap().is_allowed(guard), "{text}");
+            assert!(Address::parse(text).unwrap().check(guard).is_err(), "{text}");
         }
-        assert!(Address::parse("http://192.168.1.20:8000").unwrap().is_allowed(guard));
-        assert!(!Address::parse("http://192.168.1.20:8000").unwrap().is_allowed(Guard::new(PrivateNetworks::Refuse)));
+        assert!(Address::parse("http://192.168.1.20:8000").unwrap().check(guard).is_ok());
+        assert!(Address::parse("http://192.168.1.20:8000").unwrap().check(Guard::new(PrivateNetworks::Refuse)).is_err());
     }
 
     proptest! {

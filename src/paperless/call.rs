@@ -333,11 +333,11 @@ fn no_answer(error: &reqwest::Error) -> Fault {
     let mut cause = error.source();
     let mut found = None;
     while let Some(inner) = cause {
-        if inner.is::<RefusedNetwork>() {
-            return Fault::RefusedNetwork;
+        if let Some(refused) = inner.downcast_ref::<RefusedNetwork>() {
+            return (*refused).into();
         }
-        if is_tls(inner) {
-            found = Some(Unreachable::Tls);
+        if let Some(why) = of_tls(inner) {
+            found = Some(why);
         }
         cause = inner.source();
     }
@@ -352,9 +352,17 @@ fn no_answer(error: &reqwest::Error) -> Fault {
 }
 
 /// An error of TLS travels within one of input and output, which does not tell it as its source.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || within.is_some_and(|within| is_tls(within))
+pub(crate) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    of_tls(error).is_some()
+}
+
+fn of_tls(error: &(dyn std::error::Error + 'static)) -> Option<Unreachable> {
+    match error.downcast_ref::<rustls::Error>() {
+        // What answers speaks, but no TLS: as a rule a server at an http:// port.
+        Some(rustls::Error::InvalidMessage(_)) => Some(Unreachable::NoTls),
+        Some(_) => Some(Unreachable::Tls),
+        None => error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).and_then(|within| of_tls(within)),
+    }
 }
 
 /// A body whose pieces come from another thread. If they end early, the request is broken off.

@@ -114,7 +114,7 @@ impl Client {
 }
 
 fn reachable(network: &Network, address: &Address) -> Result<(), Fault> {
-    if address.is_allowed(network.guard) { Ok(()) } else { Err(Fault::RefusedNetwork) }
+    address.check(network.guard).map_err(Fault::from)
 }
 
 /// The one place where words are matched: nothing else tells a missing code from a wrong password. We ask in English.

@@ -5,7 +5,7 @@ use std::io::Write;
 use chrono::NaiveDate;
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Checksum, Checksums, Client, DocumentId, Hasher, Right, Version,
@@ -164,6 +164,24 @@ impl Client {
             !is_there
         })?;
         Ok(is_there)
+    }
+
+    /// Out of the trash, with all that it had. `NotFound` if it does not lie there. Whose document it is needs no right for it.
+    pub fn restore(&self, id: DocumentId) -> Result<(), Fault> {
+        let answer = self.post("api/trash/", json!({"documents": [id.0], "action": "restore"}), Right::DeleteDocument)?;
+        if answer.is_refusal() && answer.refusal_names("documents") {
+            return Err(Fault::NotFound);
+        }
+        match answer.json() {
+            Err(fault) if fault.is_uncertain() => {
+                if self.is_in_trash(id)? {
+                    Err(fault)
+                } else {
+                    Ok(())
+                }
+            }
+            answer => answer.map(drop),
+        }
     }
 
     /// Reads the original file, not the PDF that the server made of it. A document in the trash is read, too. The caller compares the checksums.

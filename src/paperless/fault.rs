@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 
 use thiserror::Error;
 
-use super::{AddressProblem, Right};
+use super::{AddressProblem, Right, guard::RefusedNetwork};
 
 /// Everything that can go wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -49,9 +49,12 @@ pub enum Fault {
     /// No connection, or none that lasted.
     #[error("it cannot be reached: {0}")]
     Unreachable(Unreachable),
-    /// The address leads into a network that is not asked, by the program or by setting.
-    #[error("the address leads into a network that is not asked")]
+    /// The address leads into a private network, which a setting forbids.
+    #[error("the address leads into a private network, which a setting forbids")]
     RefusedNetwork,
+    /// The address leads to a machine's own services (link-local, metadata, nobody's), which are never asked.
+    #[error("the address leads to where nothing is ever asked")]
+    NeverNetwork,
     /// A reverse proxy takes no file of this size; Paperless-ngx itself has no limit.
     #[error("the file is too large for the server")]
     TooLarge,
@@ -101,9 +104,12 @@ pub enum Unreachable {
     /// Nobody listens, or there is no way there.
     #[error("nobody answers")]
     Refused,
-    /// The certificate is not believed, or there is no TLS.
+    /// The certificate is not believed.
     #[error("the connection cannot be made secure")]
     Tls,
+    /// Something answers, but without TLS.
+    #[error("what answers speaks no TLS")]
+    NoTls,
     /// It took too long to connect, to answer or in all.
     #[error("it took too long")]
     Timeout,
@@ -176,7 +182,8 @@ impl Fault {
             | Self::CodeRefused
             | Self::Right(_)
             | Self::FieldType
-            | Self::RefusedNetwork => Decision::Connection,
+            | Self::RefusedNetwork
+            | Self::NeverNetwork => Decision::Connection,
             Self::NotFound | Self::InTrash | Self::TooLarge | Self::Type | Self::Empty | Self::Field(_) => Decision::Document,
         }
     }
@@ -200,6 +207,15 @@ impl Fault {
             Self::Server { .. } | Self::NotUnderstood => true,
             Self::Unreachable(why) => matches!(why, Unreachable::Timeout | Unreachable::Broken),
             _ => false,
+        }
+    }
+}
+
+impl From<RefusedNetwork> for Fault {
+    fn from(refused: RefusedNetwork) -> Self {
+        match refused {
+            RefusedNetwork::Private => Self::RefusedNetwork,
+            RefusedNetwork::Never => Self::NeverNetwork,
         }
     }
 }

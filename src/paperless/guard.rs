@@ -17,9 +17,15 @@ pub struct Guard {
 }
 
 /// No address of a name is one that may be connected to.
-#[derive(Clone, Copy, Debug, Error)]
-#[error("the address leads into a network that is not asked")]
-pub struct RefusedNetwork;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RefusedNetwork {
+    /// A private one, which the setting forbids.
+    #[error("the address leads into a private network, which a setting forbids")]
+    Private,
+    /// One that is never asked, whatever is set.
+    #[error("the address leads to a machine's own services, which are never asked")]
+    Never,
+}
 
 /// Where an address leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +44,16 @@ impl Guard {
 
     /// May it be connected to?
     pub fn allows(self, address: IpAddr) -> bool {
+        self.check(address).is_ok()
+    }
+
+    /// The same with the reason.
+    pub fn check(self, address: IpAddr) -> Result<(), RefusedNetwork> {
         match place(address) {
-            Place::Public => true,
-            Place::Private => self.private == PrivateNetworks::Allow,
-            Place::Never => false,
+            Place::Public => Ok(()),
+            Place::Private if self.private == PrivateNetworks::Allow => Ok(()),
+            Place::Private => Err(RefusedNetwork::Private),
+            Place::Never => Err(RefusedNetwork::Never),
         }
     }
 }
@@ -94,7 +106,7 @@ pub enum Names {
 }
 
 /// Looks names up for each connection and hands on only what may be connected to, so that no name leads anywhere else later.
-pub(super) struct GuardedNames {
+pub(crate) struct GuardedNames {
     pub guard: Guard,
     pub names: Names,
 }
@@ -107,10 +119,12 @@ impl Resolve for GuardedNames {
                 Names::System => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
                 Names::Always(addresses) => addresses.into_iter().map(|address| (address, 0).into()).collect(),
             };
-            let none_at_all = found.is_empty();
+            let refused: Vec<RefusedNetwork> = found.iter().filter_map(|found| guard.check(found.ip()).err()).collect();
             let allowed: Vec<_> = found.into_iter().filter(|found| guard.allows(found.ip())).collect();
-            if allowed.is_empty() && !none_at_all {
-                return Err(RefusedNetwork.into());
+            // What a setting would allow is told first: that somebody can change.
+            let why = refused.iter().find(|why| **why == RefusedNetwork::Private).or(refused.first());
+            if let (true, Some(why)) = (allowed.is_empty(), why) {
+                return Err((*why).into());
             }
             let addresses: vec::IntoIter<_> = allowed.into_iter();
             Ok(Box::new(addresses) as Addrs)

@@ -60,6 +60,11 @@ impl Client {
         id(&row).ok_or(Fault::NotUnderstood)
     }
 
+    /// The id of the name, letter by letter, if this account sees one.
+    pub fn find_label(&self, label: Label, name: &str) -> Result<Option<i64>, Fault> {
+        Ok(self.find(label.list(), &cut_title(name))?.as_ref().and_then(id))
+    }
+
     /// The id of the custom field that holds our links. Custom fields belong to everybody; one of the name with a type that holds no link is a
     /// fault, because its values are somebody's.
     pub fn ensure_custom_field(&self, name: &str) -> Result<i64, Fault> {

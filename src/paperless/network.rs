@@ -96,7 +96,7 @@ impl Network {
 }
 
 /// Every certificate is verified, against the machine's authorities and those of the setting.
-fn believed(authorities: &[CertificateDer<'static>]) -> Result<ClientConfig, Fault> {
+pub(crate) fn believed(authorities: &[CertificateDer<'static>]) -> Result<ClientConfig, Fault> {
     let mut roots = RootCertStore::empty();
     // One that cannot be read is no reason to believe none.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -18,6 +18,8 @@ pub enum Right {
     AddDocumentType,
     ViewCustomField,
     AddCustomField,
+    /// Not needed: it takes what belongs to somebody else out of the trash.
+    DeleteDocument,
     /// Not needed: without it the others are found out by trying.
     ViewSettings,
 }
@@ -54,6 +56,7 @@ impl Right {
             Self::AddDocumentType => "add_documenttype",
             Self::ViewCustomField => "view_customfield",
             Self::AddCustomField => "add_customfield",
+            Self::DeleteDocument => "delete_document",
             Self::ViewSettings => "view_uisettings",
         }
     }

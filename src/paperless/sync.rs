@@ -11,6 +11,8 @@ pub mod look;
 pub mod reason;
 pub mod settings;
 pub mod take;
+pub mod theirs;
+pub mod trash;
 pub mod wire;
 pub mod worker;
 

@@ -8,7 +8,7 @@ use crate::{
     access::{self, Full, Own, PatientAccess, Rank, View},
     app::App,
     audit::Action,
-    auth::session::Signed,
+    auth::{proof::Proved, session::Signed},
     body,
     db::{Conn, types::PatientId},
     directory::{Listed, Practitioner},
@@ -194,7 +194,7 @@ pub async fn change(
 }
 
 /// `POST /patients/{patient}/delete`.
-pub async fn delete(app: web::Data<App>, signed: Signed, patient: web::Path<String>) -> Result<HttpResponse> {
+pub async fn delete(app: web::Data<App>, signed: Signed, _: Proved, patient: web::Path<String>) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
     app.write(move |tx, app| {
         let access = access::grant::<Own>(tx, &signed.actor, &patient, app.clock.now())?;

@@ -85,13 +85,9 @@ pub async fn put(
                 })
                 .await;
             if hung.is_err() {
-                let given_up = app.run(move |app| {
-                    for name in &names {
-                        blobs::give_up(app, app.storage.as_ref(), name);
-                    }
-                    Ok(())
-                });
-                drop(given_up.await);
+                for name in names {
+                    upload::give_up(&app, name).await;
+                }
             }
             hung?;
             Ok(see_other(&format!("/patients/{patient}/edit")))
@@ -172,15 +168,6 @@ async fn make(app: &App, received: &upload::Received) -> Result<(Kept, Kept)> {
         found.map(|(_, jpeg)| jpeg.clone()).ok_or_else(|| wrong("error.photo_damaged"))
     };
     let (large, small) = (drawn(1)?, drawn(0)?);
-    app.run(move |app| {
-        let large = blobs::store(app, &large)?;
-        match blobs::store(app, &small) {
-            Ok(small) => Ok((large, small)),
-            Err(error) => {
-                blobs::give_up(app, app.storage.as_ref(), &large.name);
-                Err(error)
-            }
-        }
-    })
-    .await
+    // One that is stored when the other is not is nobody's, and the sweep takes it.
+    app.run(move |app| Ok((blobs::store(app, &large)?, blobs::store(app, &small)?))).await
 }

@@ -12,6 +12,7 @@ use crate::{
     auth::{
         form::{self, Form, Problems},
         password::HashError,
+        proof::Proved,
         session::{Me, Signed},
     },
     body,
@@ -105,6 +106,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String
 pub async fn make(
     app: web::Data<App>,
     signed: Signed,
+    _: Proved,
     patient: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,

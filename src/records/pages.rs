@@ -28,7 +28,7 @@ use crate::{
         types::{FileId, PatientId, RecordId},
     },
     error::{Error, Result},
-    files::{self, inbox, pending, quota::Quota, upload},
+    files::{self, inbox, pending, quota::Quota, twins, upload},
     interchange::merge,
     list_views,
     page::{self, Ui, note_read, render, render_with, see_other},
@@ -418,6 +418,8 @@ struct PapersPart {
     sealed: String,
     lines: Vec<PaperLine>,
     error: String,
+    /// There is no room for one of them.
+    is_full: bool,
     /// The largest that is stored, in bytes; 0 is not known.
     most: u64,
 }
@@ -466,9 +468,13 @@ struct Papers {
     files: Vec<files::NewFile>,
     sealed: String,
     errors: Errors,
+    /// What came and was not taken, by name.
+    refused: Vec<(String, FieldError)>,
     most: u64,
     quota: Quota,
 }
+
+const TOO_MANY: FieldError = FieldError::Rule("error.too_many_files");
 
 impl Papers {
     fn none(app: &App) -> Self {
@@ -480,8 +486,24 @@ impl Papers {
             name: file.name.clone(),
             size: files::pages::size_word(ui, file.blob.arrived.size),
         };
-        let wrong = errors.iter().filter(|(name, _)| name == "file").map(|(_, error)| ui.error(error)).collect::<Vec<_>>();
-        PapersPart { sealed: self.sealed.clone(), lines: self.files.iter().map(line).collect(), error: wrong.join(" "), most: self.most }
+        let wrong: Vec<(String, FieldError)> = errors.iter().filter(|(name, _)| name == "file").cloned().collect();
+        // What has a name is told by it; the same is among the errors without one.
+        let mut unnamed: Vec<&FieldError> = wrong.iter().map(|(_, error)| error).collect();
+        for (_, error) in &self.refused {
+            if let Some(at) = unnamed.iter().position(|known| *known == error) {
+                unnamed.remove(at);
+            }
+        }
+        let named = if wrong.is_empty() { &[][..] } else { self.refused.as_slice() };
+        let told = named.iter().map(|(name, error)| ui.words.with("file.refused_one", &[("name", name), ("why", &ui.error(error))]));
+        let told: Vec<String> = told.chain(unnamed.into_iter().map(|error| ui.error(error))).collect();
+        PapersPart {
+            sealed: self.sealed.clone(),
+            lines: self.files.iter().map(line).collect(),
+            error: told.join(" "),
+            is_full: upload::is_full(&wrong),
+            most: self.most,
+        }
     }
 }
 
@@ -496,8 +518,13 @@ impl Papers {
             errors.push(("file".to_owned(), FieldError::Rule("error.files_gone")));
         }
         let files: Vec<files::NewFile> = held.into_iter().flatten().chain(received.files.iter().cloned()).collect();
+        if files.len() > upload::MOST_FILES && !errors.iter().any(|(_, error)| *error == TOO_MANY) {
+            errors.push(("file".to_owned(), TOO_MANY));
+        }
         let sealed = pending::seal(&app.key, &signed.me.id, &files)?;
-        Ok(Self { files, sealed, errors, most: app.config.max_upload, quota: app.quota() })
+        let mut refused = received.refused.clone();
+        refused.retain(|(name, _)| !name.is_empty());
+        Ok(Self { files, sealed, errors, refused, most: app.config.max_upload, quota: app.quota() })
     }
 }
 
@@ -794,7 +821,6 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
     let received = upload::form(&app, &request, payload).await?;
     let pairs = received.fields.clone();
     let mut papers = Papers::of(&app, &signed, &received)?;
-    let base = format!("/patients/{patient}/{}", kind.name);
     let again = Sent::read(kind, pairs.clone()).then == "new";
     let id = own.clone();
     let take = |papers: Papers| {
@@ -805,11 +831,16 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
             let sent = Sent::read(kind, pairs.clone());
             let waiting = sent.attached.clone();
             let outcome = take_form(tx, &access, kind, id.as_ref(), sent, ui, papers.clone())?;
-            let missed = match &outcome {
-                Outcome::Saved(record) => inbox::attach(tx, app, &access, &waiting, record)?,
-                Outcome::Page(..) => Vec::new(),
+            let next = match &outcome {
+                Outcome::Saved(record) => {
+                    let missed = inbox::attach(tx, app, &access, &waiting, record)?;
+                    let on = onward(&format!("/patients/{patient}/{}", kind.name), record, &missed, again);
+                    let added = pending::became(tx, &papers.files)?;
+                    twins::next(tx, &signed.actor, &added, &on, access.now)?
+                }
+                Outcome::Page(..) => String::new(),
             };
-            Ok((outcome, access, missed))
+            Ok((outcome, access, next))
         })
     };
     let outcome = match take(papers.clone()).await {
@@ -820,7 +851,7 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
         }
         outcome => outcome,
     };
-    let (outcome, access, missed) = match outcome {
+    let (outcome, access, next) = match outcome {
         Ok(done) => done,
         Err(Error::Busy) if !papers.sealed.is_empty() => {
             let mut pairs: Vec<_> = pairs.into_iter().filter(|(name, _)| name != pending::FIELD).collect();
@@ -839,10 +870,17 @@ async fn save(app: web::Data<App>, signed: Signed, place: Place, payload: web::P
             note_read(&app, &access, if seen.is_some() { Action::Read } else { Action::Listed }, Some(kind.name), seen);
             render_with(status, page.as_ref())
         }
+        Outcome::Saved(_) => Ok(see_other(&next)),
+    }
+}
+
+/// Where to go from a record that was saved.
+fn onward(base: &str, record: &RecordId, missed: &[FileId], again: bool) -> String {
+    match (missed.is_empty(), again) {
         // Somebody else filed some of them meanwhile: told, beside where the record is.
-        Outcome::Saved(id) if !missed.is_empty() => Ok(see_other(&inbox::missed(&missed, &format!("{base}/{id}")))),
-        Outcome::Saved(_) if again => Ok(see_other(&format!("{base}/new?saved=1"))),
-        Outcome::Saved(id) => Ok(see_other(&format!("{base}/{id}"))),
+        (false, _) => inbox::missed(missed, &format!("{base}/{record}")),
+        (true, true) => format!("{base}/new?saved=1"),
+        (true, false) => format!("{base}/{record}"),
     }
 }
 

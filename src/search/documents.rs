@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::{Piece, around, begins, marked};
 use crate::{
-    access::{Accesses, PatientAccess},
+    access::{Accesses, Actor, PatientAccess},
     db::{
         Conn,
         schema::{file_texts, files},
@@ -15,7 +15,11 @@ use crate::{
         types::{FileId, PatientId, RecordId},
     },
     error::Result,
-    files::{File, pages},
+    files::{
+        File,
+        pages::{self, Line},
+        shelf,
+    },
     page::Ui,
     records::{Head, overview},
 };
@@ -28,41 +32,80 @@ pub struct Found {
     pub href: String,
     pub name: Vec<Piece>,
     pub about: String,
-    pub patient: String,
+    /// Whose it is: a patient's or practitioner's name, or the inbox.
+    pub of: String,
     /// Page 3, or nothing where there is no line.
     pub page: String,
     /// The line of it.
     pub line: Vec<Piece>,
-    pub(super) of: PatientId,
+    pub(super) patient: Option<PatientId>,
+}
+
+/// One that this person may see, and how a list tells of it.
+struct Seen {
+    file: File,
+    line: Line,
+    of: String,
 }
 
 /// The documents with these words that this person may see, the newest first; of records of these kinds, or of all. A handful of statements,
 /// however many there are.
-pub fn find(conn: &mut Conn, ui: &Ui, accesses: &Accesses, q: &str, kinds: &[String], wanted: &[String]) -> Result<Vec<Found>> {
+pub fn find(
+    conn: &mut Conn,
+    ui: &Ui,
+    (actor, accesses): (&Actor, &Accesses),
+    q: &str,
+    kinds: &[String],
+    wanted: &[String],
+) -> Result<Vec<Found>> {
+    let mut all = of_patients(conn, ui, accesses, q, kinds)?;
+    if kinds.is_empty() {
+        all.extend(of_households(conn, ui, actor, q)?);
+    }
+    all.sort_by(|a, b| (b.file.uploaded_at, &b.file.id).cmp(&(a.file.uploaded_at, &a.file.id)));
+    all.truncate(MOST);
+    let mut lines = lines(conn, &all, wanted)?;
+    let found = |Seen { file, line, of }: Seen| {
+        // A line tells nothing where the name says it all.
+        let best = lines.remove(&file.id).filter(|_| !begins(&line.name, wanted));
+        let (page, text) = best.unwrap_or_default();
+        let record = line.record.map(|(_, title)| title);
+        Found {
+            href: if page > 1 { format!("{}?page={page}#pages", line.href) } else { line.href },
+            name: marked(&line.name, wanted),
+            about: std::iter::once(line.about).chain(record).collect::<Vec<_>>().join(" · "),
+            of,
+            page: if text.is_empty() { String::new() } else { ui.t1("file.page", "page", page.to_string()) },
+            line: marked(&around(&text, wanted), wanted),
+            patient: file.patient_id,
+        }
+    };
+    Ok(all.into_iter().map(found).collect())
+}
+
+/// Those of the household's inbox and of its practitioners: membership opens them, and a share does not.
+fn of_households(conn: &mut Conn, ui: &Ui, actor: &Actor, q: &str) -> Result<Vec<Seen>> {
+    let found = shelf::find(conn, actor, q)?;
+    let told = |found: shelf::Found| Seen {
+        line: pages::line_at(ui, &found.base, &found.file),
+        of: found.practitioner.unwrap_or_else(|| ui.t("inbox.title")),
+        file: found.file,
+    };
+    Ok(found.into_iter().map(told).collect())
+}
+
+fn of_patients(conn: &mut Conn, ui: &Ui, accesses: &Accesses, q: &str, kinds: &[String]) -> Result<Vec<Seen>> {
     let mut seen = seen(conn, accesses, q)?;
     if !kinds.is_empty() {
         seen.retain(|(_, head)| head.as_ref().is_some_and(|head| kinds.contains(&head.kind)));
     }
     seen.truncate(MOST);
-    let mut lines = lines(conn, &seen, wanted)?;
-    let found = |(file, head): &(File, Option<Head>)| {
+    let told = |(file, head): (File, Option<Head>)| {
         let patient = file.patient_id.clone()?;
-        let line = pages::line(ui, &patient, file, head.as_ref());
-        // A line tells nothing where the name says it all.
-        let best = lines.remove(&file.id).filter(|_| !begins(&line.name, wanted));
-        let (page, text) = best.unwrap_or_default();
-        let record = line.record.map(|(_, title)| title);
-        Some(Found {
-            href: if page > 1 { format!("{}?page={page}#pages", line.href) } else { line.href },
-            name: marked(&line.name, wanted),
-            about: std::iter::once(line.about).chain(record).collect::<Vec<_>>().join(" · "),
-            patient: accesses.of(&patient).map(|access| access.patient.name()).unwrap_or_default(),
-            page: if text.is_empty() { String::new() } else { ui.t1("file.page", "page", page.to_string()) },
-            line: marked(&around(&text, wanted), wanted),
-            of: patient,
-        })
+        let of = accesses.of(&patient).map(|access| access.patient.name()).unwrap_or_default();
+        Some(Seen { line: pages::line(ui, &patient, &file, head.as_ref()), of, file })
     };
-    Ok(seen.iter().filter_map(found).collect())
+    Ok(seen.into_iter().filter_map(told).collect())
 }
 
 /// Through the same doors as the documents themselves: of a record that is seen, or the patient's own for who sees everything.
@@ -91,8 +134,8 @@ fn seen(conn: &mut Conn, accesses: &Accesses, q: &str) -> Result<Vec<(File, Opti
 }
 
 /// For each document the line in which most of the words begin one, and its page.
-fn lines(conn: &mut Conn, seen: &[(File, Option<Head>)], wanted: &[String]) -> Result<HashMap<FileId, (i32, String)>> {
-    let ids: Vec<&FileId> = seen.iter().map(|(file, _)| &file.id).collect();
+fn lines(conn: &mut Conn, seen: &[Seen], wanted: &[String]) -> Result<HashMap<FileId, (i32, String)>> {
+    let ids: Vec<&FileId> = seen.iter().map(|seen| &seen.file.id).collect();
     let pages: Vec<(FileId, i32, String)> = file_texts::table
         .filter(among(conn, "file_texts.file_id", &ids))
         .order((file_texts::file_id, file_texts::page))

@@ -31,6 +31,7 @@ struct KeyPage {
     is_kept: bool,
     address: String,
     made_by_setting: bool,
+    has_factor: bool,
     problems: Problems,
 }
 
@@ -40,6 +41,7 @@ impl KeyPage {
         let groups = || text.chars().collect::<Vec<_>>().chunks(4).map(|four| four.iter().collect()).collect();
         Self {
             is_kept: !signed.me.key_is_unkept,
+            has_factor: signed.me.has_factor,
             ui: Ui::new(Some(signed.me), here),
             key: shown.then(groups),
             address: app.config.public_url.to_string(),
@@ -63,6 +65,9 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
     administrator(&signed)?;
     let asked = Form(body::query(&request)).has("show");
     let shown = asked && proof::is_fresh(&app, &signed.me);
+    if asked && !shown && signed.me.has_factor {
+        return Err(Error::Unproved);
+    }
     if shown {
         let signed = signed.clone();
         app.run(move |app| note_shown(app, &signed)).await?;
@@ -73,6 +78,10 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
 /// `POST /settings/key`: the key, for who gives their password.
 pub async fn reveal(app: web::Data<App>, signed: Signed, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     administrator(&signed)?;
+    // Who has a second factor gives it, too.
+    if signed.me.has_factor && !proof::is_fresh(&app, &signed.me) {
+        return Ok(see_other("/confirm?next=%2Fsettings%2Fkey%3Fshow%3D1"));
+    }
     let form = Form::read(&request, payload).await?;
     let who = signed.clone();
     let proved = app.run(move |app| {

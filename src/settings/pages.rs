@@ -10,6 +10,7 @@ use crate::{
     auth::{
         accounts::{self, Details},
         form::{self, Form, Problems},
+        oidc::Door,
         session::{Me, Signed},
     },
     body,
@@ -34,16 +35,18 @@ struct SettingsPage {
     units: Vec<Choice>,
     languages: Vec<Choice>,
     dates: Vec<Choice>,
+    /// The way to the provider's page.
+    door: Option<Door>,
 }
 
 impl SettingsPage {
-    fn load(conn: &mut Conn, me: Me) -> Result<Self> {
+    fn load(conn: &mut Conn, app: &App, me: Me) -> Result<Self> {
         let stored = preferences::of(conn, &me.id)?;
         let details = profile(conn, &me)?;
-        Ok(Self::new(me, details, &stored))
+        Ok(Self::new(app, me, details, &stored))
     }
 
-    fn new(me: Me, details: Details, wanted: &Preferences) -> Self {
+    fn new(app: &App, me: Me, details: Details, wanted: &Preferences) -> Self {
         let ui = Ui::new(Some(me), HERE);
         let choices = |set: &str, words: &[&str], now: &str| {
             words.iter().map(|word| Choice { value: (*word).to_owned(), label: ui.choice(set, word), selected: *word == now }).collect()
@@ -54,6 +57,7 @@ impl SettingsPage {
             dates: choices("DateFormat", preferences::DATES, &wanted.date_format),
             timeout: wanted.timeout.clone(),
             saved: false,
+            door: Door::of(app),
             profile: Problems::default(),
             preferences: Problems::default(),
             details,
@@ -71,25 +75,25 @@ fn profile(conn: &mut Conn, me: &Me) -> Result<Details> {
 /// `GET /settings`.
 pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> Result<HttpResponse> {
     let saved = Form(body::query(&request)).has("saved");
-    let page = app.read(move |conn, _| SettingsPage::load(conn, signed.me)).await?;
+    let page = app.read(move |conn, app| SettingsPage::load(conn, app, signed.me)).await?;
     crate::page::render(&SettingsPage { saved, ..page })
 }
 
 /// `POST /settings/profile`.
 pub async fn save_profile(app: web::Data<App>, signed: Signed, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&request, payload).await?;
-    let details = Details { full_name: form.text("full_name"), username: signed.me.username.clone(), email: form.text("email") };
-    let (wanted, actor) = (details.clone(), signed.actor.clone());
+    let full_name = form.text("full_name");
+    let (wanted, actor) = (full_name.clone(), signed.actor.clone());
     let outcome = app
         .write(move |tx, app| {
-            let mut errors = accounts::check_name(&wanted.full_name);
-            errors.extend(accounts::check_email(&wanted.email));
-            if errors.is_empty() { accounts::change(tx, &actor, &wanted, app.clock.now()) } else { Err(Error::Invalid(errors)) }
+            let errors = accounts::check_name(&wanted);
+            if errors.is_empty() { accounts::rename(tx, &actor, &wanted, app.clock.now()) } else { Err(Error::Invalid(errors)) }
         })
         .await;
     let Err(error) = outcome else { return Ok(see_other("/settings?saved=1")) };
-    let page = app.read(move |conn, _| SettingsPage::load(conn, signed.me)).await?;
+    let page = app.read(move |conn, app| SettingsPage::load(conn, app, signed.me)).await?;
     let (status, problems) = form::shown(&page.ui.words, error)?;
+    let details = Details { full_name, ..page.details };
     form::again(status, problems.wait, &SettingsPage { profile: problems, details, ..page })
 }
 
@@ -108,7 +112,7 @@ pub async fn save_preferences(app: web::Data<App>, signed: Signed, request: Http
         return Ok(see_other("/settings?saved=1"));
     }
     let me = signed.me;
-    let page = app.read(move |conn, _| profile(conn, &me).map(|details| SettingsPage::new(me, details, &wanted))).await?;
+    let page = app.read(move |conn, app| profile(conn, &me).map(|details| SettingsPage::new(app, me, details, &wanted))).await?;
     let problems = Problems::new(&page.ui.words, &errors);
     form::again(StatusCode::UNPROCESSABLE_ENTITY, None, &SettingsPage { preferences: problems, ..page })
 }

@@ -24,20 +24,30 @@ struct SessionsPage {
     rows: Vec<Row>,
 }
 
-struct Row {
-    id: String,
-    device: String,
-    address: String,
-    first_seen: String,
-    last_seen: String,
-    remember: bool,
-    own: bool,
+pub struct Row {
+    pub id: String,
+    /// Whose it is, where sessions of several people stand together.
+    pub user: String,
+    pub name: String,
+    pub device: String,
+    pub address: String,
+    pub first_seen: String,
+    pub last_seen: String,
+    /// How they signed in.
+    pub way: String,
+    pub until: String,
+    pub remember: bool,
+    pub own: bool,
 }
 
-fn row(ui: &Ui, listed: Listed, own: &str) -> Row {
+pub fn row(ui: &Ui, listed: Listed, own: &str) -> Row {
     let device = listed.agent.as_deref().and_then(device).unwrap_or_else(|| ui.t("settings.unknown_device"));
     Row {
         own: listed.id == own,
+        user: String::new(),
+        name: String::new(),
+        way: ui.choice("SessionWay", &listed.way),
+        until: ui.moment(&listed.expires_at),
         device,
         address: listed.address.unwrap_or_default(),
         first_seen: ui.moment(&listed.created_at),
@@ -103,4 +113,9 @@ pub async fn end(app: web::Data<App>, signed: Signed, request: HttpRequest, payl
         return Ok(see_other("/login"));
     }
     Ok(see_other("/settings/sessions?done=1"))
+}
+
+/// `GET /session`: that somebody is there, as any other request; a page asks it when they say that they go on.
+pub async fn go_on(signed: Signed) -> HttpResponse {
+    HttpResponse::Ok().json(signed.me.ends)
 }

@@ -9,6 +9,7 @@ use crate::{
     audit::{Action, Event},
     auth::{
         form::{self, Form, Problems},
+        proof::Proved,
         session::{Me, Signed},
         token::{self, LONGEST_NAME, NewToken, Token},
         token_text::TokenText,
@@ -121,7 +122,7 @@ fn wanted(form: &Form, me: &Me, now: NaiveDateTime) -> Result<NewToken, Errors> 
 }
 
 /// `POST /settings/tokens`. The answer is a page, not a redirect: the text is nowhere else, least of all in an address.
-pub async fn create(app: web::Data<App>, signed: Signed, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
+pub async fn create(app: web::Data<App>, signed: Signed, _: Proved, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&request, payload).await?;
     let now = app.clock.now();
     let me = signed.me.clone();

@@ -14,6 +14,7 @@ use crate::{
     app::App,
     auth::{
         form::{Form, Problems},
+        proof::Proved,
         session::Signed,
     },
     db::{
@@ -248,6 +249,7 @@ fn answer(patient: &PatientId, outcome: Outcome) -> Result<HttpResponse> {
 pub async fn invite(
     app: web::Data<App>,
     signed: Signed,
+    _: Proved,
     patient: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
@@ -309,6 +311,7 @@ fn invite_now(tx: &mut Tx<'_>, app: &App, signed: &Signed, patient: &PatientId, 
 pub async fn offer_ownership(
     app: web::Data<App>,
     signed: Signed,
+    _: Proved,
     patient: web::Path<String>,
     request: HttpRequest,
     payload: web::Payload,
@@ -431,6 +434,7 @@ pub async fn edit(app: web::Data<App>, signed: Signed, path: web::Path<(String, 
 pub async fn change(
     app: web::Data<App>,
     signed: Signed,
+    _: Proved,
     path: web::Path<(String, String)>,
     request: HttpRequest,
     payload: web::Payload,
@@ -461,7 +465,7 @@ pub async fn change(
 }
 
 /// `POST /patients/{patient}/sharing/{share}/extend`: one click, a week more.
-pub async fn extend(app: web::Data<App>, signed: Signed, path: web::Path<(String, String)>) -> Result<HttpResponse> {
+pub async fn extend(app: web::Data<App>, signed: Signed, _: Proved, path: web::Path<(String, String)>) -> Result<HttpResponse> {
     let (patient, share) = ids(&path)?;
     let back = format!("/patients/{patient}/sharing?done=extended");
     app.write(move |tx, app| {

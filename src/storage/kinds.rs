@@ -71,9 +71,13 @@ pub fn of(head: &[u8], file_name: &str) -> Result<&'static FileKind, Refused> {
     let told = by_bytes(head, named).ok_or(Refused::NotSupported)?;
     match named {
         Some(named) if named != told => Err(Refused::Contradiction),
+        None if ending.as_deref().is_some_and(|ending| OF_OTHERS.contains(&ending)) => Err(Refused::Contradiction),
         _ => Ok(told),
     }
 }
+
+/// Endings of what is not kept here: a name that has one says that it is no document.
+const OF_OTHERS: [&str; 9] = ["zip", "jar", "apk", "7z", "rar", "gz", "tar", "exe", "msi"];
 
 /// The ending of a name in small letters.
 fn ending(file_name: &str) -> Option<String> {
@@ -96,9 +100,53 @@ fn by_bytes(head: &[u8], named: Option<&'static FileKind>) -> Option<&'static Fi
         () if at(0, b"PK\x03\x04") => office(head)?,
         // One container for three kinds of file; only their inner folders tell them apart, far behind the beginning.
         () if at(0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") => named.map(|kind| kind.media_type).filter(|told| OLE.contains(told))?,
+        () if begins_late(head, named) => "application/pdf",
         () => return text(head, named),
     };
     kind(told)
+}
+
+/// How far into a file a PDF may begin, as readers of PDF take it (ISO 32000-1, annex H, note 13).
+const LATE: usize = 1024;
+/// What begins a file of another sort: programs, archives, scripts, sound and film, PostScript.
+const OTHERS: [&[u8]; 17] = [
+    b"MZ",
+    b"\x7fELF",
+    b"PK",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"#!",
+    b"BM",
+    b"RIFF",
+    b"ID3",
+    b"OggS",
+    b"%!PS",
+    b"\xca\xfe\xba\xbe",
+    b"\xcf\xfa\xed\xfe",
+    b"\xfe\xed\xfa",
+];
+
+/// A PDF behind an empty line, a byte order mark, or what a mail program or a printer put before it. Only blanks may stand there, unless the
+/// name says that it is a PDF; and nothing that makes something else of the file.
+fn begins_late(head: &[u8], named: Option<&'static FileKind>) -> bool {
+    const MARK: &[u8] = b"%PDF-";
+    let within = head.get(..head.len().min(LATE + MARK.len())).unwrap_or_default();
+    let Some(at) = within.windows(MARK.len()).position(|window| window == MARK) else { return false };
+    let before = head.get(..at).unwrap_or_default();
+    let before = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before);
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+    let first = before.iter().position(|byte| !is_blank(byte)).unwrap_or(before.len());
+    let rest = before.get(first..).unwrap_or_default();
+    if rest.is_empty() {
+        return true;
+    }
+    let holds = |mark: &[u8]| before.windows(mark.len()).any(|window| window == mark);
+    let is_other = OTHERS.iter().any(|mark| rest.starts_with(mark) || before.starts_with(mark));
+    let is_mixed = before.contains(&b'<') || holds(b"PK\x03\x04") || before.get(4..8) == Some(b"ftyp");
+    named.is_some_and(|kind| kind.media_type == "application/pdf") && !is_other && !is_mixed
 }
 
 /// Brands of HEIF with HEVC pictures (ISO/IEC 23008-12, annex B), as phones write them.
@@ -149,7 +197,8 @@ fn readable(head: &[u8]) -> Option<String> {
         Err(error) if error.error_len().is_none() => head.get(..error.valid_up_to()).map(|good| String::from_utf8_lossy(good).into_owned()),
         Err(_) => None,
     };
-    let latin = || head.iter().map(|byte| char::from(*byte)).collect();
+    // The letters of an older Windows: those of Latin-1, and quotes and the euro where that has control characters.
+    let latin = || encoding_rs::WINDOWS_1252.decode_without_bom_handling(head).0.into_owned();
     Some(utf8.unwrap_or_else(latin)).filter(|text| is_plain(text))
 }
 
@@ -189,6 +238,11 @@ mod tests {
             ("Größe 1,80 m\n".as_bytes(), "note.txt", "text/plain"),
             (b"Gr\xf6\xdfe 1,80 m\n", "old.txt", "text/plain"),
             (b"\xff\xfeA\0b\0", "notepad.txt", "text/plain"),
+            (b"\r\n%PDF-1.7\n", "letter.pdf", "application/pdf"),
+            (b"\xef\xbb\xbf%PDF-1.7\n", "letter", "application/pdf"),
+            (b"\x1b%-12345X@PJL JOB\n%PDF-1.4\n", "printed.pdf", "application/pdf"),
+            (b"Look for %PDF-1.7 in it\n", "note.txt", "text/plain"),
+            (b"Look for %PDF-1.7 in it\n", "note", "text/plain"),
         ] {
             assert_eq!(told(head, name), Ok(kind), "{name}");
         }
@@ -204,6 +258,23 @@ mod tests {
         assert_eq!(told(b"%PDF-1.4", "photo.jpg"), Err(Refused::Contradiction));
         assert_eq!(told(b"<html><script>", "letter.pdf"), Err(Refused::Contradiction));
         assert_eq!(told(b"<html><script>", "note.txt"), Err(Refused::Contradiction));
+        for (before, refused) in [
+            (&b"<html><script>alert(1)</script>"[..], Refused::Contradiction),
+            (b"\n<!-- -->", Refused::Contradiction),
+            (b"PK\x03\x04", Refused::NotSupported),
+            (b"\n\nMZ\x90\0", Refused::NotSupported),
+            (b"#!/bin/sh\n", Refused::Contradiction),
+            (b"\xff\xd8\xff\xe0", Refused::Contradiction),
+            (b"GIF89a", Refused::Contradiction),
+            (b"\0\0\0\x18ftypmp42", Refused::NotSupported),
+        ] {
+            assert_eq!(told(&[before, b"\n%PDF-1.4\n"].concat(), "letter.pdf"), Err(refused), "{before:?}");
+        }
+        let late = |blanks: usize| told(&[&b" ".repeat(blanks)[..], b"%PDF-1.4\n"].concat(), "letter.pdf");
+        assert_eq!((late(1024), late(1025)), (Ok("application/pdf"), Err(Refused::Contradiction)));
+        let docx = b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0________________\x13\0\x08\x02[Content_Types].xml .. word/document.xml";
+        assert_eq!(told(docx, "x.zip"), Err(Refused::Contradiction));
+        assert_eq!(told(b"Dear Ada", "setup.exe"), Err(Refused::Contradiction));
         assert_eq!(told(b"GIF89a/*<svg onload>*/", "x.svg"), Err(Refused::Contradiction));
         assert_eq!(told(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", "setup.msi"), Err(Refused::NotSupported));
     }

@@ -10,6 +10,7 @@ use super::{
     Arrived, BlobName, Incoming, Span, Storage, Tally,
     seal::{FileKey, Opener, Sealer},
 };
+use crate::health;
 
 /// What is not whole yet; a start sweeps it.
 const ARRIVING: &str = ".arriving";
@@ -67,7 +68,10 @@ impl Incoming for Writing {
         out.flush()?;
         out.get_ref().sync_all()?;
         let folder = self.target.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        fs::create_dir_all(folder)?;
+        if !folder.is_dir() {
+            fs::create_dir_all(folder)?;
+            folder.parent().map_or(Ok(()), sync_folder)?;
+        }
         fs::rename(&self.temporary, &self.target)?;
         sync_folder(folder)?;
         Ok(std::mem::take(&mut self.tally).told())
@@ -122,13 +126,56 @@ impl Storage for Local {
         };
         for folder in folders {
             let folder = folder?;
-            if folder.file_type()?.is_dir() {
+            if folder.file_type()?.is_dir() && folder.file_name() != LOST_AND_FOUND {
                 for file in fs::read_dir(folder.path())? {
                     found.extend(file?.file_name().to_str().and_then(BlobName::parse));
                 }
             }
         }
         Ok(found)
+    }
+
+    fn strays(&self) -> io::Result<Vec<String>> {
+        let mut found = Vec::new();
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+            other => other?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !entry.file_type()?.is_dir() {
+                // A trial of a server that looks whether it can write is gone in a moment.
+                found.extend((!name.starts_with(health::PROBE)).then_some(name));
+            } else if is_ours(&name) {
+                self.strays_in(&name, &mut found)?;
+            } else if name != LOST_AND_FOUND {
+                found.push(format!("{name}/"));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+}
+
+/// What file systems keep in their own root.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// A folder that this store makes.
+fn is_ours(folder: &str) -> bool {
+    folder == ARRIVING || folder.len() == 2 && folder.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+impl Local {
+    fn strays_in(&self, folder: &str, found: &mut Vec<String>) -> io::Result<()> {
+        for file in fs::read_dir(self.folder.join(folder))? {
+            let name = file?.file_name().to_string_lossy().into_owned();
+            let is_in_place = BlobName::parse(&name).is_some_and(|blob| folder == ARRIVING || blob.as_str().ends_with(folder));
+            if !is_in_place {
+                found.push(format!("{folder}/{name}"));
+            }
+        }
+        Ok(())
     }
 }
 

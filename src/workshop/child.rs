@@ -63,8 +63,8 @@ fn carry_out(order: &Order, bytes: Vec<u8>, tell: Tell<'_>) -> Result<(), Failed
     match order {
         Order::Pdf { draw } => pdf::pages(bytes, *draw, tell),
         Order::PdfScan { page } => pdf::scan(bytes, *page, tell),
-        Order::Picture => picture::page(&bytes, tell),
-        Order::PictureScan => picture::scan(&bytes, tell),
+        Order::Picture { draw } => picture::pages(bytes, *draw, tell),
+        Order::PictureScan { page } => picture::scan(bytes, *page, tell),
         Order::Photo { frame } => picture::photo(&bytes, *frame, tell),
     }
 }

@@ -7,6 +7,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage, codecs::j
 use super::{
     FACE, Frame, Note, PAGE, PHOTO, Refusal, SMALL,
     child::{Failed, Tell},
+    tiff,
 };
 
 /// More than the cameras of telephones make of one shot; three bytes each.
@@ -17,12 +18,25 @@ const MOST_MEMORY: u64 = 450_000_000;
 pub const SCAN: u32 = 3500;
 const QUALITY: u8 = 82;
 
-/// The picture of a paper, and the small one.
-pub fn page(bytes: &[u8], tell: Tell<'_>) -> Result<(), Failed> {
-    let picture = open(bytes)?;
-    tell(&Note::Pages { count: 1 }, b"")?;
-    draw(&picture, 1, tell)?;
-    Ok(tell(&Note::Text { page: 1, text: String::new(), scan: true }, b"")?)
+/// The picture of a paper, and the small one; of a TIFF every page that can be opened. All pages are to be read, and those are told first: what
+/// a page further on does to us takes nothing of that away.
+pub fn pages(mut bytes: Vec<u8>, most: usize, tell: Tell<'_>) -> Result<(), Failed> {
+    let places = tiff::pages(&bytes);
+    let count = places.len().max(1);
+    let first = open(&bytes)?;
+    tell(&Note::Pages { count }, b"")?;
+    draw(&first, 1, tell)?;
+    drop(first);
+    for page in 1..=count {
+        tell(&Note::Text { page, text: String::new(), scan: true }, b"")?;
+    }
+    for (page, place) in (1..).zip(&places).take(most).skip(1) {
+        tiff::begin_with(&mut bytes, *place);
+        if let Ok(picture) = open(&bytes) {
+            draw(&picture, page, tell)?;
+        }
+    }
+    Ok(())
 }
 
 /// Draws one page, and for the first a small one beside it.
@@ -35,8 +49,13 @@ pub fn draw(picture: &DynamicImage, page: usize, tell: Tell<'_>) -> Result<(), F
 }
 
 /// Large, for a reader of letters.
-pub fn scan(bytes: &[u8], tell: Tell<'_>) -> Result<(), Failed> {
-    told(1, &flat(&within(&open(bytes)?, SCAN)), tell)
+pub fn scan(mut bytes: Vec<u8>, page: usize, tell: Tell<'_>) -> Result<(), Failed> {
+    if page > 1 {
+        let places = tiff::pages(&bytes);
+        let place = places.get(page - 1).ok_or(Refusal::Damaged)?;
+        tiff::begin_with(&mut bytes, *place);
+    }
+    told(page, &flat(&within(&open(&bytes)?, SCAN)), tell)
 }
 
 /// A square of it and the small one of that.

@@ -199,10 +199,14 @@ impl Call<'_> {
             .replace("{name}", "app.css")
             .replace("{import}", &world.import)
             .replace("{share}", &world.share)
+            .replace("{passkey}", "none")
             .replace("{invitation}", &world.invitation)
             .replace("{link}", &world.link)
             .replace("{household}", world.owner.household.as_str())
             .replace("{member}", world.owner.id.as_str())
+            .replace("{user}", world.owner.id.as_str())
+            .replace("{account}", world.owner.id.as_str())
+            .replace("{job}", "nothing")
             .replace(
                 "{text}",
                 if pattern.starts_with("/l/") { self.who.visits.as_ref().unwrap_or(&world.visiting) } else { &world.joining },
@@ -332,7 +336,7 @@ impl Call<'_> {
 
     /// As it was before.
     fn after(&self, world: &World, answer: &Answer) {
-        if matches!(self.route.1, "/login" | "/settings/password" | "/settings/key") {
+        if matches!(self.route.1, "/login" | "/login/passkey/challenge" | "/settings/password" | "/settings/address" | "/settings/key") {
             // So many wrong passwords from one address are too many.
             world.forget_guesses();
         }

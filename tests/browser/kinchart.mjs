@@ -24,14 +24,14 @@ const freePort = () =>
     });
   });
 
-/** Starts the program; `setupCode` is read from its log. */
-export async function start() {
+/** Starts the program, with more settings if some are given; `setupCode` is read from its log. `before` is one that was ended with `stop(true)`: its data and its address go on. */
+export async function start(more = {}, before = null) {
   const binary = process.env.KINCHART_BIN ?? join(root, "target", "debug", "kinchart");
-  const folder = await mkdtemp(join(tmpdir(), "kinchart-browser-"));
-  const port = await freePort();
+  const folder = before?.folder ?? (await mkdtemp(join(tmpdir(), "kinchart-browser-")));
+  const port = before?.port ?? (await freePort());
   const url = `http://localhost:${port}`;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("KINCHART_")));
-  const settings = { ...env, KINCHART_LISTEN: `127.0.0.1:${port}`, KINCHART_DATA: join(folder, "data"), KINCHART_UPLOADS: join(folder, "uploads"), KINCHART_PUBLIC_URL: url };
+  const settings = { ...env, KINCHART_LISTEN: `127.0.0.1:${port}`, KINCHART_DATA: join(folder, "data"), KINCHART_UPLOADS: join(folder, "uploads"), KINCHART_PUBLIC_URL: url, ...more };
   const program = spawn(binary, ["serve"], { cwd: folder, env: settings, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   const hear = (chunk) => { log += chunk; };
@@ -49,7 +49,19 @@ export async function start() {
   await fetch(`${url}/setup`);
   return {
     url,
+    folder,
+    port,
     log: () => log,
+    /** What a command of the program prints. */
+    ask: (args) =>
+      new Promise((resolve, reject) => {
+        const command = spawn(binary, args, { cwd: folder, env: settings, stdio: ["ignore", "pipe", "pipe"] });
+        let said = "", complained = "";
+        command.stdout.on("data", (chunk) => { said += chunk; });
+        command.stderr.on("data", (chunk) => { complained += chunk; });
+        command.on("error", reject);
+        command.on("exit", (code) => (code === 0 ? resolve(said) : reject(new Error(`${args.join(" ")}: ${said}${complained}`))));
+      }),
     /** Runs a command of the program on the same data, with this on its standard input. */
     run: (args, input) =>
       new Promise((resolve, reject) => {
@@ -60,11 +72,21 @@ export async function start() {
         command.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`${args.join(" ")}: ${said}`))));
         command.stdin.end(input);
       }),
+    /** As if so many minutes had passed since everybody signed in, or proved once more who they are. */
+    age: (minutes) =>
+      new Promise((resolve, reject) => {
+        const script = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1],timeout=20); c.execute(\"UPDATE sessions SET proved_at=strftime('%Y-%m-%d %H:%M:%f', proved_at, ?)\",(sys.argv[2],)); c.commit()";
+        const python = spawn("python3", ["-c", script, join(folder, "data", "kinchart.db"), `-${minutes} minutes`], { stdio: ["ignore", "ignore", "pipe"] });
+        let said = "";
+        python.stderr.on("data", (chunk) => { said += chunk; });
+        python.on("error", reject);
+        python.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(said))));
+      }),
     setupCode: () => log.match(/[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}/)?.[0],
-    async stop() {
+    async stop(keeps = false) {
       program.kill("SIGTERM");
       await end;
-      await rm(folder, { recursive: true, force: true });
+      if (!keeps) await rm(folder, { recursive: true, force: true });
     },
   };
 }

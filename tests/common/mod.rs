@@ -14,6 +14,7 @@ mod answer;
 mod database;
 pub mod html;
 pub mod log;
+pub mod mail;
 pub mod paper;
 mod people;
 pub mod program;
@@ -26,7 +27,13 @@ use actix_web::{dev::Service, test as actix};
 use chrono::{NaiveDate, NaiveDateTime};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use kinchart::{
-    app::App, auth::password::Passwords, config::Config, files::tesseract::Tesseract, serve, storage::Storage, workshop::Workshop,
+    app::App,
+    auth::{oidc::provider::Provider, password::Passwords},
+    config::Config,
+    files::tesseract::Tesseract,
+    serve,
+    storage::Storage,
+    workshop::Workshop,
 };
 
 pub use answer::Answer;
@@ -89,6 +96,12 @@ impl TestApp {
     /// The same after a start with another program to read scans with.
     pub async fn reads_scans_with(&mut self, program: &str, languages: Option<&str>) {
         self.app.tesseract = Arc::new(Tesseract::new(program, languages));
+        (self.call, self.stream) = served(&self.app).await;
+    }
+
+    /// The same after a start with another OpenID provider in its settings.
+    pub async fn asks_provider(&mut self, provider: Option<Arc<Provider>>) {
+        self.app.provider = provider;
         (self.call, self.stream) = served(&self.app).await;
     }
 

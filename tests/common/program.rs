@@ -65,18 +65,37 @@ impl Installation {
 
     /// The same with these settings.
     pub fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = self.command(&["serve"]);
         command.envs(settings.iter().copied());
-        command.env("KINCHART_LISTEN", address.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
-        let server = Server { child: command.spawn().unwrap(), address };
-        let started = Instant::now();
-        while server.ask("GET", "/healthz", &[], "").is_none_or(|(status, _)| status != 200) {
-            assert!(started.elapsed() < Duration::from_mins(1), "the server does not answer");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        server
+        answering(command)
     }
+
+    /// The same as the last argument of another program, which becomes it.
+    pub fn serve_by(&self, program: &str, arguments: &[&str]) -> Server {
+        let own = self.command(&["serve"]);
+        let mut command = Command::new(program);
+        command.args(arguments).arg(own.get_program()).args(own.get_args()).stdin(Stdio::null());
+        for (name, value) in own.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value)
+            } else {
+                command.env_remove(name)
+            };
+        }
+        answering(command)
+    }
+}
+
+fn answering(mut command: Command) -> Server {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    command.env("KINCHART_LISTEN", address.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+    let server = Server { child: command.spawn().unwrap(), address };
+    let started = Instant::now();
+    while server.ask("GET", "/healthz", &[], "").is_none_or(|(status, _)| status != 200) {
+        assert!(started.elapsed() < Duration::from_mins(1), "the server does not answer");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    server
 }
 
 #[track_caller]

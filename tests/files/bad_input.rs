@@ -131,6 +131,7 @@ async fn forms_that_break_off_or_never_end_leave_nothing() {
         post(&owner, &path, format!("{part}%PDF-1.4 and then noth")).await.is(400).says("The form cannot be read");
         // One file is whole, the end of the form is missing: whose it was to be is not known, so it is nobody's.
         post(&owner, &path, whole.clone()).await.is(400);
+        post(&owner, &path, format!("{whole}--part\r\n")).await.is(400);
         let many: Vec<(&str, &str)> = (0..10_000).map(|_| ("description", "x")).collect();
         post(&owner, &path, form(&many, &[])).await.is(413).says("This is too large");
         let many: Vec<(&str, &str)> = (0..10_000).map(|_| ("x.pdf", PDF)).collect();
@@ -158,4 +159,81 @@ async fn forms_that_break_off_or_never_end_leave_nothing() {
     is_well(&t, 0);
     api.send(Method::POST, files, &[FORM], form(&[], &[("fits.txt", &"x".repeat(1000))])).await.is(201);
     is_well(&t, 1);
+}
+
+/// Larger than what is handed to the store at once: part of it lies there when it ends.
+#[actix_web::test]
+async fn a_large_file_that_breaks_off_leaves_nothing() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    let begun = format!("--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.txt\"\r\n\r\n{}", "x".repeat(1_500_000));
+    for path in ["/inbox".to_owned(), format!("/patients/{ada}/files")] {
+        post(&owner, &path, begun.clone()).await.is(400);
+        is_well(&t, 0);
+    }
+}
+
+#[actix_web::test]
+async fn parts_and_texts_of_a_form_are_counted_together() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let fields = |count: usize| vec![("description", "x"); count];
+    post(&owner, "/inbox", form(&fields(199), &[("fits.txt", "Fits")])).await.location();
+    post(&owner, "/inbox", form(&fields(200), &[("late.txt", "Late")])).await.is(413);
+    // None of them is too long by itself.
+    let long = "x".repeat(30_000);
+    post(&owner, "/inbox", form(&[("a", &long), ("b", &long), ("c", &long)], &[("late.txt", "Late")])).await.is(413);
+    is_well(&t, 1);
+}
+
+#[actix_web::test]
+async fn an_empty_file_is_told_as_one() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let of_ada = format!("/patients/{}/files", owner.patient("Ada"));
+    for path in ["/inbox", &of_ada] {
+        post(&owner, path, form(&[], &[("empty.pdf", "")])).await.is(422).says("empty.pdf : This file is empty");
+    }
+    for path in ["/inbox/files", &of_ada] {
+        let problem = owner.api(true).send(Method::POST, &format!("/api/v1{path}"), &[FORM], form(&[], &[("empty.pdf", "")])).await;
+        assert_eq!(problem.is(422).json()["errors"][0]["code"], "file_empty");
+    }
+    is_well(&t, 0);
+}
+
+#[actix_web::test]
+async fn a_byte_too_many_is_too_many() {
+    let t = TestApp::with(|config| config.max_upload = 1000).await;
+    let owner = t.user("owner");
+    let of_ada = format!("/patients/{}/files", owner.patient("Ada"));
+    let of = |letter: &str, bytes: usize| form(&[], &[("text.txt", &letter.repeat(bytes))]);
+    for (number, path) in ["/inbox", &of_ada].into_iter().enumerate() {
+        post(&owner, path, of("x", 1001)).await.is(422).says("larger than is taken here");
+        is_well(&t, number);
+        post(&owner, path, of(&number.to_string(), 1000)).await.location();
+    }
+    for path in ["/inbox/files", &of_ada] {
+        owner.api(true).send(Method::POST, &format!("/api/v1{path}"), &[FORM], of("x", 1001)).await.is(413);
+    }
+    is_well(&t, 2);
+}
+
+#[actix_web::test]
+async fn what_a_browser_would_run_is_never_shown_in_a_page() {
+    let t = TestApp::new().await;
+    let owner = t.user("owner");
+    let ada = owner.patient("Ada");
+    for (name, content, kind) in [
+        ("page.html", "<!doctype html><html><script>alert(1)</script></html>", "text/html; charset=utf-8"),
+        ("drawing.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"></svg>", "image/svg+xml"),
+    ] {
+        let made = super::put(&owner.api(true), &ada, &[], name, content).await.is(201).json();
+        let path = format!("/patients/{ada}/files/{}/content?inline=1", made["id"].as_str().unwrap());
+        let got = owner.get(&path).await.is(200);
+        let header = |name: &str| got.header(name).unwrap();
+        assert!(header("content-disposition").starts_with("attachment"), "{name}");
+        assert_eq!(header("content-type"), kind);
+        assert!(header("content-security-policy").starts_with("sandbox") && header("x-content-type-options") == "nosniff", "{name}");
+    }
 }

@@ -168,6 +168,17 @@ async fn what_is_refused_says_why() {
 
 #[cfg(unix)]
 #[actix_web::test]
+async fn a_name_loses_what_no_line_can_show() {
+    let w = Watched::new().await;
+    w.put("of two\nlines.pdf", PDF);
+    w.put("a\u{1b}[31mred\u{7f}.pdf", &pdf(1));
+    w.look();
+    w.look();
+    assert_eq!(w.names().await, ["a[31mred.pdf", "of twolines.pdf"]);
+}
+
+#[cfg(unix)]
+#[actix_web::test]
 async fn links_lead_nowhere() {
     let w = Watched::new().await;
     let outside = w.root.parent().unwrap().join("outside");
@@ -275,4 +286,23 @@ async fn a_store_that_takes_nothing_leaves_the_paper_where_it_is() {
     w.t.later(Duration::minutes(5));
     w.look();
     assert_eq!(w.names().await, ["scan.pdf"]);
+}
+
+#[cfg(unix)]
+#[actix_web::test]
+async fn a_name_in_the_letters_of_an_older_windows_is_read_as_such() {
+    use std::os::unix::ffi::OsStrExt;
+    let w = Watched::new().await;
+    let path = |name: &[u8]| w.folder.join(std::ffi::OsStr::from_bytes(name));
+    fs::write(path(b"Gr\xf6\xdfe.pdf"), pdf(1)).unwrap();
+    fs::write(path(b"\xe9.txt"), "").unwrap();
+    // The same name in today's letters beside it: one after the other.
+    w.put("Größe.pdf", &pdf(2));
+    for _ in 0..6 {
+        w.look();
+    }
+    assert_eq!(w.names().await, ["Größe.pdf", "Größe.pdf"]);
+    assert!(!path(b"Gr\xf6\xdfe.pdf").exists() && !path(b"\xe9.txt").exists() && !w.is_there("Größe.pdf"));
+    assert!(w.why("é.txt").contains("é.txt"));
+    assert!(w.folder.join("refused/é.txt").exists(), "under a name that can be told");
 }

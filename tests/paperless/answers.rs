@@ -401,6 +401,11 @@ fn from_trash(state: &mut State, asked: &Asked<'_>) -> HttpResponse {
     if ids.iter().any(|id| state.document(*id).is_none_or(|document| deleted_at(document).is_none())) {
         return HttpResponse::BadRequest().json(json!({"documents": ["Some documents in the list have not yet been deleted."]}));
     }
+    let user = &state.users[asked.user];
+    // What belongs to somebody else takes a right on that document; ours takes none.
+    if ids.iter().filter_map(|id| state.document(*id)).any(|document| !user.sees(document.owner)) {
+        return html(StatusCode::FORBIDDEN, "Insufficient permissions");
+    }
     if asked.body["action"] == "empty" {
         state.documents.retain(|document| !ids.contains(&document.id));
     } else {

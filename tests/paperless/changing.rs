@@ -183,3 +183,26 @@ fn a_change_that_is_refused_says_what() {
         assert_eq!(paperless.client_of(reader).set_title(id, "z"), Err(Fault::Right(Right::ChangeDocument)));
     }
 }
+
+#[test]
+fn a_document_comes_back_from_the_trash_with_all_that_it_had() {
+    for version in Version::BOTH {
+        let paperless = Paperless::start(version);
+        let client = paperless.client();
+        let id = stored(&paperless, &client, "Report", &pdf("report"));
+        let tag = client.ensure_tag("Kinchart").unwrap();
+        client.add_tags(id, &[tag]).unwrap();
+        assert_eq!(client.restore(id), Err(Fault::NotFound), "it lies in no trash");
+        paperless.trash(id.0);
+        assert_eq!(client.document(id), Err(Fault::InTrash));
+        let rights: Vec<&str> = Right::NEEDED.iter().map(|right| right.name()).collect();
+        let other = paperless.client_of(paperless.user("ann", &rights));
+        assert_eq!(other.restore(id), Err(Fault::Right(Right::DeleteDocument)), "somebody else's");
+        paperless.fault(Trouble::Fails);
+        assert!(matches!(client.restore(id), Err(Fault::Server { status: 500, .. })));
+        paperless.fault(Trouble::FailsButSaves);
+        assert_eq!(client.restore(id), Ok(()), "it was done all the same");
+        paperless.well();
+        assert_eq!(client.document(id).unwrap().tags, [tag]);
+    }
+}

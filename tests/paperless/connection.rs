@@ -191,7 +191,23 @@ fn private_networks_are_refused_by_setting() {
     let sign_in = Client::sign_in(&refusing, &Address::parse(&by_name).unwrap(), "admin", "admin-Pw-1", None);
     assert_eq!(sign_in, Err(Fault::RefusedNetwork));
     assert_eq!(paperless.seen(), [], "it was never asked");
-    assert_eq!(client_at(&network(), "http://169.254.169.254/").unwrap_err(), Fault::RefusedNetwork);
+    assert_eq!(client_at(&network(), "http://169.254.169.254/").unwrap_err(), Fault::NeverNetwork);
+}
+
+#[test]
+fn what_serves_this_machine_alone_is_never_asked() {
+    for address in [
+        "169.254.169.254",
+        "169.254.0.1",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "[::ffff:169.254.169.254]",
+        "100.100.100.200",
+        "168.63.129.16",
+        "0",
+    ] {
+        assert_eq!(client_at(&network(), &format!("http://{address}/")).unwrap_err(), Fault::RefusedNetwork, "{address}");
+    }
 }
 
 #[test]
@@ -205,7 +221,7 @@ fn a_name_is_tried_at_its_allowed_addresses_only() {
     let with_token = |network: &Network| Client::new(network, Address::parse(&named).unwrap(), paperless.token()).unwrap().probe();
     assert!(with_token(&network(&["169.254.169.254", "::ffff:169.254.0.1", "127.0.0.1"])).is_ok());
     for refused in [&["169.254.169.254"][..], &["::ffff:169.254.169.254", "0.0.0.0"], &["fe80::1"], &["224.0.0.1"], &["fd00:ec2::254"]] {
-        assert_eq!(with_token(&network(refused)), Err(Fault::RefusedNetwork), "{refused:?}");
+        assert_eq!(with_token(&network(refused)), Err(Fault::NeverNetwork), "{refused:?}");
     }
 }
 
@@ -219,7 +235,7 @@ fn what_cannot_be_reached_says_why() {
     let unknown = client_at(&network(), "http://no-such-host.invalid/").unwrap();
     assert_eq!(unknown.probe(), Err(Fault::Unreachable(Unreachable::Name)));
     let no_tls = client_at(&network(), &paperless.url().replace("http://", "https://")).unwrap();
-    assert_eq!(no_tls.probe(), Err(Fault::Unreachable(Unreachable::Tls)));
+    assert_eq!(no_tls.probe(), Err(Fault::Unreachable(Unreachable::NoTls)));
 }
 
 /// A server with a certificate of the tests' own authority, for `localhost`, that answers every request with 401.

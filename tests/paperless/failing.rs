@@ -1,8 +1,13 @@
 //! A server that fails in the middle: what is told then, and that nothing is lost or sent twice without a look.
 
-use std::io::Read;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+    time::Duration,
+};
 
-use kinchart::paperless::{Checksums, Client, Decision, DocumentId, Fault, Network, TaskState, Unreachable, Upload};
+use kinchart::paperless::{Address, Checksums, Client, Decision, DocumentId, Fault, Network, TaskState, Token, Unreachable, Upload};
 
 use super::{
     pdf,
@@ -79,6 +84,25 @@ fn a_server_that_never_answers_is_given_up() {
         let fault = upload(&client, &pdf("y")).unwrap_err();
         assert_eq!((&fault, fault.is_uncertain()), (&too_long, true));
     }
+}
+
+#[test]
+fn an_answer_that_stops_in_its_midst_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
+        stream.write_all(format!("{head}{{\"count\":").as_bytes()).unwrap();
+        // Until the client has had enough; it is not to wait for this.
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let _ = stream.read(&mut [0; 1]);
+    });
+    let token = Token::parse("0123456789").unwrap();
+    let client = Client::new(&Network::new(hasty()).unwrap(), Address::parse(&url).unwrap(), token).unwrap();
+    assert_eq!(client.document(DocumentId(1)).unwrap_err(), Fault::Unreachable(Unreachable::Timeout));
+    server.join().unwrap();
 }
 
 /// A gigabyte that nobody keeps; counts what was taken.

@@ -65,6 +65,19 @@ fn a_file_is_found_by_its_checksum() {
 }
 
 #[test]
+fn a_filter_that_is_not_known_makes_no_other_document_this_one() {
+    for version in Version::BOTH {
+        let paperless = Paperless::start(version);
+        let client = paperless.client();
+        stored(&paperless, &client, "another", &pdf("another"));
+        let id = stored(&paperless, &client, "sought", &pdf("sought"));
+        paperless.fault(Trouble::KnowsNoChecksums);
+        assert_eq!(client.find_by_checksum(&Checksums::of(&pdf("sought"))), Ok(vec![id]));
+        assert_eq!(client.find_by_checksum(&Checksums::of(&pdf("neither"))), Ok(vec![]));
+    }
+}
+
+#[test]
 fn a_version_is_asked_for_its_own_kind_only() {
     let checksums = Checksums::of(b"x");
     for (version, asked) in [(Version::V2, vec!["sha256", "md5"]), (Version::V3, vec!["sha256"])] {

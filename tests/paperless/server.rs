@@ -91,6 +91,8 @@ pub enum Trouble {
     HalfAnswers,
     /// Something before it takes its headers off.
     NoHeaders,
+    /// A checksum is no filter that it knows: the whole list comes.
+    KnowsNoChecksums,
     /// A server before 2.16: speaks no version 9.
     TooOld,
     /// A later version, which speaks 9 no more.

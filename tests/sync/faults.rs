@@ -64,13 +64,14 @@ async fn a_server_that_is_down_is_asked_again() {
     let (first, second) = (house.upload("a.pdf", LETTER).await, house.upload("b.pdf", &LETTER.replace("fine", "low")).await);
     house.run();
     assert!(house.words(&first).contains("Nobody answers"), "{}", house.words(&first));
-    let pauses = house.connection().pauses;
+    let (pauses, since) = (house.connection().pauses, house.connection().fault_at);
     house.run();
     assert_eq!(house.connection().pauses, pauses, "it is left alone meanwhile, for both documents");
     for _ in 0..10 {
-        house.later(Duration::hours(1));
+        house.later(Duration::minutes(61));
+        assert!(house.connection().paused_until.unwrap() <= house.t.now() + Duration::hours(1), "pauses do not grow for ever");
+        assert_eq!(house.connection().fault_at, since, "a look at nothing says nothing of the server");
     }
-    assert!(house.connection().paused_until.unwrap() <= house.t.now() + Duration::hours(1), "pauses do not grow for ever");
     house.paperless.up();
     house.later(Duration::hours(2));
     house.settle();
@@ -181,7 +182,9 @@ async fn a_worker_that_lost_its_lease_writes_nothing() {
     house.t.later(Duration::minutes(16));
     house.settle();
     assert_eq!(house.state(&file), (State::Synced, None));
+    let before = format!("{:?}", house.copy(&file));
     sync::worker::work(app, taken).unwrap();
+    assert_eq!(format!("{:?}", house.copy(&file)), before, "what it found out is not written over what the other did");
     house.settle();
     assert_eq!((house.state(&file), house.there()), ((State::Synced, None), 1));
 }
@@ -267,8 +270,11 @@ async fn what_reads_back_differently_is_not_let_go_here() {
         // And when it is only there: nobody is given another document.
         house.paperless.fault(Trouble::WrongBytes);
         let answer = house.owner.clone().signed_in().get(&format!("{}/content", house.page(&file))).await;
-        answer.is(500);
+        answer.is(503).says("what comes back from there is not what was sent").lacks("backup");
         assert_eq!(house.copy(&file).state, State::Failed);
+        let page = house.owner.clone().signed_in().get(&house.page(&file)).await.is(200);
+        page.says("is not the document that was sent").says("Look for it again").lacks("/content").lacks("Send again");
+        house.paperless.well();
     }
 }
 

@@ -37,7 +37,10 @@ pub struct House {
 
 impl House {
     pub async fn new(version: Version) -> Self {
-        let t = TestApp::new().await;
+        Self::of(TestApp::new().await, version)
+    }
+
+    pub fn of(t: TestApp, version: Version) -> Self {
         t.app.paperless.set(network());
         let owner = t.user("owner");
         let ada = owner.patient("Ada");

@@ -58,12 +58,12 @@ async fn what_is_wrong_with_a_connection_is_named() {
         ("file:///etc/passwd", "must begin with http"),
         (secret.as_str(), "no name and no password"),
         ("", "no address"),
-        ("http://169.254.169.254/", "does not ask"),
-        ("http://[fd00:ec2::254]/", "does not ask"),
+        ("http://169.254.169.254/", "never asks those"),
+        ("http://[fd00:ec2::254]/", "never asks those"),
         ("http://127.0.0.1:1/", "Nobody answers"),
         ("http://paperless.invalid/", "not known"),
         (root.as_str(), "Paperless-ngx"),
-        (&url.replace("http:", "https:"), "certificate"),
+        (&url.replace("http:", "https:"), "speaks no TLS"),
     ] {
         owner.post(HERE, &[("address", address), ("token", token.reveal())]).await.is(422).says(said);
     }
@@ -78,7 +78,9 @@ async fn what_is_wrong_with_a_connection_is_named() {
         (Trouble::Throttled(30), "more slowly"),
     ] {
         paperless.fault(trouble);
-        owner.post(HERE, &[("address", &url), ("token", token.reveal())]).await.is(422).says(said);
+        let page = owner.post(HERE, &[("address", &url), ("token", token.reveal())]).await.is(422).says(said);
+        // Nobody tries a form again but who sent it.
+        page.lacks("by itself");
     }
     assert_eq!(paperless.sent_elsewhere(), (Vec::new(), 0));
     paperless.well();
@@ -153,7 +155,10 @@ async fn what_is_missing_there_is_sent_again_or_given_up() {
     house.paperless.erase(2);
     house.later(Duration::minutes(16));
     let owner = house.owner.clone().signed_in();
-    owner.get(&house.page(&file)).await.is(200).says("Give it up").lacks("Send again");
+    let page = owner.get(&house.page(&file)).await.is(200).says("Give it up: the entry here goes to the trash").lacks("Send again");
+    let page = page.says("Its only copy was in Paperless-ngx").lacks("it is opened from there").lacks("/content");
+    let text = page.text();
+    assert!(text.find("deleted in Paperless-ngx").unwrap() < text.find("Its only copy").unwrap(), "{text}");
     owner.post(&format!("{}/paperless", house.page(&file)), &[("act", "give_up")]).await.location();
     owner.get(&house.page(&file)).await.is(200).says("in the trash");
 }
@@ -229,4 +234,38 @@ async fn a_connection_is_left_by_bringing_everything_back() {
     house.settle();
     assert!(!house.has_connection());
     assert_eq!((house.backend(&file).as_str(), house.here()), ("local", 1));
+}
+
+#[actix_web::test]
+async fn nobody_guesses_at_the_secrets_of_another_server_here() {
+    let t = TestApp::new().await;
+    t.app.paperless.set(network());
+    let (owner, other) = (t.user("owner"), t.user("other"));
+    let paperless = Paperless::start(Version::V2);
+    let url = paperless.url();
+    let guess =
+        |password: &'static str| vec![("address", url.clone()), ("username", "admin".to_owned()), ("password", password.to_owned())];
+    let wrong = format!("{:040x}", 7);
+    for n in 0..10 {
+        // Addresses that nobody answers at count nothing.
+        owner.post(HERE, &[("address", "http://127.0.0.1:1/"), ("token", &wrong)]).await.is(422);
+        if n % 2 == 0 {
+            owner.post(HERE, &[("address", &url), ("token", &wrong)]).await.is(422).says("token is refused");
+        } else {
+            owner.post(HERE, &pairs(&guess("wrong"))).await.is(422).says("Name or password");
+        }
+    }
+    paperless.forget_seen();
+    let held = owner.post(HERE, &pairs(&guess("admin-Pw-1"))).await.is(429).says("Too many tries").has("value=\"admin\"");
+    assert!(held.header("retry-after").is_some());
+    held.lacks("admin-Pw-1");
+    owner.post(HERE, &[("address", &url), ("token", paperless.token().reveal())]).await.is(429);
+    assert!(paperless.seen().is_empty(), "it is not asked at all");
+    other.post(HERE, &pairs(&guess("admin-Pw-1"))).await.location();
+    t.later(Duration::minutes(16));
+    owner.clone().signed_in().post(HERE, &pairs(&guess("admin-Pw-1"))).await.location();
+}
+
+fn pairs<'a>(form: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    form.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }

@@ -76,7 +76,7 @@ pub(super) fn file() -> Value {
             "uploaded_at": {"type": "string", "format": "date-time"},
             "version": {"type": "integer"},
             "content": {"type": "string", "format": "uri-reference"},
-            "duplicate_of": {"type": "string", "description": "Where it was just sent: another file of the same bytes."},
+            "duplicate_of": {"type": "string", "description": "Where it was just sent: the oldest document of the same bytes among all that the token's owner sees, of whatever patient or practitioner or in an inbox. Both are kept."},
         },
     })
 }

@@ -14,7 +14,7 @@ use crate::{
     db::types::{FileId, HouseholdId, PatientId, RecordId},
     error::{Error, Result},
     files::{
-        api::{href_of, one, strict, told},
+        api::{created, href_of, one, strict, told},
         serve,
         shelf::{self, Place},
         twins, upload,
@@ -60,30 +60,15 @@ pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, p
             (false, None) => Err(Error::NotFound),
         }
     });
-    let (new, details, place) = match checked {
-        Ok(checked) => checked,
-        Err(error) => {
-            received.give_up(&app).await;
-            return Err(error);
-        }
-    };
-    let made = app
-        .write(move |tx, app| {
-            let shelf = shelf::grant::<Edit>(tx, &bearer.actor, &place, app.clock.now())?;
-            let twin = twins::before(tx, &bearer.actor, &new.blob.arrived.sums.sha256, None, shelf.now)?.into_iter().next();
-            let id = shelf.add(tx, app.quota(), &new, &details)?;
-            let file = shelf.find(tx, &id)?;
-            let told = told(&file);
-            Ok((href_of(&file), twin.map_or(told.clone(), |twin| api::plus(told, "duplicate_of", twin.file.id.as_str()))))
-        })
-        .await;
-    match made {
-        Ok((place, told)) => Ok(api::created(place, told.to_string())),
-        Err(error) => {
-            received.give_up(&app).await;
-            Err(error)
-        }
-    }
+    let made = upload::make_of(&app, received, checked, move |tx, app, (new, details, place)| {
+        let shelf = shelf::grant::<Edit>(tx, &bearer.actor, place, app.clock.now())?;
+        let twin = twins::before(tx, &bearer.actor, &new.blob.arrived.sums.sha256, None, shelf.now)?.into_iter().next();
+        let id = shelf.add(tx, app.quota(), new, details)?;
+        let file = shelf.find(tx, &id)?;
+        Ok(created(&file, twin.map(|twin| twin.file.id)))
+    });
+    let (place, told) = made.await?;
+    Ok(api::created(place, told.to_string()))
 }
 
 /// `GET .../{document}`.

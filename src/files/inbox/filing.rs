@@ -18,6 +18,7 @@ use crate::{
     files::{
         File,
         pages::{Line, line_at, title},
+        previews,
     },
     page::{self, Ui, note_read, render_with, see_other},
     records::{self, field::FieldError, overview, view::Choice},
@@ -28,6 +29,8 @@ use crate::{
 struct FilingPage {
     ui: Ui,
     documents: Vec<Line>,
+    /// The first page of a document that is filed alone.
+    preview: Option<previews::Picture>,
     gone: Vec<GoneLine>,
     /// How many were filed just now.
     filed: Option<String>,
@@ -114,9 +117,16 @@ fn filing_page(conn: &mut Conn, app: &App, signed: &Signed, asked: &Asked) -> Re
         label: access.patient.name(),
         selected: wanted.as_ref() == Some(access.id()),
     });
+    let mut documents: Vec<Line> = waiting.iter().map(|file| line_at(&ui, "/inbox", file)).collect();
+    previews::mark(conn, &mut documents)?;
+    let preview = match waiting.as_slice() {
+        [one] => previews::Shown::load(conn, &ui, one, &format!("/inbox/{}", one.id), 1)?.pictures.into_iter().next(),
+        _ => None,
+    };
     Ok(FilingPage {
         people: people.collect(),
-        documents: waiting.iter().map(|file| line_at(&ui, "/inbox", file)).collect(),
+        documents,
+        preview,
         gone: gone.iter().map(|filed| GoneLine::new(&ui, filed)).collect(),
         filed: None,
         saved: asked.saved.clone(),

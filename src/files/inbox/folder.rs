@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs::{self, File as OpenFile, Metadata},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -192,23 +193,42 @@ struct Known {
     sha256: Option<String>,
 }
 
-/// The names that people put there, in their order.
-fn entries(folder: &Path) -> io::Result<BTreeMap<String, Seen>> {
-    let mut found = BTreeMap::new();
+/// What people put there, by readable names, in their order.
+fn entries(folder: &Path) -> io::Result<BTreeMap<String, (PathBuf, Seen)>> {
+    let (mut found, mut odd) = (BTreeMap::new(), Vec::new());
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        // A name that is no text cannot be told to anybody: it stays where it is.
-        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
         let told = match fs::symlink_metadata(entry.path()) {
             Ok(told) => told,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        if told.is_file() && !is_unfinished(&name) {
-            found.insert(name, Seen::of(&told)?);
+        if !told.is_file() {
+            continue;
+        }
+        let here = (entry.path(), Seen::of(&told)?);
+        match entry.file_name().into_string() {
+            Ok(name) => drop(found.insert(name, here)),
+            Err(name) => odd.push((readable(&name), here)),
         }
     }
+    for (name, here) in odd {
+        // If another file has that name, it comes when that one is gone.
+        found.entry(name).or_insert(here);
+    }
+    found.retain(|name, _| !is_unfinished(name));
     Ok(found)
+}
+
+/// A name that is no UTF-8 is as an older Windows wrote it: every byte is a letter, and two names stay two.
+#[cfg(unix)]
+fn readable(name: &OsStr) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    encoding_rs::WINDOWS_1252.decode_without_bom_handling(name.as_bytes()).0.into_owned()
+}
+#[cfg(not(unix))]
+fn readable(name: &OsStr) -> String {
+    name.to_string_lossy().into_owned()
 }
 
 /// Hidden, a copy of an editor's, or under a name that means "not whole yet".
@@ -222,13 +242,13 @@ fn look_into(app: &App, household: &HouseholdId, folder: &Path, left: &mut usize
     let here = entries(folder).map_err(broken)?;
     let known = app.db.read(|conn| known(conn, household))?;
     remember(app, household, &here, &known)?;
-    for (name, seen) in here {
+    for (name, (path, seen)) in here {
         let Some(known) = known.get(&name).filter(|known| known.sha256.is_some() || known.seen == seen) else { continue };
         if *left == 0 || known.at > app.clock.now() {
             continue;
         }
         *left -= 1;
-        let one = One { app, household, folder, name: &name, seen: &seen };
+        let one = One { app, household, folder, name: &name, path: &path, seen: &seen };
         let done = match &known.sha256 {
             Some(sha256) => one.take_away(sha256),
             None => one.take_in(),
@@ -254,10 +274,11 @@ fn known(conn: &mut Conn, household: &HouseholdId) -> Result<BTreeMap<String, Kn
 }
 
 /// Notes what is new or has changed since the last look, and forgets what is gone. Where nothing happened, nothing is written.
-fn remember(app: &App, household: &HouseholdId, here: &BTreeMap<String, Seen>, known: &BTreeMap<String, Known>) -> Result<()> {
+fn remember(app: &App, household: &HouseholdId, here: &BTreeMap<String, (PathBuf, Seen)>, known: &BTreeMap<String, Known>) -> Result<()> {
     let gone: Vec<&String> = known.keys().filter(|name| !here.contains_key(*name)).collect();
-    let fresh: Vec<(&String, &Seen)> =
-        here.iter().filter(|(name, seen)| known.get(*name).is_none_or(|known| known.sha256.is_none() && known.seen != **seen)).collect();
+    let is_fresh = |name: &String, seen: &Seen| known.get(name).is_none_or(|known| known.sha256.is_none() && known.seen != *seen);
+    let here = here.iter().map(|(name, (_, seen))| (name, seen));
+    let fresh: Vec<(&String, &Seen)> = here.filter(|(name, seen)| is_fresh(name, seen)).collect();
     if gone.is_empty() && fresh.is_empty() {
         return Ok(());
     }
@@ -297,7 +318,9 @@ struct One<'a> {
     app: &'a App,
     household: &'a HouseholdId,
     folder: &'a Path,
+    /// As it can be told.
     name: &'a str,
+    path: &'a Path,
     seen: &'a Seen,
 }
 
@@ -311,17 +334,13 @@ enum Bytes {
 }
 
 impl One<'_> {
-    fn path(&self) -> PathBuf {
-        self.folder.join(self.name)
-    }
-
     /// Opens it, if it is what the look saw: a regular file, and the one that the name stands for.
     fn open(&self) -> io::Result<Option<OpenFile>> {
-        let before = fs::symlink_metadata(self.path())?;
+        let before = fs::symlink_metadata(self.path)?;
         if !before.is_file() {
             return Ok(None);
         }
-        let file = OpenFile::open(self.path())?;
+        let file = OpenFile::open(self.path)?;
         let told = file.metadata()?;
         Ok((is_same(&before, &told) && Seen::of(&told)? == *self.seen).then_some(file))
     }
@@ -415,7 +434,7 @@ impl One<'_> {
     fn take_away(&self, sha256: &str) -> Result<()> {
         let broken = |error: io::Error| Error::Internal(format!("watched folder: {}", error.kind()));
         if self.sum().map_err(broken)?.as_deref() == Some(sha256) {
-            fs::remove_file(self.path()).and_then(|()| sync(self.folder)).map_err(broken)?;
+            fs::remove_file(self.path).and_then(|()| sync(self.folder)).map_err(broken)?;
         }
         self.app.db.write(|tx| forget(tx, self.household, self.name))
     }
@@ -442,7 +461,7 @@ impl One<'_> {
         let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let text = words.with("folder.refused", &[("name", self.name), ("why", &words.with(key, &values))]) + "\n";
         let aside = self.folder.join(REFUSED);
-        set_aside(&self.path(), &aside, self.name, &text).map_err(broken)?;
+        set_aside(self.path, &aside, self.name, &text).map_err(broken)?;
         log::warn!("a file of the watched folder was refused: {}", why.code());
         self.app.db.write(|tx| forget(tx, self.household, self.name))
     }

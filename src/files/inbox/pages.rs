@@ -68,15 +68,16 @@ pub async fn list(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
 /// `POST /inbox`: any number of files, to be filed later.
 pub async fn upload(app: web::Data<App>, signed: Signed, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let place = wanted(&body::query(&request))?;
-    let (refused, question) = match shelf_pages::take(&app, &signed, place.clone(), &request, payload).await? {
+    let left = match shelf_pages::take(&app, &signed, place.clone(), &request, payload).await? {
         Outcome::All(next) => return Ok(see_other(&next)),
-        Outcome::NotAll { refused, question } => (refused, question),
+        Outcome::NotAll(left) => left,
     };
     let page = app
         .read(move |conn, app| {
             let shelf = shelf::grant::<Edit>(conn, &signed.actor, &place, app.clock.now())?;
             let ui = Ui::new(Some(signed.me.clone()), "/inbox");
-            let papers = Papers::load(conn, app, &shelf, &ui, &[])?.refusing(&ui, &refused, question);
+            let papers =
+                Papers::load(conn, app, &shelf, &ui, &[])?.refusing(&ui, left, format!("/inbox?household={}&trash=1", shelf.household));
             inbox_page(conn, &signed, &shelf, ui, papers)
         })
         .await?;

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{connection, copies::Copy};
+use super::{connection, copies::Copy, theirs};
 use crate::{
     access::{self, PatientAccess, View},
     app::App,
@@ -33,6 +33,32 @@ pub struct Described {
     pub document_type: Option<String>,
     pub tags: Vec<String>,
     pub link: String,
+}
+
+/// What both sides last agreed on: what was said of the document there, and how it stood there then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    #[serde(flatten)]
+    pub said: Described,
+    /// None as long as it was not looked at there since.
+    #[serde(default)]
+    pub there: Option<There>,
+}
+
+/// Title and tags of a document there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct There {
+    pub title: String,
+    pub tags: Vec<String>,
+}
+
+impl Copy {
+    pub fn told(&self) -> Option<Told> {
+        self.told.as_deref().and_then(|text| serde_json::from_str(text).ok())
+    }
+    pub fn note_told(&mut self, told: &Told) {
+        self.told = serde_json::to_string(told).ok();
+    }
 }
 
 /// The file with what is said of it. `NotFound` if the person no longer sees it, or it lies in the trash.
@@ -75,7 +101,8 @@ fn capital(word: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-fn title(file: &File) -> String {
+/// What it is called there: its description, or else its name.
+pub fn title(file: &File) -> String {
     let stem = file.file_name.rsplit_once('.').map_or(file.file_name.as_str(), |(stem, _)| stem);
     cut_title(file.description.as_deref().unwrap_or(stem))
 }
@@ -139,21 +166,32 @@ impl Names {
     }
 }
 
-/// Says there what has changed here since `before`; what others wrote there stays. Of a document that was there before us, only our tags and our
-/// link are new. Told is what is said there then, and why not all of it could be.
-pub fn tell(
-    client: &Client,
-    copy: &Copy,
-    before: Option<&Described>,
-    now: &Described,
-) -> Result<(Option<Described>, Option<Fault>), Fault> {
+/// What is said there of how it is described now: a title that was changed on both sides stays there until somebody chose.
+pub fn to_say(copy: &Copy, now: &Described) -> Described {
+    let title = copy.told().filter(|_| waits(copy)).map_or_else(|| now.title.clone(), |told| told.said.title);
+    Described { title, ..now.clone() }
+}
+
+fn waits(copy: &Copy) -> bool {
+    copy.reason.as_deref() == Some(theirs::TWO_TITLES)
+}
+
+/// Is something of that not said there yet?
+pub fn has_news(copy: &Copy, now: &Described) -> bool {
+    copy.told().is_none_or(|told| told.said != to_say(copy, now))
+}
+
+/// Says there what has changed here since the last time; what others wrote there stays. Of a document that was there before us, only our tags
+/// and our link are new. Noted is what is said there then, and told why not all of it could be.
+pub fn tell(client: &Client, copy: &mut Copy, now: &Described) -> Result<Option<Fault>, Fault> {
     let id = copy.document().ok_or(Fault::NotFound)?;
-    let mut names = Names::ensure(client, now)?;
+    let (now, before) = (to_say(copy, now), copy.told().map(|told| told.said));
+    let mut names = Names::ensure(client, &now)?;
     let gone: Vec<String> = before.iter().flat_map(|b| &b.tags).filter(|tag| !now.tags.contains(tag)).cloned().collect();
     let remove_tags = names.tags(client, &gone)?;
     let set_fields: Vec<_> = names.link_field.map(|field| (field, serde_json::json!(now.link))).into_iter().collect();
     let mut change = Change { add_tags: &names.tags, remove_tags: &remove_tags, set_fields: &set_fields, ..Change::default() };
-    if let Some(before) = before {
+    if let Some(before) = &before {
         // A name that could not be made takes nobody else's away.
         let differs = |before: &Option<String>, now: &Option<String>, id: Option<i64>| {
             (before != now && (id.is_some() || now.is_none())).then_some(id)
@@ -164,9 +202,18 @@ pub fn tell(
         change.document_type = differs(&before.document_type, &now.document_type, names.document_type);
     }
     match client.change(id, &change) {
-        Ok(_) => Ok((Some(names.said(now)), names.without)),
+        Ok(after) => {
+            let said = names.said(&now);
+            let mut tags: Vec<String> = copy.seen_tags.iter().flat_map(|tags| tags.lines()).map(str::to_owned).collect();
+            tags.retain(|tag| !gone.contains(tag));
+            tags.extend(said.tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect::<Vec<_>>());
+            (copy.seen_title, copy.seen_tags) = (Some(after.title.clone()), Some(tags.join("\n")));
+            let settled = copy.told().filter(|_| waits(copy)).and_then(|told| told.there).map_or(after.title, |there| there.title);
+            copy.note_told(&Told { said, there: Some(There { title: settled, tags }) });
+            Ok(names.without)
+        }
         // It is said again when the right is there.
-        Err(fault @ Fault::Right(_)) => Ok((before.cloned(), Some(fault))),
+        Err(fault @ Fault::Right(_)) => Ok(Some(fault)),
         Err(fault) => Err(fault),
     }
 }

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::{
     connection,
     copies::{self, Copy, State, Step},
-    reason,
+    describe, reason, theirs, trash,
 };
 use crate::{
     access::{self, Edit, Level, PatientAccess, Rank},
@@ -23,6 +23,9 @@ use crate::{
     page::{Ui, see_other},
 };
 
+/// The reason of a copy that comes back as another document.
+const DIFFERS: &str = "differs";
+
 /// A part of a document's page.
 pub struct Panel {
     pub href: String,
@@ -30,9 +33,12 @@ pub struct Panel {
     pub state: Option<(&'static str, String)>,
     pub why: String,
     pub place: String,
-    /// As it is called there, if that is another title; and the tags there.
+    /// As it is called there and here, if those are two titles; and the tags there.
     pub title: String,
+    pub title_here: String,
     pub tags: Vec<String>,
+    /// It can be opened and taken along now.
+    pub opens: bool,
     /// Words of the program and of the buttons.
     pub acts: Vec<(&'static str, String)>,
 }
@@ -50,7 +56,9 @@ pub fn panel<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, file
             why: String::new(),
             place: ui.t("paperless.place.not_sent"),
             title: String::new(),
+            title_here: String::new(),
             tags: Vec::new(),
+            opens: true,
             acts: vec![("send", ui.t("paperless.act.send"))],
         };
         return Ok(own.filter(|own| !own.leaving).map(send));
@@ -58,23 +66,32 @@ pub fn panel<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui, file
     let bytes = copies::bytes_of(conn, &file.id)?;
     let is_mine = copy.user_id == access.actor.user;
     let may_let_go = is_mine && copies::is_an_owners(conn, &copy)?;
-    let told = copy.told.as_deref().and_then(|text| serde_json::from_str::<super::describe::Described>(text).ok());
-    let other_title = |title: &String| told.as_ref().is_none_or(|told| told.title != *title);
+    let title = theirs::other_title(&copy, file);
+    let differs = copy.state == State::Failed && copy.reason.as_deref() == Some(DIFFERS);
+    let opens = bytes.are_here || !(copy.state == State::Missing || differs);
     let place = match (copy.state, bytes.are_here) {
+        _ if !opens => "only_was_there",
         (_, false) => "only_there",
         (State::Synced, true) => "both",
         (_, true) => "here",
     };
-    let acts = if may_edit { acts(&copy, bytes.are_here, is_mine, may_let_go) } else { Vec::new() };
+    let acts = if may_edit { acts(&copy, bytes.are_here, is_mine, may_let_go, title.as_ref()) } else { Vec::new() };
     Ok(Some(Panel {
         href,
         state: Some((copy.state.as_str(), ui.choice("PaperlessState", copy.state.as_str()))),
-        why: copy.reason.filter(|_| may_edit).map(|why| reason::sentence(&ui.words, &why)).unwrap_or_default(),
+        why: copy.reason.filter(|_| may_edit).map(|why| why_of(ui, &why, opens)).unwrap_or_default(),
         place: ui.t2("paperless.place", place),
-        title: copy.seen_title.filter(other_title).unwrap_or_default(),
+        title_here: title.as_ref().map(|_| describe::title(file)).unwrap_or_default(),
+        title: title.unwrap_or_default(),
+        opens,
         tags: copy.seen_tags.iter().flat_map(|tags| tags.lines()).map(str::to_owned).collect(),
         acts: acts.into_iter().map(|act| (act, ui.t2("paperless.act", act))).collect(),
     }))
+}
+
+/// In words; what comes back as another document cannot be let go of where it lies nowhere else.
+fn why_of(ui: &Ui, why: &str, opens: bool) -> String {
+    if !opens && why == DIFFERS { ui.t("paperless.why.differs_only_there") } else { reason::sentence(&ui.words, why) }
 }
 
 /// The states of a patient's documents in words, for a list: one statement.
@@ -84,16 +101,23 @@ pub fn badges<L: Level>(conn: &mut Conn, access: &PatientAccess<L>, ui: &Ui) -> 
 }
 
 /// What helps, the most helpful first.
-fn acts(copy: &Copy, is_here: bool, is_mine: bool, may_let_go: bool) -> Vec<&'static str> {
+fn acts(copy: &Copy, is_here: bool, is_mine: bool, may_let_go: bool, other_title: Option<&String>) -> Vec<&'static str> {
     let mut acts = match copy.state {
         State::Synced if !is_here => vec!["return"],
         State::Synced if may_let_go => vec!["release"],
         State::Missing if is_here => vec!["again", "look"],
         State::Missing => vec!["look"],
-        State::Failed => vec!["again"],
+        // What is not here cannot be sent.
+        State::Failed => vec![if is_here { "again" } else { "look" }],
         State::Pending | State::Processing if copy.reason.is_some() => vec!["again"],
         State::Synced | State::Pending | State::Processing => Vec::new(),
     };
+    if is_mine && trash::may_lie_there(copy) {
+        acts.insert(0, "restore");
+    }
+    if other_title.is_some() && copy.state == State::Synced && copy.step == Step::Rest {
+        acts = [vec!["take_title", "tell_title"], acts].concat();
+    }
     if is_mine && (is_here || copy.state == State::Missing) {
         acts.push(if is_here { "forget" } else { "give_up" });
     }
@@ -117,6 +141,10 @@ pub async fn act(
     .await?;
     let act = Form::read(&request, payload).await?.text("act");
     let next = format!("/patients/{patient}/files/{file}");
+    if act == "restore" {
+        app.run(move |app| trash::restore(app, &signed.actor, &patient, &file)).await?;
+        return Ok(see_other(&next));
+    }
     app.write(move |tx, app| {
         let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
         files::living(tx, &access, &file)?;
@@ -131,15 +159,9 @@ fn done(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, file: &FileId, act: &str)
         copies::send(tx, access, file)?;
         return note(tx, access, file);
     }
-    let Some(mut copy) = copies::of(tx, file)? else { return Err(Error::BadRequest("bad_request")) };
-    let is_here = copies::bytes_of(tx, file)?.are_here;
-    let may_let_go = copies::is_an_owners(tx, &copy)?;
-    let is_mine = copy.user_id == access.actor.user;
-    // What the page did not offer is not done: it has changed since, or nobody may.
-    if !acts(&copy, is_here, is_mine, may_let_go && is_mine).contains(&act) {
-        return Err(Error::Conflict("paperless_changed"));
-    }
+    let mut copy = offered(tx, access, file, act)?;
     match act {
+        "take_title" | "tell_title" => theirs::choose(tx, access, &mut copy, act == "take_title", access.now)?,
         "again" if copy.state == State::Missing => {
             // Sent again, if its checksum is nowhere: what is in the trash there stays there.
             (copy.document_id, copy.proved_at, copy.told) = (None, None, None);
@@ -163,7 +185,22 @@ fn done(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, file: &FileId, act: &str)
     note(tx, access, file)
 }
 
-fn note(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, file: &FileId) -> Result<()> {
+/// The row, if the page offers this. What it did not offer is not done: it has changed since, or nobody may.
+pub(super) fn offered(conn: &mut Conn, access: &PatientAccess<Edit>, file: &FileId, act: &str) -> Result<Copy> {
+    let (found, _) = files::living(conn, access, file)?;
+    let Some(copy) = copies::of(conn, file)? else { return Err(Error::BadRequest("bad_request")) };
+    let is_here = copies::bytes_of(conn, file)?.are_here;
+    let is_mine = copy.user_id == access.actor.user;
+    let may_let_go = is_mine && copies::is_an_owners(conn, &copy)?;
+    let title = theirs::other_title(&copy, &found);
+    if acts(&copy, is_here, is_mine, may_let_go, title.as_ref()).contains(&act) {
+        Ok(copy)
+    } else {
+        Err(Error::Conflict("paperless_changed"))
+    }
+}
+
+pub(super) fn note(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, file: &FileId) -> Result<()> {
     let event = Event::new(&access.actor, Action::Changed, access.now).patient(access.id()).kind(files::KIND);
     Ok(Event { detail: Some(file.to_string()), ..event }.write(tx)?)
 }

@@ -9,15 +9,15 @@ use diesel::prelude::*;
 use super::{
     connection::{self, Connection},
     copies::{self, Copy, State, Step},
-    describe::{self, Described},
-    reason,
+    describe, reason,
+    theirs::{self, Standing},
     worker::Trouble,
 };
 use crate::{
     app::App,
     db::{Conn, MultiBackend, schema::paperless_copies as rows, types::FileId},
     error::{Error, Result},
-    paperless::{Client, Document, DocumentId, Fault, Label},
+    paperless::{Client, Document, DocumentId, Fault},
 };
 
 /// How often everything is looked at.
@@ -36,9 +36,10 @@ pub fn run(app: &App) -> Result<usize> {
             let outcome = all(app, &connection);
             let now = app.clock.now();
             app.db.write(|tx| match &outcome {
-                Ok(()) => connection::well(tx, &connection.user_id),
+                Ok(true) => connection::well(tx, &connection.user_id),
                 Err(Trouble::Fault(fault)) => connection::pause(tx, &connection.user_id, fault, now).map(drop),
-                Err(Trouble::Error(_)) => Ok(()),
+                // Who was not asked is neither well nor ill.
+                Ok(false) | Err(Trouble::Error(_)) => Ok(()),
             })?;
             if let Err(Trouble::Error(error)) = outcome {
                 return Err(error);
@@ -48,12 +49,13 @@ pub fn run(app: &App) -> Result<usize> {
     Ok(looked)
 }
 
-fn all(app: &App, connection: &Connection) -> Result<(), Trouble> {
+/// Told is whether the server was asked.
+fn all(app: &App, connection: &Connection) -> Result<bool, Trouble> {
     let mut after: Option<FileId> = None;
     let mut client = None;
     loop {
         let batch = app.db.read(|conn| some(conn, connection, after.as_ref()))?;
-        let Some(last) = batch.last() else { return Ok(()) };
+        let Some(last) = batch.last() else { return Ok(client.is_some()) };
         after = Some(last.file_id.clone());
         let client = match &client {
             Some(client) => client,
@@ -84,18 +86,11 @@ fn look(app: &App, client: &Client, batch: Vec<Copy>) -> Result<(), Trouble> {
     let mut tags: Vec<i64> = found.values().flat_map(|document| document.tags.clone()).collect();
     tags.sort_unstable();
     tags.dedup();
-    let names = match client.label_names(Label::Tag, &tags) {
-        // Without the right to see tags there are none to show.
-        Err(Fault::Right(_)) => std::collections::BTreeMap::new(),
-        names => names?,
-    };
+    let names = theirs::tag_names(client, &tags)?;
     for mut copy in batch {
         let before = copy.clone();
         match copy.document_id.and_then(|id| found.get(&id)) {
-            Some(document) => {
-                let tags: Vec<&str> = document.tags.iter().filter_map(|id| names.get(id)).map(String::as_str).collect();
-                seen(app, &mut copy, document, &tags)?;
-            }
+            Some(document) => seen(app, client, &mut copy, &Standing::new(document, &names))?,
             None => gone(client, &mut copy)?,
         }
         write(app, &before, &copy)?;
@@ -103,21 +98,19 @@ fn look(app: &App, client: &Client, batch: Vec<Copy>) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn seen(app: &App, copy: &mut Copy, document: &Document, tags: &[&str]) -> Result<()> {
+fn seen(app: &App, client: &Client, copy: &mut Copy, there: &Standing) -> Result<(), Trouble> {
     let now = app.clock.now();
-    copy.seen_title = Some(document.title.clone());
-    copy.seen_tags = Some(tags.join("\n"));
     if copy.state == State::Missing {
         // Back from the trash there: proved before it is believed.
         copy.reason = None;
         copy.go(State::Processing, Step::Prove, now);
         return Ok(());
     }
-    let before: Option<Described> = copy.told.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    theirs::take_over(app, client, copy, there)?;
     match app.db.read(|conn| describe::of(conn, app, copy)) {
-        Ok((_, now_is)) if Some(&now_is) != before.as_ref() => copy.go(State::Synced, Step::Tell, now),
+        Ok((_, now_is)) if describe::has_news(copy, &now_is) => copy.go(State::Synced, Step::Tell, now),
         Ok(_) | Err(Error::NotFound) => {}
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }
@@ -136,10 +129,14 @@ fn gone(client: &Client, copy: &mut Copy) -> Result<(), Fault> {
 
 /// Unless somebody has changed it meanwhile, or nothing is new.
 fn write(app: &App, before: &Copy, copy: &Copy) -> Result<()> {
-    let (now, same) = (app.clock.now(), (&before.state, &before.reason, &before.seen_title, &before.seen_tags, before.next_at));
-    if same == (&copy.state, &copy.reason, &copy.seen_title, &copy.seen_tags, copy.next_at) {
+    let what = |copy: &Copy| {
+        let seen = (copy.seen_title.clone(), copy.seen_tags.clone());
+        (copy.state, copy.reason.clone(), copy.told.clone(), seen, copy.next_at)
+    };
+    if what(before) == what(copy) {
         return Ok(());
     }
+    let now = app.clock.now();
     app.db.write(|tx| {
         let current = copies::of(tx, &copy.file_id)?;
         let unchanged = current.is_some_and(|row| row.updated_at == before.updated_at && row.lease == before.lease);

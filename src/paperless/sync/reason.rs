@@ -28,9 +28,11 @@ pub fn of_fault(fault: &Fault) -> String {
         Fault::Unreachable(Unreachable::Name) => "name",
         Fault::Unreachable(Unreachable::Refused) => "refused",
         Fault::Unreachable(Unreachable::Tls) => "certificate",
+        Fault::Unreachable(Unreachable::NoTls) => "no_tls",
         Fault::Unreachable(Unreachable::Timeout) => "timeout",
         Fault::Unreachable(Unreachable::Broken) => "broken",
         Fault::RefusedNetwork => "network",
+        Fault::NeverNetwork => "network_never",
         Fault::TooLarge => "too_large",
         Fault::Type => "type",
         Fault::Empty => "empty",
@@ -61,8 +63,26 @@ pub fn of_task(failure: TaskFailure) -> &'static str {
     }
 }
 
-/// The sentence for a person.
+/// What may be gone in a while: the queue tries the same again.
+const PASSING: [&str; 5] = ["broken", "not_understood", "server", "throttled", "timeout"];
+
+/// The sentence for a person: of something that the queue does.
 pub fn sentence(words: &Locale, reason: &str) -> String {
+    with_end(words, reason, "paperless.tried_again")
+}
+
+/// The same where somebody waits for the answer, and nothing is tried again unless they do it.
+pub fn sentence_now(words: &Locale, reason: &str) -> String {
+    with_end(words, reason, "paperless.try_again")
+}
+
+fn with_end(words: &Locale, reason: &str, end: &str) -> String {
+    let word = reason.split_once(':').map_or(reason, |(word, _)| word);
+    let told = plain(words, reason);
+    if PASSING.contains(&word) { format!("{told} {}", words.t(end)) } else { told }
+}
+
+fn plain(words: &Locale, reason: &str) -> String {
     let (word, what) = reason.split_once(':').unwrap_or((reason, ""));
     let what = if matches!(word, "right" | "without") { words.t(&format!("paperless.right.{what}")) } else { what.to_owned() };
     words.with(&format!("paperless.why.{word}"), &[("what", &what)])

@@ -12,7 +12,11 @@ use super::{
 use crate::{
     access::{self, Rank},
     app::App,
-    auth::{form::Form, session::Signed},
+    auth::{
+        form::{self, Form, Problems},
+        session::Signed,
+        throttle::Knock,
+    },
     body,
     db::{
         Conn,
@@ -21,8 +25,8 @@ use crate::{
     },
     error::{Error, Result},
     files,
-    page::{Ui, render, render_with, see_other},
-    paperless::{Address, Client, Fault, Server, Token},
+    page::{Ui, render, see_other},
+    paperless::{Address, Client, Fault, Server, Token, Unreachable},
 };
 
 const HERE: &str = "/settings/paperless";
@@ -205,25 +209,60 @@ impl Wanted {
     }
 }
 
+/// The same, counted: this server is not the place to guess at the passwords and tokens of another. 429 if there were too many tries.
+fn try_counted(app: &App, user: &UserId, wanted: &Wanted) -> Result<Result<(Address, Token, Server), Fault>> {
+    let (knock, now) = (Knock::elsewhere(&app.key, user.as_str()), app.clock.now());
+    app.db.write(|tx| knock.reserve(tx, now))?;
+    let outcome = wanted.try_it(app);
+    if outcome.as_ref().err().is_none_or(tells_nothing) {
+        app.db.write(|tx| knock.take_back(tx, now))?;
+    }
+    Ok(outcome)
+}
+
+/// Nobody looked at the password or the token.
+fn tells_nothing(fault: &Fault) -> bool {
+    match fault {
+        Fault::Unreachable(why) => matches!(why, Unreachable::Name | Unreachable::Refused | Unreachable::Tls | Unreachable::NoTls),
+        Fault::Address(_)
+        | Fault::NotPaperless(_)
+        | Fault::Version(_)
+        | Fault::RefusedNetwork
+        | Fault::NeverNetwork
+        | Fault::Throttled(_) => true,
+        _ => false,
+    }
+}
+
 /// `POST /settings/paperless`: connects, or says exactly what is wrong.
 pub async fn connect(app: web::Data<App>, signed: Signed, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let wanted = Wanted::read(&Form::read(&request, payload).await?);
-    let (outcome, wanted) = app.run(move |app| Ok((wanted.try_it(app), wanted))).await?;
-    let (address, token, server) = match outcome {
-        Ok(found) => found,
-        Err(fault) => {
-            let page = app.read(move |conn, app| SettingsPage::load(conn, app, &signed)).await?;
-            let wrong = reason::sentence(&page.ui.words, &reason::of_fault(&fault));
-            let again = SettingsPage { wrong, address: wanted.address, username: wanted.username, ..page };
-            return render_with(StatusCode::UNPROCESSABLE_ENTITY, &again);
+    let user = signed.me.id.clone();
+    let (outcome, wanted) = app.run(move |app| Ok((try_counted(app, &user, &wanted), wanted))).await?;
+    let wrong = match outcome {
+        Ok(Ok(found)) => return connected(&app, signed, found).await,
+        Ok(Err(fault)) => Ok(fault),
+        Err(error) => Err(error),
+    };
+    let page = app.read(move |conn, app| SettingsPage::load(conn, app, &signed)).await?;
+    let (status, wait, wrong) = match wrong {
+        Ok(fault) => (StatusCode::UNPROCESSABLE_ENTITY, None, reason::sentence_now(&page.ui.words, &reason::of_fault(&fault))),
+        Err(error) => {
+            let (status, Problems { notice, wait, .. }) = form::shown(&page.ui.words, error)?;
+            (status, wait, notice)
         }
     };
+    form::again(status, wait, &SettingsPage { wrong, address: wanted.address, username: wanted.username, ..page })
+}
+
+async fn connected(app: &web::Data<App>, signed: Signed, found: (Address, Token, Server)) -> Result<HttpResponse> {
+    let (address, token, server) = found;
     let (actor, told) = (signed.actor.clone(), server.clone());
     app.write(move |tx, app| connection::keep(tx, app, &actor, &address, &token, &told)).await?;
     if server.missing.is_empty() {
         return Ok(see_other("/settings/paperless?done=connected"));
     }
-    tested(&app, signed, Ok(server)).await
+    tested(app, signed, Ok(server)).await
 }
 
 /// `POST /settings/paperless/test`.
@@ -261,7 +300,7 @@ async fn tested(app: &web::Data<App>, signed: Signed, outcome: Result<Server, Fa
             render(&SettingsPage { tested: Some(missing), ..page })
         }
         Err(fault) => {
-            let wrong = reason::sentence(&page.ui.words, &reason::of_fault(&fault));
+            let wrong = reason::sentence_now(&page.ui.words, &reason::of_fault(&fault));
             render(&SettingsPage { wrong, ..page })
         }
     }

@@ -78,7 +78,7 @@ impl TakePage {
         q.clone_into(&mut self.q);
         self.sought = !q.trim().is_empty();
         match found {
-            Err(fault) => self.wrong = reason::sentence(&self.ui.words, &reason::of_fault(&fault)),
+            Err(fault) => self.wrong = reason::sentence_now(&self.ui.words, &reason::of_fault(&fault)),
             Ok(found) => {
                 let line = |hit: crate::paperless::Hit| Line {
                     id: hit.document.id.0,
@@ -145,7 +145,6 @@ pub async fn thumbnail(app: web::Data<App>, signed: Signed, path: web::Path<(Str
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, picture.media_type))
         .insert_header((header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
-        .insert_header((header::CACHE_CONTROL, "private, max-age=300"))
         .body(picture.bytes))
 }
 

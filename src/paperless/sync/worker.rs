@@ -10,8 +10,9 @@ use chrono::{Duration, NaiveDateTime};
 use super::{
     connection::{self, Connection},
     copies::{self, Bytes, Copy, State, Step},
-    describe::{self, Described, Names},
+    describe::{self, Described, Names, Told},
     reason,
+    theirs::{self, Standing},
 };
 use crate::{
     app::App,
@@ -264,7 +265,7 @@ impl Job<'_> {
         self.copy.uncertain_since = Some(now);
         self.copy.sends = self.copy.sends.saturating_add(1);
         self.copy.reason = None;
-        self.copy.told = serde_json::to_string(&names.said(told)).ok();
+        self.copy.note_told(&Told { said: names.said(told), there: None });
         let (app, copy) = (self.app, &mut *self.copy);
         let held = app.db.write(|tx| {
             copies::note_sent(tx, app, copy)?;
@@ -334,7 +335,8 @@ impl Job<'_> {
             return Ok(());
         }
         self.copy.proved_at = Some(self.now);
-        self.copy.seen_title = Some(document.title);
+        // How it stands there when it is first read is nobody's change: the server may have a rule for titles.
+        self.copy.seen_title.get_or_insert(document.title);
         if self.copy.keep_local && !bytes.are_here {
             self.copy.go(State::Processing, Step::Return, self.now);
         } else {
@@ -344,24 +346,27 @@ impl Job<'_> {
     }
 
     fn tell(&mut self) -> Done {
-        let found = self.app.db.read(|conn| describe::of(conn, self.app, self.copy));
-        let now = match found {
+        let Some(id) = self.copy.document() else {
+            self.copy.go(State::Pending, Step::Find, self.now);
+            return Ok(());
+        };
+        (self.copy.state, self.copy.reason) = (State::Synced, None);
+        // What was changed there since the last look comes first: it is not written over.
+        let now_there = Standing::read(self.client, &self.client.document(id)?)?;
+        theirs::take_over(self.app, self.client, self.copy, &now_there)?;
+        let described = self.app.db.read(|conn| describe::of(conn, self.app, self.copy));
+        (self.copy.step, self.copy.next_at) = (Step::Rest, None);
+        let now = match described {
             Ok((_, now)) => now,
             // Nobody is told of what they no longer see.
-            Err(Error::NotFound) => {
-                (self.copy.step, self.copy.next_at) = (Step::Rest, None);
-                return Ok(());
-            }
+            Err(Error::NotFound) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let before: Option<Described> = self.copy.told.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        (self.copy.state, self.copy.reason) = (State::Synced, None);
-        if before.as_ref() != Some(&now) {
-            let (said, left_out) = describe::tell(self.client, self.copy, before.as_ref(), &now)?;
-            self.copy.told = said.and_then(|said| serde_json::to_string(&said).ok());
-            self.copy.reason = left_out.as_ref().map(without);
+        if describe::has_news(self.copy, &now) {
+            let left_out = describe::tell(self.client, self.copy, &now)?;
+            // What somebody has to choose is asked before what an administrator has to allow.
+            self.copy.reason = self.copy.reason.take().or_else(|| left_out.as_ref().map(without));
         }
-        (self.copy.step, self.copy.next_at) = (Step::Rest, None);
         Ok(())
     }
 

@@ -411,6 +411,11 @@ async fn a_list_comes_as_a_file_with_all_its_pages() {
     let me = crate::auth::session::Me {
         proved_at: chrono::NaiveDateTime::default(),
         key_is_unkept: false,
+        has_factor: false,
+        needs_factor: false,
+        factors_reset_at: None,
+        notices: 0,
+        ends: crate::auth::session::Ends::default(),
         id: user,
         session: "s".to_owned(),
         name: "Ngozi".to_owned(),

@@ -1,0 +1,3 @@
+DROP TABLE account_removals;
+DROP TABLE account_notices;
+DROP TABLE account_links;

@@ -1,0 +1,2 @@
+DROP TABLE shelf_search_entries;
+DROP TABLE shelf_search_words;

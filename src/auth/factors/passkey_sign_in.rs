@@ -1,0 +1,87 @@
+//! `/login/passkey`: signing in with a passkey and nothing else. The browser says whose it is; no name is typed.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use diesel::prelude::*;
+
+use super::passkey::{self, Answered};
+use crate::{
+    app::App,
+    audit::{Action, Event},
+    auth::{
+        accounts,
+        arrival::{self, Arrival, Way},
+        form::Form,
+        session, sign_in,
+        throttle::Knock,
+    },
+    db::{schema::users, types::UserId},
+    error::Result,
+    i18n::Locale,
+};
+
+/// `POST /login/passkey/challenge`: what a browser asks its keys, as JSON.
+pub async fn challenge(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse> {
+    let address = session::address(&request);
+    let challenge = app
+        .run(move |app| {
+            let knock = Knock::challenge(&app.key, address.as_deref());
+            app.db.write(|tx| knock.reserve(tx, app.clock.now()))?;
+            passkey::start_sign_in(app)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(challenge))
+}
+
+/// `POST /login/passkey`.
+pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
+    let form = Form::read(&request, payload).await?;
+    if app.config.oidc.only {
+        return sign_in::refused(&app, &form, StatusCode::FORBIDDEN, Locale::default().t("login.provider_only"));
+    }
+    let answered = Answered { challenge: form.raw("challenge").to_owned(), credential: form.raw("credential").to_owned() };
+    let address = session::address(&request);
+    match app.run(move |app| sign_in(app, &answered, address)).await? {
+        Some(user) => {
+            let arrival = Arrival { remember: form.has("remember"), ..Arrival::new(user, Way::Passkey) };
+            arrival::arrive(&app, &request, arrival).await?;
+            sign_in::go_on(&form)
+        }
+        None => sign_in::refused(&app, &form, StatusCode::UNPROCESSABLE_ENTITY, Locale::default().t("error.passkey")),
+    }
+}
+
+/// The user, if it is a key of theirs; nothing tells whether it was the key, its answer or the account.
+fn sign_in(app: &App, answered: &Answered, address: Option<String>) -> Result<Option<UserId>> {
+    let now = app.clock.now();
+    let claim = passkey::claim_of_anybody(app, answered)?;
+    app.db.write(|tx| {
+        let account: Option<(UserId, String)> = match &claim {
+            Some(claim) => users::table
+                .find(&claim.user)
+                .filter(users::disabled_at.is_null())
+                .select((users::id, users::full_name))
+                .first(&mut **tx)
+                .optional()?,
+            None => None,
+        };
+        let is_right = match &claim {
+            Some(claim) if account.is_some() => passkey::verify(tx, &app.config, claim, now)?,
+            _ => false,
+        };
+        let event = |action| match &account {
+            Some((user, name)) => accounts::by_person(user, name, address.clone(), action, now),
+            None => Event {
+                actor: "unknown".to_owned(),
+                actor_name: String::new(),
+                address: address.clone(),
+                ..Event::by_the_program(action, now)
+            },
+        };
+        if !is_right {
+            event(Action::SignInFailed).failed("passkey").write(tx)?;
+            return Ok(None);
+        }
+        Event { detail: Some("passkey".to_owned()), ..event(Action::SignedIn) }.write(tx)?;
+        Ok(account.as_ref().map(|(user, _)| user.clone()))
+    })
+}
