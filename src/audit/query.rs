@@ -211,28 +211,22 @@ impl Limits {
 }
 
 /// Everybody who did something (with this patient), and what they were called last. From one to the next in the index, downwards: the number
-/// of events does not matter. Compared and ordered as the index has it, or `PostgreSQL` takes another and reads all.
+/// of events does not matter.
 pub fn people(conn: &mut Conn, patient: Option<&str>) -> Result<Vec<(String, String)>> {
-    let below = |statement: Statement<(Text, Text)>, actor: &str| match patient {
-        Some(patient) => statement
-            .words("(SELECT e.id FROM audit_events e WHERE (e.patient_id, e.actor) < (")
-            .text(patient)
-            .words(format!(", {actor}) ORDER BY e.patient_id DESC, e.actor DESC, e.at DESC LIMIT 1)")),
-        None => statement
-            .words(format!("(SELECT e.id FROM audit_events e WHERE e.actor < {actor} ORDER BY e.actor DESC, e.at DESC LIMIT 1)")),
+    let below = |statement: Statement<(Text, Text)>, actor: &str| {
+        let statement = statement.words("(SELECT e.id FROM audit_events e WHERE ");
+        let of = match patient {
+            Some(patient) => statement.words("e.patient_id = ").text(patient).words(" AND "),
+            None => statement,
+        };
+        of.words(format!("e.actor < {actor} ORDER BY e.actor DESC, e.at DESC LIMIT 1)"))
     };
-    // The next below the last of this patient is another patient's: there it ends.
-    let of = |statement: Statement<(Text, Text)>| match patient {
-        Some(patient) => statement.words(" WHERE p.patient_id = ").text(patient),
-        None => statement,
-    };
-    // Of links there may be many, and where no patient is asked for, they are nobody's name.
-    let past_links = "CASE WHEN p.actor LIKE 'link:%' THEN 'link:' ELSE p.actor END";
-    let from = if patient.is_some() { "p.actor" } else { past_links };
+    // Of links there may be many, and where no patient is asked for, they are nobody's name: one is enough to go on below them.
+    let from = if patient.is_some() { "p.actor" } else { "CASE WHEN p.actor LIKE 'link:%' THEN 'link:' ELSE p.actor END" };
     let first = below(Statement::new("WITH RECURSIVE people (id) AS (SELECT "), "'~'").words(" UNION ALL SELECT ");
-    let next = below(first, from).words(" FROM people JOIN audit_events p ON p.id = people.id");
-    let all = of(next).words(") SELECT p.actor, p.actor_name FROM people JOIN audit_events p ON p.id = people.id");
-    let found: Vec<(String, String)> = of(all).words(" LIMIT ").number(MOST_PEOPLE).load(conn)?;
+    let next = below(first, from).words(" FROM people JOIN audit_events p ON p.id = people.id)");
+    let all = next.words(" SELECT p.actor, p.actor_name FROM people JOIN audit_events p ON p.id = people.id LIMIT ");
+    let found: Vec<(String, String)> = all.number(MOST_PEOPLE).load(conn)?;
     Ok(found.into_iter().filter(|(actor, _)| patient.is_some() || !actor.starts_with("link:")).collect())
 }
 
