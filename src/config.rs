@@ -961,7 +961,7 @@ mod tests {
                 Some((setting.name.to_owned(), text.to_owned()))
             })
             .collect();
-        assert_eq!(shown.len(), 8, "{shown:?}");
+        assert_eq!(shown.len(), 12, "{shown:?}");
         assert_eq!(format!("{:?}", Config::from_vars(shown).unwrap()), format!("{:?}", Config::default()));
     }
 

@@ -435,6 +435,8 @@ const TELLS_NOTHING: &[&str] = &[
     "/inbox/{document}/state",
     // The name of what lies in the trash once more; what is not there leads to its own page.
     "/patients/{patient}/files/{file}/purge",
+    "/directory/practitioners/{entry}/files/{paper}/purge",
+    "/inbox/{document}/purge",
     "/codes/{list}",
     "/tags",
     "/directory/{list}",

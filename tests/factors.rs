@@ -328,6 +328,9 @@ async fn before_something_dangerous_the_password_is_asked_again_and_the_form_is_
     let form = asked.form("/confirm");
     ann.submit(&form.clone().with("current_password", "guess")).await.is(422).says("not your current password").has("resume_path");
     let kept = ann.submit(&form.with("current_password", &password_of("ann"))).await.is(200).says("What you were sending");
+    // The key from before the proof is worth nothing.
+    ann.get("/patients").await.is(303);
+    let ann = ann.with_cookie(cookie_of(&kept));
     ann.submit(&kept.form(tokens)).await.is(200).says("The token is made").has("scale &#38; more");
     // For ten minutes it goes without.
     t.later(Duration::minutes(9));
@@ -356,6 +359,7 @@ async fn with_a_second_factor_the_password_alone_confirms_nothing() {
     person.post("/settings/key", &[("current_password", &password)]).await.is(303).lacks(&key);
     let form = asked.form("/confirm").with("current_password", &password).with("factor_code", &code(&t, &secret, 0));
     let kept = person.submit(&form).await.is(200);
+    let person = person.with_cookie(cookie_of(&kept));
     person.get("/settings/key?show=1").await.is(200).has(&format!("<span>{key}</span>"));
     person.submit(&kept.form("/settings/factors/totp/remove")).await.location();
     person.get("/settings/factors").await.is(200).lacks("recovery");

@@ -139,7 +139,7 @@ async fn a_head_of_a_documents_content_is_answered_as_its_get_is() {
     let owner = t.user("owner");
     let page = keep(&owner, &owner.patient("Ada"), "letter.txt", "Dear Ada").await;
     let told = owner.send(Method::HEAD, &format!("{page}/content"), &[], String::new()).await.is(200);
-    assert_eq!(told.header("content-type").as_deref(), Some("text/plain; charset=UTF-8"));
+    assert_eq!(told.header("content-type").as_deref(), Some("text/plain; charset=utf-8"));
     let html = keep(&owner, &owner.patient("Bea"), "page.html", "<!doctype html><html></html>").await;
     jobs::run_due(&t.app).unwrap();
     owner.get(&html).await.is(200).says("No preview is made of documents of this type");

@@ -19,15 +19,47 @@ use crate::{
     settings::sessions::device,
 };
 
-/// The kinds of event that can be asked for, as words of the address. What has no place here is found among all.
+/// The kinds of event that can be asked for, as words of the address: each action in one of them.
 pub const GROUPS: &[(&str, &[Action])] = &[
-    ("signed_in", &[Action::SignedIn, Action::SignInFailed, Action::SignedOut, Action::TokenUsed, Action::TokenRefused]),
+    (
+        "signed_in",
+        &[
+            Action::SignedIn,
+            Action::SignInFailed,
+            Action::SignedOut,
+            Action::SecondFactorAsked,
+            Action::SecondFactorFailed,
+            Action::Confirmed,
+            Action::ConfirmFailed,
+            Action::SessionsEnded,
+            Action::SignInLinkMade,
+            Action::TokenUsed,
+            Action::TokenRefused,
+        ],
+    ),
     (
         "account",
         &[
             Action::AccountCreated,
             Action::AccountChanged,
+            Action::AccountDisabled,
+            Action::AccountEnabled,
+            Action::AccountRemoved,
+            Action::RemovalAnswered,
+            Action::RoleChanged,
+            Action::RoleFollowed,
             Action::PasswordChanged,
+            Action::PasswordReset,
+            Action::ResetLinkMade,
+            Action::AddressAsked,
+            Action::AddressChanged,
+            Action::AddressRestored,
+            Action::FactorAdded,
+            Action::FactorRemoved,
+            Action::FactorsReset,
+            Action::RecoveryCodesMade,
+            Action::IdentityLinked,
+            Action::IdentityUnlinked,
             Action::TokenCreated,
             Action::TokenRevoked,
             Action::HouseholdChanged,
@@ -38,7 +70,21 @@ pub const GROUPS: &[(&str, &[Action])] = &[
     ("shared", looks::SHARED),
     ("downloaded", looks::DOWNLOADED),
     ("link", looks::LINK),
-    (INSTALLATION, &[Action::KeyShown, Action::KeyKept, Action::KeyChanged, Action::AuditPruned]),
+    (
+        INSTALLATION,
+        &[
+            Action::KeyShown,
+            Action::KeyKept,
+            Action::KeyChanged,
+            Action::PolicyChanged,
+            Action::EntryPublished,
+            Action::EntryWithdrawn,
+            Action::JobRetried,
+            Action::MailTested,
+            Action::ProviderTested,
+            Action::AuditPruned,
+        ],
+    ),
 ];
 /// The group that is of no person.
 pub const INSTALLATION: &str = "installation";
@@ -229,6 +275,19 @@ pub fn accounts(conn: &mut Conn, events: &[Event]) -> Result<HashMap<String, Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_action_is_in_one_group() {
+        let source = include_str!("../audit.rs");
+        let words = source.split(" => \"").skip(1).filter_map(|rest| rest.split('"').next());
+        let mut count = 0;
+        for word in words {
+            let groups = GROUPS.iter().filter(|(_, actions)| actions.iter().any(|action| action.word() == word)).count();
+            assert_eq!(groups, 1, "{word}");
+            count += 1;
+        }
+        assert!(count > 40, "{count}");
+    }
 
     #[test]
     fn every_action_of_a_group_has_words() {

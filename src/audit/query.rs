@@ -210,22 +210,24 @@ impl Limits {
     }
 }
 
-/// Everybody who did something (with this patient), and what they were called last. From one to the next in the index: the number of events
-/// does not matter.
+/// Everybody who did something (with this patient), and what they were called last. From one to the next in the index, downwards: the number
+/// of events does not matter.
 pub fn people(conn: &mut Conn, patient: Option<&str>) -> Result<Vec<(String, String)>> {
-    let of = |statement: Statement<(Text, Text)>| match patient {
-        Some(patient) => statement.words("e.patient_id = ").text(patient).words(" AND "),
-        None => statement,
+    let below = |statement: Statement<(Text, Text)>, actor: &str| {
+        let statement = statement.words("(SELECT e.id FROM audit_events e WHERE ");
+        let of = match patient {
+            Some(patient) => statement.words("e.patient_id = ").text(patient).words(" AND "),
+            None => statement,
+        };
+        of.words(format!("e.actor < {actor} ORDER BY e.actor DESC, e.at DESC LIMIT 1)"))
     };
-    let first =
-        of(Statement::new("WITH RECURSIVE people (actor) AS (SELECT MIN(e.actor) FROM audit_events e WHERE ")).words("e.actor > ''");
-    let next = of(first.words(" UNION ALL SELECT (SELECT MIN(e.actor) FROM audit_events e WHERE "))
-        .words("e.actor > people.actor) FROM people WHERE people.actor IS NOT NULL)");
-    let name = of(next.words(" SELECT people.actor, (SELECT e.actor_name FROM audit_events e WHERE "))
-        .words("e.actor = people.actor ORDER BY e.at DESC LIMIT 1) FROM people WHERE people.actor IS NOT NULL");
-    // Of links there may be many, and where no patient is asked for, they are nobody's name.
-    let links = if patient.is_some() { "" } else { " AND people.actor NOT LIKE 'link:%'" };
-    Ok(name.words(links).words(" LIMIT ").number(MOST_PEOPLE).load(conn)?)
+    // Of links there may be many, and where no patient is asked for, they are nobody's name: one is enough to go on below them.
+    let from = if patient.is_some() { "p.actor" } else { "CASE WHEN p.actor LIKE 'link:%' THEN 'link:' ELSE p.actor END" };
+    let first = below(Statement::new("WITH RECURSIVE people (id) AS (SELECT "), "'~'").words(" UNION ALL SELECT ");
+    let next = below(first, from).words(" FROM people JOIN audit_events p ON p.id = people.id)");
+    let all = next.words(" SELECT p.actor, p.actor_name FROM people JOIN audit_events p ON p.id = people.id LIMIT ");
+    let found: Vec<(String, String)> = all.number(MOST_PEOPLE).load(conn)?;
+    Ok(found.into_iter().filter(|(actor, _)| patient.is_some() || !actor.starts_with("link:")).collect())
 }
 
 /// What one actor did, with one patient or all.

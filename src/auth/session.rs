@@ -214,6 +214,13 @@ pub fn begin(session: &Session, request: &HttpRequest, arrival: &Arrival) -> Res
     Ok(())
 }
 
+/// A new key for a session whose person proved just now that they are there; the new row takes the moment from the state.
+pub fn proved(session: &Session, me: &Me, now: NaiveDateTime) -> Result<()> {
+    session.insert(ME, Me { proved_at: now, ..me.clone() }).map_err(|_| Error::Internal("session".into()))?;
+    session.renew();
+    Ok(())
+}
+
 /// Says of a request that its session is to be remembered.
 struct Remembered;
 

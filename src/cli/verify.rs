@@ -18,7 +18,7 @@ use crate::{
 /// elsewhere (--print-head), and compare with it (--head).
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 all is as it was written, 1 it is not, 2 misused.\n\nExample:\n  kinchart verify --print-head > audit.head && kinchart verify --head \"$(cat audit.head)\""
+    after_help = "Exit codes: 0 all is as it was written, 1 it is not, 2 misused.\n\nExample:\n  kinchart verify --print-head > audit.head"
 )]
 pub struct Verify {
     /// A head that was kept: the audit must still contain it.

@@ -76,7 +76,7 @@ async fn activity_is_filtered_and_comes_as_a_file() {
     asked("success=refused").await.says("tried to sign in").lacks("list of vitals");
     asked("success=done").await.says("list of vitals").lacks("tried to sign in");
     asked(&format!("patient={ada}")).await.says("list of vitals").lacks("list of allergies").lacks("tried to sign in");
-    asked("to=2026-03-13").await.lacks("list of vitals").says("Nothing found");
+    asked("to=2026-03-13").await.lacks("list of vitals").says("Nothing matches");
     asked("from=2026-03-14&to=2026-03-14").await.says("list of vitals");
     for wrong in ["what=nonsense", "from=nonsense", "success=perhaps", "before=x", "per_page=0", "per_page=201"] {
         ann.get(&format!("{OWN}?{wrong}")).await.is(422);
@@ -84,7 +84,7 @@ async fn activity_is_filtered_and_comes_as_a_file() {
             ann.get(&format!("{OWN}/csv?{wrong}")).await.is(422);
         }
     }
-    let file = ann.get(&format!("{OWN}/csv?what=looked")).await.is(200).has(",'=cmd(),read,").lacks(",=cmd()").lacks("sign_in_failed");
+    let file = ann.get(&format!("{OWN}/csv?what=looked")).await.is(200).has(",'=cmd(),listed,").lacks(",=cmd()").lacks("sign_in_failed");
     assert!(file.header("content-disposition").unwrap().contains("activity"), "{:?}", file.headers);
 }
 
@@ -190,7 +190,7 @@ async fn administrators_see_the_installation_and_nothing_medical() {
     asked("what=signed_in").await.says("owner signed in").lacks("looked at somebody");
     asked("success=refused").await.says("Somebody unknown").lacks("owner signed in");
     asked("success=refused&what=signed_in").await.says("Somebody unknown").lacks("owner signed in").lacks("link used");
-    asked("to=2026-03-13").await.says("Nothing found");
+    asked("to=2026-03-13").await.says("Nothing matches");
 }
 
 #[actix_web::test]

@@ -79,7 +79,7 @@ pub async fn submit(app: web::Data<App>, signed: Signed, request: HttpRequest, p
     match app.run(move |app| confirm(app, &who, &sent)).await {
         Ok(()) => {
             // What the session may now, its key of before may not.
-            request.get_session().renew();
+            session::proved(&request.get_session(), &signed.me, app.clock.now())?;
             sign_in::go_on_confirmed(signed.me, &form)
         }
         Err(Error::NoSession) => {
