@@ -164,7 +164,7 @@ async fn it_stands_beside_the_name_and_goes_with_a_button() {
     let image = image::load_from_memory(&got.bytes).unwrap();
     assert_eq!((image.width(), image.height()), (160, 160));
     let header = |name: &str| got.header(name).unwrap();
-    assert!(header("content-security-policy").starts_with("sandbox") && header("cache-control").contains("private"));
+    assert!(header("content-security-policy").starts_with("sandbox") && header("cache-control").contains("no-store"));
     owner.send(Method::GET, &format!("/patients/{ada}/photo?size=small"), &[("if-none-match", &header("etag"))], "").await.is(304);
     // Another in its place: the bytes of the first go.
     hang(&owner, &ada, &[], "b.jpg", &jpeg(&quarters(400, 400))).await.location();

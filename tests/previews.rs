@@ -66,7 +66,7 @@ async fn the_pages_of_a_pdf_are_seen_one_by_one_and_small_in_lists() {
         let picture = owner.get(&format!("{page}/pages/{number}")).await.is(200);
         let header = |name: &str| picture.header(name).unwrap();
         assert_eq!((header("content-type").as_str(), header("x-content-type-options").as_str()), ("image/jpeg", "nosniff"));
-        assert!(header("content-security-policy").contains("sandbox") && header("cache-control").contains("private"));
+        assert!(header("content-security-policy").contains("sandbox") && header("cache-control").contains("no-store"));
         let image = open(&picture.bytes).into_luma8();
         assert_eq!((image.width(), image.height()), (989, 1400));
         // Letters at the top, white paper below.

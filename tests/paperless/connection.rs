@@ -206,7 +206,7 @@ fn what_serves_this_machine_alone_is_never_asked() {
         "168.63.129.16",
         "0",
     ] {
-        assert_eq!(client_at(&network(), &format!("http://{address}/")).unwrap_err(), Fault::RefusedNetwork, "{address}");
+        assert_eq!(client_at(&network(), &format!("http://{address}/")).unwrap_err(), Fault::NeverNetwork, "{address}");
     }
 }
 
