@@ -214,7 +214,7 @@ async fn under_https_everything_says_so() {
         let sent = api.send(Method::POST, &files, &[FORM], form(&[], &[("a.txt", "words")])).await.is(201).json();
         let file = sent["id"].as_str().unwrap().to_owned();
         let begun = t.anon().post("/login", &login).await;
-        let cookie = begun.header("set-cookie").unwrap().to_owned();
+        let cookie = begun.header("set-cookie").unwrap();
         let parts: Vec<&str> = cookie.split("; ").collect();
         assert!(parts[0].starts_with(if is_https { "__Host-kinchart=" } else { "kinchart=" }), "{cookie}");
         assert_eq!(parts.contains(&"Secure"), is_https, "{cookie}");

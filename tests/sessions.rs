@@ -46,6 +46,7 @@ fn keys(t: &TestApp) -> Vec<(String, String)> {
 #[actix_web::test]
 async fn a_page_tells_when_its_session_ends_and_going_on_is_asked_for() {
     let t = TestApp::new().await;
+    t.app.clock.stop();
     let ann = browser(&t).await;
     ann.get("/patients").await.is(200).has("id=\"ending\"").has("data-idle=\"1800\"").has("data-most=\"86400\"");
     t.anon().get("/login").await.is(200).lacks("id=\"ending\"").lacks("ending.js");
@@ -61,6 +62,7 @@ async fn a_page_tells_when_its_session_ends_and_going_on_is_asked_for() {
 #[actix_web::test]
 async fn the_end_that_nothing_puts_off_is_told_without_a_script_and_the_form_survives_it() {
     let t = TestApp::new().await;
+    t.app.clock.stop();
     let ann = browser(&t).await;
     for _ in 0..(24 * 60 / 25) {
         t.later(Duration::minutes(25));

@@ -51,7 +51,7 @@ pub async fn show(app: web::Data<App>, admin: Admin) -> Result<HttpResponse> {
                 alarm(health::last(conn)?.is_some_and(|found| !found.is_well()), "check", "/admin/health");
                 alarm(work::failing(conn)? > 0, "jobs", "/admin/jobs");
                 alarm(!crate::mail::works(&app.config), "mail", "/admin/connections");
-                Ok(IndexPage { figures, alarms, ui })
+                Ok(IndexPage { ui, figures, alarms })
             })
         })
         .await?;

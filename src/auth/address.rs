@@ -159,7 +159,7 @@ pub async fn change(app: web::Data<App>, signed: Signed, request: HttpRequest, p
         Err(error) => {
             let page = app.read(move |conn, app| page(conn, app, &signed)).await?;
             let (status, problems) = form::shown(&page.ui.words, error)?;
-            form::again(status, problems.wait, &AddressPage { problems, email, ..page })
+            form::again(status, problems.wait, &AddressPage { email, problems, ..page })
         }
     }
 }
@@ -263,9 +263,9 @@ pub async fn confirm(app: web::Data<App>, path: web::Path<String>, request: Http
         let event = accounts::by_person(&account.id, &account.full_name, address.clone(), action, now);
         let event = accounts::about(event, &account.id);
         if undo {
-            restore(tx, &account.id, &email, event)?
+            restore(tx, &account.id, &email, event)?;
         } else {
-            put(tx, app, &account.id, Some(&email), true, event)?
+            put(tx, app, &account.id, Some(&email), true, event)?;
         }
         Ok(confirm_page(String::new(), email, account.username, undo, true))
     });

@@ -70,14 +70,10 @@ pub async fn arrive(app: &App, request: &HttpRequest, arrival: Arrival) -> Resul
             },
         )
         .await?;
-    match waits {
-        Some(name) => {
-            session::wait(&request.get_session(), arrival, name, app.clock.now())?;
-            Ok(Next::SecondFactor)
-        }
-        None => {
-            session::begin(&request.get_session(), request, &arrival)?;
-            Ok(Next::In)
-        }
+    if let Some(name) = waits {
+        session::wait(&request.get_session(), arrival, name, app.clock.now())?;
+        return Ok(Next::SecondFactor);
     }
+    session::begin(&request.get_session(), request, &arrival)?;
+    Ok(Next::In)
 }

@@ -62,6 +62,7 @@ const LONGEST_WAIT: Duration = Duration::minutes(10);
 
 /// The signed-in person, read together with the session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub struct Me {
     pub id: UserId,
     pub session: String,
@@ -133,7 +134,7 @@ impl Me {
     }
     /// Minutes until the session ends whatever happens, if they are few.
     pub fn last_minutes(&self) -> Option<i64> {
-        let minutes = self.ends.at_most / 60;
+        let minutes = (self.ends.at_most + 30) / 60;
         (self.ends.at_most > 0 && minutes < LAST_MINUTES).then_some(minutes.max(1))
     }
     /// Who must have a second factor and has none sets one up before anything else.

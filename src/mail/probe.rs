@@ -74,9 +74,8 @@ fn code(error: &SmtpError) -> Option<String> {
 fn before_the_letter(error: &SmtpError, security: SmtpSecurity, has_account: bool) -> (Trouble, Option<String>) {
     let trouble = match (error.status().is_some(), security) {
         (true, _) if has_account => Trouble::SignIn,
-        (true, _) => Trouble::Talk,
         (false, SmtpSecurity::None) if error.is_client() && has_account => Trouble::SignIn,
-        (false, SmtpSecurity::None) => Trouble::Talk,
+        (true, _) | (false, SmtpSecurity::None) => Trouble::Talk,
         (false, _) => Trouble::Tls,
     };
     (trouble, code(error))

@@ -32,7 +32,7 @@ async fn the_first_sign_in_makes_an_account_and_the_second_finds_it() {
     let house = House::new().await;
     house.is("subject-1", "Mia@Example.org");
     let (answer, cookies) = house.sign_in().await;
-    house.signed_in_as(&answer);
+    assert_eq!(answer.location(), "/");
     assert_eq!(house.who(&cookies).await.as_deref(), Some("Mia Weber"));
     let mia = house.account("Mia");
     assert_eq!((mia.email.as_deref(), mia.role.as_str(), mia.password_hash.as_deref()), (Some("mia@example.org"), "user", None));
@@ -151,7 +151,7 @@ async fn an_address_of_an_account_asks_for_its_password() {
     assert_eq!(identities(&house), 1);
     browser.post("/login/link", &[("what", "link"), ("current_password", &password)]).await.is(400);
     let (answer, cookies) = house.sign_in().await;
-    house.signed_in_as(&answer);
+    assert_eq!(answer.location(), "/");
     assert_eq!(house.who(&cookies).await.as_deref(), Some("ann"));
     let method: (String, Option<chrono::NaiveDateTime>, Option<chrono::NaiveDateTime>) = house
         .t
@@ -201,7 +201,7 @@ async fn an_address_that_nobody_verified_opens_and_takes_nothing() {
         house.provider.state().userinfo =
             json!({"email": "ann@example.org", "email_verified": verified, "preferred_username": "eve", "name": "Eve"});
         let (answer, cookies) = house.sign_in().await;
-        house.signed_in_as(&answer);
+        assert_eq!(answer.location(), "/");
         assert_eq!(house.who(&cookies).await.as_deref(), Some("Eve"), "{verified}: a new account, and not Ann's");
         house.browser(&cookies).get("/settings").await.is(200).lacks("ann@example.org");
     }
@@ -222,7 +222,7 @@ async fn the_accounts_preference_decides() {
     let (answer, cookies) = house.sign_in().await;
     assert_eq!(answer.location(), "/login/link");
     let answer = house.browser(&cookies).post("/login/link", &[("what", "separate")]).await;
-    house.signed_in_as(&answer);
+    assert_eq!(answer.location(), "/");
     let separate = house.account("ann2");
     assert_eq!((separate.email, separate.password_hash), (None, None), "the address stays where it was");
     // To be linked: there is nothing to choose.
@@ -235,7 +235,7 @@ async fn the_accounts_preference_decides() {
     // To be separate: nobody is asked.
     ann.post("/settings/providers/preference", &[("sso_linking_preference", "create_separate")]).await.location();
     let (answer, cookies) = house.sign_in().await;
-    house.signed_in_as(&answer);
+    assert_eq!(answer.location(), "/");
     assert_eq!(house.who(&cookies).await.as_deref(), Some("ann Weber"));
     assert_eq!(house.account("ann3").email, None);
     ann.post("/settings/providers/preference", &[("sso_linking_preference", "nonsense")]).await.is(422);
@@ -274,7 +274,7 @@ async fn the_same_address_at_two_issuers_is_two_identities() {
     second.browser(&cookies).post("/login/link", &[("what", "link"), ("current_password", "")]).await.is(422);
     assert_eq!(identities(&second), 1);
     let answer = second.browser(&cookies).post("/login/link", &[("what", "separate")]).await;
-    second.signed_in_as(&answer);
+    assert_eq!(answer.location(), "/");
     assert_eq!(identities(&second), 2);
     assert_eq!(second.accounts().len(), 3);
 }

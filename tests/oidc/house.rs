@@ -105,12 +105,6 @@ impl House {
         (answer, cookies)
     }
 
-    /// And is in, as somebody called so.
-    #[track_caller]
-    pub fn signed_in_as(&self, answer: &Answer) {
-        assert_eq!(answer.location(), "/");
-    }
-
     /// The user name of who is signed in in that browser.
     pub async fn who(&self, cookies: &str) -> Option<String> {
         let answer = self.browser(cookies).get("/settings").await;

@@ -160,7 +160,7 @@ impl Provider {
     pub fn is(&self, subject: &str, claims: Value) {
         let mut state = self.state();
         state.subject = subject.into();
-        state.claims = claims.as_object().unwrap().clone();
+        state.claims.clone_from(claims.as_object().unwrap());
     }
 
     pub fn asked(&self, path: &str) -> usize {
@@ -297,8 +297,8 @@ pub fn public_text() -> String {
 
 fn token(state: &mut State, authorization: &str, body: &str, port: u16) -> (u16, Value) {
     let form: HashMap<String, String> = serde_urlencoded::from_str(body).unwrap();
-    let part = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let expected = format!("Basic {}", STANDARD.encode(format!("{}:{}", part(CLIENT), part(SECRET))));
+    let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let expected = format!("Basic {}", STANDARD.encode(format!("{}:{}", encoded(CLIENT), encoded(SECRET))));
     let in_form = form.get("client_secret").is_some_and(|secret| secret == SECRET) && form.get("client_id").is_some_and(|id| id == CLIENT);
     if authorization != expected && !in_form {
         return (401, json!({"error": "invalid_client"}));
@@ -337,8 +337,8 @@ fn sign(state: &State, nonce: &str, port: u16) -> String {
         "auth_time": state.now,
     });
     lay(claims.as_object_mut().unwrap(), &state.claims);
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let input = format!("{}.{}", part(&header), part(&claims));
+    let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let input = format!("{}.{}", encoded(&header), encoded(&claims));
     let bytes = input.as_bytes();
     let signature = match &state.signer {
         Signer::One => ONE.sign(&CoreJwsSigningAlgorithm::EdDsa, bytes).unwrap(),

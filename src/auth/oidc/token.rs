@@ -114,7 +114,7 @@ pub async fn verified(
 ) -> Result<(Arc<Known>, Value), Fault> {
     match verify(provider, &known, tokens, nonce, now) {
         // Signed with a key that came since, or that took another's name.
-        Err(Flaw::Key | Flaw::Signature) if provider.may_have_other_keys(tokens) => match provider.with_other_keys(&known).await? {
+        Err(Flaw::Key | Flaw::Signature) if may_be_of_another_key(tokens) => match provider.with_other_keys(&known).await? {
             Some(newer) => match verify(provider, &newer, tokens, nonce, now) {
                 Ok(claims) => Ok((newer, claims)),
                 Err(flaw) => Err(Fault::Token(flaw)),
@@ -126,12 +126,10 @@ pub async fn verified(
     }
 }
 
-impl Provider {
-    /// Not for a token that is signed with the secret.
-    fn may_have_other_keys(&self, tokens: &Tokens) -> bool {
-        let alg = part(&tokens.id_token, 0).and_then(|header| header.get("alg").and_then(Value::as_str).map(str::to_owned));
-        alg.is_some_and(|alg| ALLOWED_NAMES.contains(&alg.as_str()))
-    }
+/// Not for a token that is signed with the secret.
+fn may_be_of_another_key(tokens: &Tokens) -> bool {
+    let alg = part(&tokens.id_token, 0).and_then(|header| header.get("alg").and_then(Value::as_str).map(str::to_owned));
+    alg.is_some_and(|alg| ALLOWED_NAMES.contains(&alg.as_str()))
 }
 
 fn verify(provider: &Provider, known: &Known, tokens: &Tokens, nonce: &str, now: NaiveDateTime) -> Result<Value, Flaw> {
