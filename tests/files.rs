@@ -246,6 +246,7 @@ async fn the_trash_keeps_a_paper_for_its_time_and_then_the_bytes_go() {
     owner.post(&format!("{page}/delete"), &[]).await.location();
     owner.get(&format!("/patients/{ada}/files")).await.is(200).lacks("letter.pdf");
     owner.get(&format!("/patients/{ada}/files?trash=1")).await.is(200).has("letter.pdf");
+    owner.get(&format!("/patients/{ada}/trash")).await.is(200).says("1 document in the trash").lacks("trash is empty");
     owner.get(&format!("{page}/content")).await.is(404);
     owner.post(&format!("{page}/restore"), &[]).await.location();
     assert_eq!(owner.get(&format!("{page}/content")).await.is(200).body, PDF);

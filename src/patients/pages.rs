@@ -13,6 +13,7 @@ use crate::{
     db::{Conn, types::PatientId},
     directory::{Listed, Practitioner},
     error::{Error, Result},
+    files::query::{self as papers, FileQuery},
     page::{Ui, note_read, render, render_with, see_other},
     patients,
     records::{
@@ -237,6 +238,8 @@ pub async fn restore(app: web::Data<App>, signed: Signed, patient: web::Path<Str
 struct TrashPage {
     ui: Ui,
     rows: Vec<TrashRow>,
+    /// Documents in the trash, which have a list of their own.
+    documents: i64,
     may_edit: bool,
 }
 
@@ -255,6 +258,7 @@ pub async fn trash(app: web::Data<App>, signed: Signed, patient: web::Path<Strin
         .read(move |conn, app| {
             let access = access::grant::<View>(conn, &signed.actor, &patient, app.clock.now())?;
             let heads = overview::trashed(conn, &access)?;
+            let (_, documents) = papers::of_patient(conn, &access, &FileQuery { trash: true, per_page: 1, ..FileQuery::default() })?;
             note_read(app, &access, Action::Listed, Some("trash"), None);
             let ui = Ui::new(Some(signed.me), &here).with_nav(conn, &access)?;
             let rows = heads
@@ -266,7 +270,7 @@ pub async fn trash(app: web::Data<App>, signed: Signed, patient: web::Path<Strin
                     title: head.title,
                 })
                 .collect();
-            Ok(TrashPage { may_edit: access.may(Rank::Edit), rows, ui })
+            Ok(TrashPage { may_edit: access.may(Rank::Edit), documents, rows, ui })
         })
         .await?;
     render(&page)
