@@ -50,6 +50,19 @@ async fn the_first_sign_in_makes_an_account_and_the_second_finds_it() {
 }
 
 #[actix_web::test]
+async fn who_signs_in_for_the_first_time_in_two_windows_at_once_has_one_account() {
+    let house = House::new().await;
+    house.is("subject-1", "mia@example.org");
+    let trips = [house.set_out().await, house.set_out().await, house.set_out().await, house.set_out().await];
+    let answers = futures_util::future::join_all(trips.iter().map(|trip| house.come_back(trip))).await;
+    for (answer, trip) in answers.iter().zip(&trips) {
+        assert_eq!(answer.location(), "/");
+        assert_eq!(house.who(&kept(&trip.cookies, answer)).await.as_deref(), Some("mia Weber"));
+    }
+    assert_eq!((house.accounts().len(), identities(&house)), (2, 1));
+}
+
+#[actix_web::test]
 async fn names_are_made_fit_and_never_those_of_somebody_here() {
     let house = House::new().await;
     house.t.user("mia");
