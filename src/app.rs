@@ -12,6 +12,7 @@ use crate::{
     db::{Conn, Db, Tx},
     error::{Error, Result},
     files::tesseract::Tesseract,
+    health::Trials,
     interchange::pages::Progress,
     paperless::sync::wire::Wire,
     storage::Storage,
@@ -29,6 +30,7 @@ pub struct App {
     pub reads: ReadLog,
     pub setup: Setup,
     pub imports: Progress,
+    pub trials: Trials,
     /// Where the bytes of documents come to.
     pub storage: Arc<dyn Storage>,
     /// Where papers are opened.

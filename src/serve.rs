@@ -102,6 +102,7 @@ pub fn open(config: Config) -> Result<App, StartError> {
         reads: crate::audit::ReadLog::default(),
         setup: Setup::default(),
         imports: crate::interchange::pages::Progress::default(),
+        trials: crate::health::Trials::default(),
     })
 }
 

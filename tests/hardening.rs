@@ -31,6 +31,23 @@ async fn listening(patience: Duration) -> (TestApp, SocketAddr) {
     (t, address)
 }
 
+#[actix_web::test]
+async fn health_tries_the_disk_no_more_than_every_ten_seconds() {
+    let t = TestApp::new().await;
+    t.user("somebody");
+    t.app.clock.stop();
+    let (uploads, aside) = (t.app.config.uploads.clone(), t.app.config.uploads.with_extension("aside"));
+    t.anon().get("/healthz").await.is(200);
+    std::fs::rename(&uploads, &aside).unwrap();
+    t.later(chrono::Duration::seconds(9));
+    t.anon().get("/healthz").await.is(200);
+    t.later(chrono::Duration::seconds(1));
+    t.anon().get("/healthz").await.is(503).has("unavailable");
+    // Bad news is not kept.
+    std::fs::rename(&aside, &uploads).unwrap();
+    t.anon().get("/healthz").await.is(200).has("\"ok\"");
+}
+
 /// What the server says until it closes the connection.
 fn rest(mut stream: TcpStream) -> String {
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -1,7 +1,7 @@
 // Sign-in by way of an OpenID provider: npm's oidc-provider, which is certified, on this machine, and a real browser between the two.
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
-import { generateKeyPairSync, randomUUID } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import Provider from "oidc-provider";
 import { PASSWORD, addAccount, axe, browser, fill, setUp, shot, start } from "./kinchart.mjs";
 
@@ -10,11 +10,35 @@ const CLIENT = { id: "kinchart", secret: "a secret with blanks & signs" };
 /** A key of its own for every start, as after a rotation. */
 const key = () => ({ ...generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" }), kid: randomUUID(), use: "sig", alg: "RS256" });
 
+/** The token with other claims or another header, signed with that key; without one, the old signature stays. */
+function forged(token, { claims = {}, header = {}, by }) {
+  const [head, body, signature] = token.split(".");
+  const changed = (part, more) => Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(part, "base64url")), ...more })).toString("base64url");
+  const input = `${changed(head, header)}.${changed(body, claims)}`;
+  return `${input}.${by === undefined ? signature : by && sign("sha256", Buffer.from(input), createPrivateKey({ key: by, format: "jwk" })).toString("base64url")}`;
+}
+
+/** What somebody between the two, or a provider gone bad, could make of a token: what Kinchart says of it. */
+const FORGERIES = {
+  "another nonce": [(token, by) => forged(token, { claims: { nonce: "another" }, by }), /token belongs to another sign-in/],
+  "another audience": [(token, by) => forged(token, { claims: { aud: "another" }, by }), /token was made for somebody else/],
+  "another issuer": [(token, by) => forged(token, { claims: { iss: "http://127.0.0.9:18220" }, by }), /answer is another provider's/],
+  "an expired one": [(token, by) => forged(token, { claims: { iat: seconds() - 7200, exp: seconds() - 3600 }, by }), /token is too old/],
+  "one of the future": [(token, by) => forged(token, { claims: { iat: seconds() + 3600, exp: seconds() + 7200 }, by }), /token is not valid yet/],
+  "another subject under the old signature": [(token) => forged(token, { claims: { sub: "ann" } }), /signature of its token is wrong/],
+  "another signature": [(token) => token.slice(0, -20) + (token.at(-20) === "A" ? "B" : "A") + token.slice(-19), /signature of its token is wrong/],
+  "a key of one's own": [(token) => forged(token, { by: key() }), /signature of its token is wrong/],
+  "no algorithm": [(token) => forged(token, { header: { alg: "none", kid: undefined }, by: "" }), /not signed in a way that is believed/],
+};
+const seconds = () => Math.floor(Date.now() / 1000);
+
 /** A provider at this address who knows these people: by name, what it says of them. Whoever names themself there is believed. */
 async function provider(host, port, kinchart, people) {
   const issuer = `http://${host}:${port}`;
   let server;
-  const open = async () => {
+  const made = { issuer, people, forge: null };
+  made.open = async () => {
+    const own = key();
     const oidc = new Provider(issuer, {
       clients: [{
         client_id: CLIENT.id, client_secret: CLIENT.secret, grant_types: ["authorization_code"], response_types: ["code"],
@@ -25,14 +49,19 @@ async function provider(host, port, kinchart, people) {
       findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, updated_at: 1700000000, ...people[id] }) }),
       pkce: { required: () => true },
       cookies: { keys: [randomUUID()] },
-      jwks: { keys: [key()] },
+      jwks: { keys: [own] },
       features: { devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true } },
+    });
+    oidc.use(async (context, next) => {
+      await next();
+      if (made.forge && context.body?.id_token) context.body.id_token = made.forge(context.body.id_token, own);
     });
     server = await new Promise((resolve) => { const listening = oidc.listen(port, host, () => resolve(listening)); });
   };
-  const close = () => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); });
-  await open();
-  return { issuer, people, close, open, restart: async () => { await close(); await open(); } };
+  made.close = () => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); });
+  made.restart = async () => { await made.close(); await made.open(); };
+  await made.open();
+  return made;
 }
 
 /** What the sign-in at the provider looks like: a name, a password, and a yes. */
@@ -145,6 +174,24 @@ for (const javaScriptEnabled of [true, false]) {
       assert.ok(!(await page.content()).includes("ann@example.org"));
       assert.match(await program.ask(["user", "list"]), /^ann2\t-\t/m);
     });
+
+    for (const [name, [forge, told]] of Object.entries(FORGERIES)) {
+      test(`with ${name} nobody is in`, async () => {
+        const page = await fresh();
+        home.forge = forge;
+        try {
+          await setOut(page);
+          await atProvider(page, "mia");
+          await page.waitForURL((url) => url.pathname === "/login/provider/callback");
+        } finally {
+          home.forge = null;
+        }
+        assert.ok(await page.getByText("No sign-in with Home ID").first().isVisible());
+        assert.match(await page.locator("main").innerText(), told);
+        await page.goto(program.url + "/settings");
+        await page.waitForURL(/\/login/);
+      });
+    }
 
     test("signing out here signs out there", async () => {
       const page = await fresh();
