@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 
 use crate::{
     app::App,
-    auth::{factors::confirm, session, sign_in::LoginPage},
+    auth::{dead_link, factors::confirm, session, sign_in::LoginPage},
     body,
     error::Error,
     files::{pending, upload},
@@ -410,6 +410,12 @@ impl Failure {
             return crate::page::see_other(&place);
         }
         let me = session::me(&request.get_session());
+        if self.status == StatusCode::NOT_FOUND
+            && dead_link::is_one(request.path())
+            && let Some(app) = request.app_data::<web::Data<App>>()
+        {
+            return dead_link::page(app, me, request).unwrap_or_else(HttpResponse::from_error);
+        }
         let page = ProblemPage {
             ui: Ui::new(me, request.path()),
             status: self.status.as_u16(),
