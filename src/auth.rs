@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod address;
 pub mod arrival;
+pub mod dead_link;
 pub mod factors;
 pub mod form;
 pub mod going_on;

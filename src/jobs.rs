@@ -201,7 +201,30 @@ fn finish(app: &App, job: &Job, outcome: &Result<()>) -> Result<()> {
     })
 }
 
+/// Every task there is: each has words for administrators (`admin.task.*`), and no other is run.
+pub const TASKS: &[&str] = &[
+    "purge_trash",
+    "purge_imports",
+    "purge_sessions",
+    "watch_shares",
+    "sweep_files",
+    folder::TASK,
+    reset::TASK,
+    address::TASK,
+    removal::TASK,
+    health::CHECK,
+    crate::mail::TASK,
+    prepared::LOOK,
+    prepared::PREPARE,
+    words::READ,
+    seal::TASK,
+    prune::TASK,
+];
+
 fn run(app: &App, job: &Job) -> Result<()> {
+    if !TASKS.contains(&job.task.as_str()) {
+        return Err(Error::Internal(format!("no such task: {}", job.task)));
+    }
     let now = app.clock.now();
     match job.task.as_str() {
         "purge_trash" => {

@@ -183,6 +183,7 @@ impl Query {
     /// A filter that means nothing is told, and shows nothing.
     fn read(pairs: &[(String, String)], typing: Typing) -> (Self, Errors) {
         let mut errors = Errors::new();
+        query::check_names(pairs, &["who", "record", "own"], &mut errors);
         let limits = Limits::read(pairs, typing, &mut errors);
         let what = given(pairs, "what").map(|word| WHAT.iter().find(|(known, _)| *known == word).map(|(known, _)| *known));
         if what == Some(None) {
@@ -264,7 +265,7 @@ fn looks_page(
             head.map_or_else(|| ui.t("record.untitled"), |head| head.title.clone())
         }),
         narrowed: query.is_narrowed() || !errors.is_empty(),
-        wrong: errors.iter().map(|(name, error)| (format!("f-{name}"), ui.error(error))).collect(),
+        wrong: query::told(errors, |error| ui.error(error)),
         patient_name: access.patient.given_name(),
         from: typed("from"),
         to: typed("to"),

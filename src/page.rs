@@ -126,9 +126,13 @@ impl Ui {
     pub fn is_admin(&self) -> bool {
         self.me.as_ref().is_some_and(Me::is_admin)
     }
-    /// Administrators are reminded of the key, except where they look after it.
+    /// Nothing but making a second factor is open to them: what leads elsewhere is not shown.
+    pub fn must_get_factor(&self) -> bool {
+        self.me.as_ref().is_some_and(Me::must_get_factor)
+    }
+    /// Administrators are reminded of the key, except where they look after it and before they can.
     pub fn reminds_of_key(&self) -> bool {
-        self.me.as_ref().is_some_and(Me::key_reminder) && self.here != "/settings/key"
+        self.me.as_ref().is_some_and(|me| me.key_reminder() && !me.must_get_factor()) && self.here != "/settings/key"
     }
 
     /// When somebody else took their factors away, as long as they have not said that they know.

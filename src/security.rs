@@ -21,6 +21,7 @@ use futures_util::StreamExt;
 use crate::{
     app::App,
     auth::{
+        dead_link,
         factors::confirm,
         session,
         sign_in::{self, LoginPage},
@@ -426,6 +427,12 @@ impl Failure {
             return answer;
         }
         let me = session::me(&request.get_session());
+        if self.status == StatusCode::NOT_FOUND
+            && dead_link::is_one(request.path())
+            && let Some(app) = request.app_data::<web::Data<App>>()
+        {
+            return dead_link::page(app, me, request).unwrap_or_else(HttpResponse::from_error);
+        }
         let page = ProblemPage {
             ui: Ui::new(me, request.path()),
             status: self.status.as_u16(),

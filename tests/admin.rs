@@ -83,7 +83,7 @@ async fn no_page_shows_a_record_a_document_or_the_name_of_a_patient() {
         t.anon().get(path).await.is(303);
     }
     // Neither do answers of what an administrator does, nor what programs of theirs can ask.
-    remove(&admin, &owner, &[]).await.is(422).lacks(CANARY);
+    remove(&admin, &owner, &[]).await.is(422).lacks(CANARY).lacks("0 people");
     admin.post(&page_of(&owner), &[("_what", "reset")]).await.is(200).lacks(CANARY);
     admin.get(&format!("/patients/{ada}")).await.is(404);
     admin.api(true).get("/api/v1/patients").await.is(200).lacks(CANARY);
@@ -110,6 +110,7 @@ async fn an_account_is_made_with_a_link_that_is_shown_once() {
     assert_eq!((noted(&t, "account_created"), noted(&t, "reset_link_made"), noted(&t, "password_reset")), (1, 1, 1));
     // With a password, and with everything that can be wrong.
     let admin = admin.signed_in();
+    admin.get("/admin/users/new").await.is(200).lacks("Your name").says("Their first password");
     let with = |username: &'static str, password: &'static str| {
         [("full_name", "Tom"), ("username", username), ("email", ""), ("role", "user"), ("how", "password"), ("password", password)]
     };
@@ -133,7 +134,10 @@ async fn what_cannot_be_taken_back_is_not_done_by_who_finds_a_session_open() {
     let asked = remove(&admin, &other, &[]).await;
     asked.form("/confirm");
     assert!(!gone(&t, &other) && noted(&t, "reset_link_made") + noted(&t, "role_changed") == 0);
+    admin.post("/admin/signup", &[("policy", "open")]).await.form("/confirm");
+    t.anon().get("/signup").await.is(404);
     // What lets nobody in needs no proof.
+    admin.post("/admin/signup", &[("policy", "closed")]).await.is(303);
     admin.post(&page_of(&other), &[("_what", "sign_out")]).await.is(303);
 }
 

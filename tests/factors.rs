@@ -4,7 +4,10 @@ use actix_web::http::Method;
 use chrono::Duration;
 use diesel::prelude::*;
 use kinchart::{
-    auth::factors::{self, recovery, totp},
+    auth::{
+        factors::{self, recovery, totp},
+        notices::{self, Notice},
+    },
     config::SecondFactor,
     db::schema::{audit_events, sessions, totp_factors, users},
     routes::ROUTES,
@@ -12,7 +15,7 @@ use kinchart::{
 use serde_json::json;
 use totp_rs::{Algorithm, Builder, Secret};
 
-use crate::common::{Answer, Person, TestApp, TestDatabase, password_of, program::Installation};
+use crate::common::{Answer, Person, TestApp, TestDatabase, html::Node, password_of, program::Installation};
 
 /// The code that an app with this secret shows at the test's time, moved by seconds.
 fn code(t: &TestApp, secret: &str, moved: i64) -> String {
@@ -291,8 +294,61 @@ async fn who_must_have_one_sets_it_up_before_anything_else() {
     admin.get("/patients").await.is(200);
     admin.post("/settings/factors/totp/remove", &[]).await.location();
     assert_eq!(admin.get("/patients").await.location(), "/settings/factors");
-    let everyone = TestApp::with(|config| config.second_factor = SecondFactor::Everyone).await;
-    assert_eq!(everyone.user("ann").get("/patients").await.location(), "/settings/factors");
+}
+
+#[actix_web::test]
+async fn before_the_factor_nothing_leads_nowhere_and_after_it_one_goes_on() {
+    let t = TestApp::with(|config| config.second_factor = SecondFactor::Everyone).await;
+    let ann = t.user("ann");
+    assert_eq!(ann.get("/patients").await.location(), "/settings/factors");
+    let page = ann.get("/settings/factors").await.is(200).says("requires a second factor");
+    let inside = |href: &str| ["/settings/factors", "/settings/notices", "/static/", "#"].iter().any(|begin| href.starts_with(begin));
+    let nodes = page.nodes();
+    let links = nodes.iter().filter(|node| matches!(node, Node::Open(name, _) if name == "a"));
+    for href in links.filter_map(|node| node.attr("href")) {
+        assert!(inside(href) || href == "/", "{href} leads nowhere");
+    }
+    page.lacks("action=\"/search\"").has("action=\"/logout\"");
+    t.app.db.write(|tx| notices::tell(tx, &ann.id, Notice::PasswordReset, None, t.now())).unwrap();
+    ann.get("/settings/factors").await.is(200).has("href=\"/settings/notices\"");
+    ann.get("/settings/notices").await.is(200).says("Your password was set by a link");
+    assert_eq!(ann.post("/settings/notices", &[]).await.location(), "/settings/notices");
+    ann.get("/session").await.is(200);
+    // What who is not signed in can ask for by a link is answered.
+    for path in ["/reset/x", "/address/x", "/enter/x", "/l/x"] {
+        ann.get(path).await.is(404);
+    }
+    // Nothing is answered or opened before, and the way back is kept.
+    let (other, ada) = (enrol(&t, t.stranger("other")).await.person, ann.patient("Ada"));
+    assert_eq!(ann.get(&format!("/patients/{ada}?x=1")).await.location(), "/settings/factors");
+    ann.get("/").await.location();
+    assert_eq!(onwards(&t, &ann).await, format!("/patients/{ada}?x=1"));
+    let bea = other.patient("Bea");
+    let eve = t.stranger("eve");
+    other
+        .post(&format!("/patients/{bea}/sharing"), &[("to", "eve@example.org"), ("permission", "view"), ("set", "everything")])
+        .await
+        .is(303);
+    let link = {
+        use kinchart::{db::schema::invitations, invitations as inviting};
+        let newest = invitations::table.order(invitations::id.desc()).select(invitations::id);
+        let id = t.app.db.read(|conn| Ok(newest.first(conn)?)).unwrap();
+        t.app.db.read(|conn| inviting::find(conn, &id)).unwrap().link(&t.app.key, &t.app.config).replace("http://localhost:8080", "")
+    };
+    eve.get(&link).await.is(200).says("Set up a second factor").lacks("value=\"accept\"");
+    assert_eq!(eve.post(&link, &[("answer", "accept")]).await.location(), "/settings/factors");
+    eve.get(&format!("/patients/{bea}")).await.location();
+    eve.get(&link).await.is(200);
+    assert_eq!(onwards(&t, &eve).await, link);
+}
+
+/// Where somebody goes on who sets up their first factor.
+async fn onwards(t: &TestApp, person: &Person) -> String {
+    person.post("/settings/factors/totp", &[]).await.location();
+    let secret = secret_on(&person.get("/settings/factors/totp").await.is(200));
+    let answer = person.post("/settings/factors/totp/confirm", &[("factor_code", &code(t, &secret, 0))]).await.is(200);
+    let on = answer.nodes().into_iter().rfind(|node| node.attr("class") == Some("button main")).unwrap();
+    on.attr("href").unwrap().to_owned()
 }
 
 /// What a person who was away for a while is asked before, as routes and forms.

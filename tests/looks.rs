@@ -83,7 +83,10 @@ async fn looks_are_paged_filtered_by_day_and_joined() {
     owner.get(&format!("{looks}?to=2026-03-13")).await.is(200).lacks("list of vitals");
     owner.get(&format!("{looks}?from=2026-03-14&to=2026-03-14")).await.is(200).says("list of vitals").says("14 Mar 2026");
     owner.get(&format!("{looks}?from=nonsense")).await.is(422).has("id=\"f-from-d\"");
-    owner.get(&format!("{looks}?what=nonsense")).await.is(422);
+    for wrong in ["what=nonsense", "outcome=refused", "from=2026-03-15&to=2026-03-14"] {
+        owner.get(&format!("{looks}?{wrong}")).await.is(422).lacks("list of vitals");
+        owner.get(&format!("{looks}/csv?{wrong}")).await.is(422);
+    }
     let cost = async |query: &str| {
         let before = t.app.db.statements();
         owner.get(&format!("{looks}?{query}")).await.is(200);

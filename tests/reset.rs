@@ -240,7 +240,10 @@ async fn an_address_that_another_account_has_is_told_by_nothing() {
     let (ann, ben) = (t.user("ann"), t.user("ben"));
     assert_eq!(ann.post("/settings/address", &[("email", "ben@example.org")]).await.location(), "/settings/address?done=asked");
     jobs::run_due(&t.app).unwrap();
-    assert_eq!((server.letters().len(), email(&t, &ben).0), (0, "ben@example.org".to_owned()));
+    let told = server.to("ben@example.org");
+    assert!(told.contains("stays so") && !told.contains("/address/"), "{told}");
+    assert_eq!((server.letters().len(), email(&t, &ben).0), (1, "ben@example.org".to_owned()));
+    ann.get("/settings/address").await.is(200).says("A letter to ben@example.org waits for its answer");
     // Who becomes its owner between letter and answer keeps it.
     ann.post("/settings/address", &[("email", "free@example.org")]).await.is(303);
     jobs::run_due(&t.app).unwrap();
@@ -259,6 +262,50 @@ async fn without_a_mail_server_an_address_is_set_at_once_and_proved_by_nothing()
             assert_eq!(email(&t, &ann), (typed.to_owned(), false));
         }
     }
+}
+
+#[actix_web::test]
+async fn every_dead_link_has_one_page_that_says_what_to_do() {
+    let (t, server) = with_mail().await;
+    let ann = t.user("ann");
+    let path = letter(&t, &server, "ann").await;
+    set(&t, &path, NEW).await.is(200);
+    let used = t.anon().get(&path).await.is(404).says("This link opens nothing").has("href=\"/forgot\"").has("href=\"/login\"");
+    for path in ["/reset/never", "/address/never", "/enter/never", path.as_str()] {
+        assert_eq!(t.anon().get(path).await.is(404).body, used.body, "{path}");
+        assert_eq!(set(&t, path, NEW).await.is(404).body, used.body, "{path}");
+    }
+    assert_eq!(used.header("referrer-policy").as_deref(), Some("strict-origin"));
+    ann.signed_in().get(&path).await.is(404).says("This link opens nothing").lacks("href=\"/forgot\"");
+    let without = TestApp::new().await;
+    without.anon().get("/reset/never").await.is(404).says("ask whoever runs this server").lacks("href=\"/forgot\"");
+}
+
+#[actix_web::test]
+async fn who_signs_up_learns_nothing_about_who_has_an_account() {
+    let server = MailServer::new();
+    let t = TestApp::with(|config| {
+        server.set(config);
+        config.signup = Some(kinchart::config::Signup::Open);
+    })
+    .await;
+    let ann = t.user("ann");
+    let mut seen = Vec::new();
+    for (name, email) in [("first", "first@example.org"), ("nan", "Ann@example.org"), ("tom", "tom@example.org")] {
+        let form = [("full_name", "Nan"), ("username", name), ("email", email), ("password", NEW), ("password_again", NEW)];
+        let before = t.app.db.statements();
+        let answer = t.anon().post("/signup", &form).await.is(303);
+        let cost = t.app.db.statements() - before;
+        let person = t.anon().with_cookie(answer.header("set-cookie").map(|set| set.split(';').next().unwrap().to_owned()));
+        jobs::run_due(&t.app).unwrap();
+        let page = person.get("/settings/address").await.is(200).says("No address").text().replace(&email.to_lowercase(), "…");
+        seen.push((answer.location(), cost, page));
+    }
+    assert_eq!(seen[1], seen[2], "taken, and free");
+    assert_eq!(seen[1].0, "/settings/address?done=asked");
+    assert!(server.to("ann@example.org").contains("another account"));
+    assert!(server.to("tom@example.org").contains("/address/"));
+    assert_eq!(email(&t, &ann).0, "ann@example.org");
 }
 
 #[actix_web::test]

@@ -70,3 +70,16 @@ pub async fn again(app: web::Data<App>, admin: Admin, path: web::Path<String>) -
     .await?;
     Ok(see_other("/admin/jobs?done=again"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_has_words() {
+        let ui = Ui::new(None, "");
+        for task in jobs::TASKS {
+            assert!(ui.words.find(&format!("admin.task.{task}")).is_some(), "{task}");
+        }
+    }
+}

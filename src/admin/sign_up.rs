@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::Admin;
+use super::{Admin, prove};
 use crate::{
     app::App,
     audit::{Action, Event},
@@ -37,6 +37,10 @@ pub async fn save(app: web::Data<App>, admin: Admin, request: HttpRequest, paylo
     let policy: Signup = form.raw("policy").parse().map_err(|_| Error::BadRequest("bad_request"))?;
     if app.config.signup.is_some() {
         return Err(Error::Conflict("fixed_by_setting"));
+    }
+    // Who finds a session open must not let everybody in; shutting the door needs no proof.
+    if policy == Signup::Open && app.read(|conn, app| sign_up::policy(conn, app)).await? != Signup::Open {
+        prove(&app, &admin)?;
     }
     app.write(move |tx, app| {
         installation::put(tx, installation::SIGN_UP, policy.word())?;

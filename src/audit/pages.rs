@@ -84,8 +84,10 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(pairs: &Pairs, signed: &Signed, app: &App) -> Self {
+    /// `own` is the name of the filter that only this page has.
+    fn read(pairs: &Pairs, own: &str, signed: &Signed, app: &App) -> Self {
         let mut errors = Errors::new();
+        query::check_names(pairs, &[own], &mut errors);
         let limits = Limits::read(pairs, signed.me.dates.typing(app.clock.today()), &mut errors);
         let what = given(pairs, "what").map(lines::group);
         if what == Some(None) {
@@ -95,8 +97,8 @@ impl Asked {
         Self { limits, what: what.flatten(), turn, errors }
     }
     /// The same for a file; a filter that means nothing is refused.
-    fn for_a_file(pairs: &Pairs, signed: &Signed, app: &App) -> Result<Self> {
-        let asked = Self { turn: Turn::all(), ..Self::read(pairs, signed, app) };
+    fn for_a_file(pairs: &Pairs, own: &str, signed: &Signed, app: &App) -> Result<Self> {
+        let asked = Self { turn: Turn::all(), ..Self::read(pairs, own, signed, app) };
         if asked.errors.is_empty() { Ok(asked) } else { Err(Error::Invalid(asked.errors)) }
     }
     fn words(&self) -> Option<Vec<&'static str>> {
@@ -116,7 +118,7 @@ pub async fn own(app: web::Data<App>, signed: Signed, request: HttpRequest) -> R
             // What was done a moment ago may still wait to be written.
             app.reads.flush(&app.db)?;
             app.db.read(|conn| {
-                let asked = Asked::read(&pairs, &signed, app);
+                let asked = Asked::read(&pairs, "patient", &signed, app);
                 let ui = Ui::new(Some(signed.me.clone()), &here);
                 let patients = patients(conn, app, &signed)?;
                 let found = asked.errors.is_empty().then(|| own_events(conn, &signed, &pairs, &asked)).transpose()?.unwrap_or_default();
@@ -143,7 +145,7 @@ pub async fn own_csv(app: web::Data<App>, signed: Signed, request: HttpRequest) 
         .run(move |app| {
             app.reads.flush(&app.db)?;
             app.db.read(|conn| {
-                let asked = Asked::for_a_file(&pairs, &signed, app)?;
+                let asked = Asked::for_a_file(&pairs, "patient", &signed, app)?;
                 let patients = patients(conn, app, &signed)?;
                 let found = own_events(conn, &signed, &pairs, &asked)?;
                 let told = own_words(conn, &signed, patients)?;
@@ -204,7 +206,7 @@ pub async fn installation(app: web::Data<App>, signed: Signed, request: HttpRequ
             app.reads.flush(&app.db)?;
             note(app, &signed, Action::Listed, "audit");
             app.db.read(|conn| {
-                let asked = Asked::read(&pairs, &signed, app);
+                let asked = Asked::read(&pairs, "who", &signed, app);
                 let ui = Ui::new(Some(signed.me.clone()), &here);
                 let found = asked.errors.is_empty().then(|| all_events(conn, &pairs, &asked)).transpose()?.unwrap_or_default();
                 let told = accounts_of(conn, &found.events)?;
@@ -228,7 +230,7 @@ pub async fn installation_csv(app: web::Data<App>, signed: Signed, request: Http
             app.reads.flush(&app.db)?;
             note(app, &signed, Action::Downloaded, "audit");
             app.db.read(|conn| {
-                let asked = Asked::for_a_file(&pairs, &signed, app)?;
+                let asked = Asked::for_a_file(&pairs, "who", &signed, app)?;
                 let found = all_events(conn, &pairs, &asked)?;
                 let told = accounts_of(conn, &found.events)?;
                 let ui = Ui::new(Some(signed.me.clone()), "");
@@ -330,7 +332,7 @@ fn events_page(
         newer: found.newer.as_ref().map(|to| query::turned(&base, pairs, to)),
         older: found.older.as_ref().map(|to| query::turned(&base, pairs, to)),
         narrowed: narrowed || asked.limits.is_some() || !asked.errors.is_empty(),
-        wrong: asked.errors.iter().map(|(name, error)| (format!("f-{name}"), ui.error(error))).collect(),
+        wrong: query::told(&asked.errors, |error| ui.error(error)),
         selects: vec![
             first,
             Select { name: "what", label: ui.t("looks.what"), any: ui.t("looks.anything"), choices: what },

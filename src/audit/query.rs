@@ -141,6 +141,23 @@ impl Turn {
     }
 }
 
+/// What every page of events can be asked.
+const NAMES: &[&str] = &["from", "to", "success", "what", OLDER, NEWER, "per_page"];
+
+/// A name that means nothing here is told: who mistypes one must not take everything for the answer. `more` are the page's own.
+pub fn check_names(pairs: &[(String, String)], more: &[&str], errors: &mut Errors) {
+    for (name, _) in pairs.iter().filter(|(name, _)| !NAMES.contains(&name.as_str()) && !more.contains(&name.as_str())) {
+        errors.push((name.clone(), FieldError::UnknownName(name.clone())));
+    }
+}
+
+/// What is wrong, in sentences, each with the id of its field; empty where it is of none in the form.
+pub fn told(errors: &Errors, sentence: impl Fn(&FieldError) -> String) -> Vec<(String, String)> {
+    const FIELDS: &[&str] = &["from", "to", "success", "what"];
+    let field = |name: &str| if FIELDS.contains(&name) { format!("f-{name}") } else { String::new() };
+    errors.iter().map(|(name, error)| (field(name), sentence(error))).collect()
+}
+
 /// A parameter that is there and not empty.
 pub fn given<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(n, v)| n == name && !v.trim().is_empty()).map(|(_, v)| v.trim())
@@ -184,6 +201,11 @@ impl Limits {
         };
         let from = date("from").map(|date| date.earliest_day().and_time(NaiveTime::MIN));
         let before = date("to").map(|date| date.latest_day().succ_opt().unwrap_or(date.latest_day()).and_time(NaiveTime::MIN));
+        if let (Some(from), Some(before)) = (from, before)
+            && from >= before
+        {
+            errors.push(("to".to_owned(), FieldError::EndBeforeStart));
+        }
         let success = given(pairs, "success").map(|word| OUTCOMES.iter().find(|(known, _)| *known == word).map(|(_, success)| *success));
         if success == Some(None) {
             errors.push(("success".to_owned(), FieldError::UnknownChoice));

@@ -51,6 +51,11 @@ fn wait(tx: &mut Tx<'_>, letter: &Letter) -> Result<()> {
     jobs::add(tx, &NewJob { task: TASK, payload: &payload, unique_key: None, repeat: None, run_at: letter.at }, letter.at)
 }
 
+/// Asks at this address whether it is the account's, whose it becomes with the answer.
+pub fn ask(tx: &mut Tx<'_>, user: &UserId, email: &str, now: NaiveDateTime) -> Result<()> {
+    wait(tx, &Letter { undo: false, user: user.clone(), to: email.to_lowercase(), at: now })
+}
+
 /// Where mail works, a new account's address is asked whether it is theirs.
 pub fn ask_if_mail_works(tx: &mut Tx<'_>, app: &App, user: &UserId, now: NaiveDateTime) -> Result<()> {
     let (email, verified) = stored(tx, user)?;
@@ -76,18 +81,34 @@ pub fn deliver(app: &App, payload: &str) -> Result<()> {
     }
     let made = app.db.write(|tx| {
         let open = accounts::by_id(tx, &letter.user).map(|account| account.disabled_at.is_none());
-        if !matches!(open, Ok(true)) || taken(tx, &letter.to, &letter.user)? {
+        let owner = other_owner(tx, &letter.to, &letter.user)?;
+        if !matches!(open, Ok(true)) || (letter.undo && owner.is_some()) {
             return Ok(None);
         }
         let (_, words) = mail::reader(tx, &letter.user)?;
         let purpose = if letter.undo { Purpose::Undo } else { Purpose::Verify };
         let text = links::make(tx, &NewLink { user: &letter.user, purpose, email: Some(&letter.to), made_by: None, lasts }, now)?;
-        Ok(Some((text, words)))
+        let link = format!("{}/address/{text}", app.config.public_url);
+        match owner {
+            // The pages show a link that waits, as they do for an address that is free; nobody gets it.
+            Some(owner) => to_owner(tx, app, &owner, letter.to.clone(), now),
+            None => Ok(Some(written(&letter, &words, &link, &words.moment(now + lasts)))),
+        }
     })?;
-    let Some((text, words)) = made else { return Ok(()) };
-    let link = format!("{}/address/{text}", app.config.public_url);
-    mail::send(&app.config, &written(&letter, &words, &link, &words.moment(now + lasts)))
-        .map_err(|problem| Error::Internal(format!("mail: {problem}")))
+    let Some(mail) = made else { return Ok(()) };
+    mail::send(&app.config, &mail).map_err(|problem| Error::Internal(format!("mail: {problem}")))
+}
+
+/// Tells whose address it is that somebody gave it for another account; no more letters than others.
+fn to_owner(tx: &mut Tx<'_>, app: &App, owner: &UserId, to: String, now: NaiveDateTime) -> Result<Option<Mail>> {
+    match Knock::letters(&app.key, &format!("id:{owner}")).reserve(tx, now) {
+        Err(Error::Throttled(_)) => return Ok(None),
+        counted => counted?,
+    }
+    let (known, words) = mail::reader(tx, owner)?;
+    let link = format!("{}/login", app.config.public_url);
+    let text = words.with("mail.address_taken.text", &[("link", link.as_str())]);
+    Ok(known.map(|_| Mail { to, subject: words.t("mail.address_taken.subject"), text }))
 }
 
 fn written(letter: &Letter, words: &Locale, link: &str, until: &str) -> Mail {
@@ -100,11 +121,9 @@ fn written(letter: &Letter, words: &Locale, link: &str, until: &str) -> Mail {
     Mail { to: letter.to.clone(), subject, text }
 }
 
-/// Has another account this address?
-fn taken(conn: &mut Conn, email: &str, user: &UserId) -> Result<bool> {
-    let other: Option<UserId> =
-        users::table.filter(users::email.eq(email)).filter(users::id.ne(user)).select(users::id).first(conn).optional()?;
-    Ok(other.is_some())
+/// The other account that has this address.
+fn other_owner(conn: &mut Conn, email: &str, user: &UserId) -> Result<Option<UserId>> {
+    Ok(users::table.filter(users::email.eq(email)).filter(users::id.ne(user)).select(users::id).first(conn).optional()?)
 }
 
 #[derive(Template)]
@@ -175,7 +194,7 @@ fn set(app: &App, actor: &Actor, email: &str) -> Result<&'static str> {
     app.db.write(|tx| {
         if ask {
             knock.reserve(tx, now)?;
-            // Whether another account has it is told by nothing: the letter just does not go out.
+            // Whether another account has it is told by nothing: the letter goes to its owner instead.
             wait(tx, &Letter { undo: false, user: actor.user.clone(), to: email.to_owned(), at: now })?;
             accounts::about(Event::new(actor, Action::AddressAsked, now), &actor.user).write(tx)?;
             return Ok("asked");
@@ -255,7 +274,7 @@ pub async fn confirm(app: web::Data<App>, path: web::Path<String>, request: Http
         links::take(tx, if undo { Purpose::Undo } else { Purpose::Verify }, &text, now)?;
         let account = accounts::by_id(tx, &link.user_id)?;
         let email = link.email.ok_or(Error::NotFound)?;
-        if taken(tx, &email, &account.id)? {
+        if other_owner(tx, &email, &account.id)?.is_some() {
             return Err(Error::Conflict("address_taken"));
         }
         let action = if undo { Action::AddressRestored } else { Action::AddressChanged };

@@ -16,7 +16,7 @@ use crate::{
     config::Signup,
     db::{Conn, types::UserId},
     error::{Error, Result},
-    installation,
+    installation, mail,
     page::{Ui, render, see_other},
 };
 
@@ -26,6 +26,8 @@ struct SignUpPage {
     ui: Ui,
     problems: Problems,
     details: Details,
+    /// A letter asks whether the address is theirs.
+    mail: bool,
 }
 
 /// What holds now: the setting, else the switch of the pages.
@@ -52,7 +54,8 @@ async fn must_be_open(app: &App) -> Result<()> {
 /// `GET /signup`.
 pub async fn show(app: web::Data<App>) -> Result<HttpResponse> {
     must_be_open(&app).await?;
-    render(&SignUpPage { ui: Ui::new(None, "/signup"), problems: Problems::default(), details: Details::default() })
+    let mail = mail::works(&app.config);
+    render(&SignUpPage { ui: Ui::new(None, "/signup"), problems: Problems::default(), details: Details::default(), mail })
 }
 
 /// `POST /signup`.
@@ -62,19 +65,21 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
     let details = Details { full_name: form.text("full_name"), username: form.text("username"), email: form.text("email") };
     let (wanted, address) = (details.clone(), session::address(&request));
     match app.run(move |app| make(app, &form, wanted, address)).await {
-        Ok(user) => {
+        Ok((user, next)) => {
             arrival::arrive(&app, &request, Arrival::new(user, Way::NewAccount)).await?;
-            Ok(see_other("/"))
+            Ok(see_other(next))
         }
         Err(error) => {
             let ui = Ui::new(None, "/signup");
             let (status, problems) = form::shown(&ui.words, error)?;
-            form::again(status, problems.wait, &SignUpPage { ui, problems, details })
+            form::again(status, problems.wait, &SignUpPage { ui, problems, details, mail: mail::works(&app.config) })
         }
     }
 }
 
-fn make(app: &App, form: &Form, details: Details, address: Option<String>) -> Result<UserId> {
+/// The account, and where its person goes first. Where letters go out, an address is nobody's until it answered one: that another account has it is
+/// told to that account's person by a letter, and to who signs up by nothing.
+fn make(app: &App, form: &Form, mut details: Details, address: Option<String>) -> Result<(UserId, &'static str)> {
     let now = app.clock.now();
     let mut errors = details.check();
     errors.extend(accounts::check_password(form.raw("password"), Some(form.raw("password_again")), &details));
@@ -89,10 +94,14 @@ fn make(app: &App, form: &Form, details: Details, address: Option<String>) -> Re
     let knock = Knock::sign_up(&app.key, address.as_deref());
     app.db.write(|tx| knock.reserve(tx, now))?;
     let password_hash = accounts::hash(app, form.raw("password"))?;
+    let asked = if mail::works(&app.config) { std::mem::take(&mut details.email) } else { String::new() };
     let new = NewAccount { details, role: "user", password_hash, address, by_command: false, household: None };
     app.db.write(|tx| {
         let user = accounts::create(tx, &new, now)?;
-        address::ask_if_mail_works(tx, app, &user, now)?;
-        Ok(user)
+        if asked.is_empty() {
+            return Ok((user, "/"));
+        }
+        address::ask(tx, &user, &asked, now)?;
+        Ok((user, "/settings/address?done=asked"))
     })
 }

@@ -20,6 +20,7 @@ use crate::{
         form::{self, Form, Problems},
         proof::Proved,
         session::{Me, Signed},
+        sign_in,
     },
     body,
     db::{Conn, schema::users},
@@ -160,7 +161,7 @@ pub async fn confirm_totp(
     let form = Form::read(&request, payload).await?;
     let who = signed.clone();
     match app.run(move |app| confirm(app, &who, &form)).await {
-        Ok(codes) => added(&request, signed.me, codes),
+        Ok(codes) => added(&app, &request, signed.me, codes).await,
         Err(error) => {
             let (status, problems) = form::shown(&Ui::new(Some(signed.me.clone()), HERE).words, error)?;
             let page = app.run(move |app| TotpPage::new(app, signed.me)).await?.ok_or(Error::NotFound)?;
@@ -193,12 +194,14 @@ fn confirm(app: &App, signed: &Signed, form: &Form) -> Result<Option<Vec<String>
 }
 
 /// After a factor more: with the first one the recovery codes, shown once. The session's key changes with its person's rights.
-fn added(request: &HttpRequest, me: Me, codes: Option<Vec<String>>) -> Result<HttpResponse> {
+async fn added(app: &App, request: &HttpRequest, me: Me, codes: Option<Vec<String>>) -> Result<HttpResponse> {
     match codes {
         Some(codes) => {
             request.get_session().renew();
+            let wanted = factors::required::wanted(app, me.id.clone()).await?;
             let me = Me { has_factor: true, factors_reset_at: None, ..me };
-            render(&CodesPage::new(me, &codes, true))
+            let page = CodesPage::new(me, &codes, true);
+            render(&CodesPage { onwards: wanted.map_or(page.onwards, |path| sign_in::next(&path).to_owned()), ..page })
         }
         None => Ok(see_other(&format!("{HERE}?done=saved"))),
     }
@@ -226,11 +229,13 @@ struct CodesPage {
     line: String,
     /// They come with the first factor.
     is_first: bool,
+    /// Where one goes on.
+    onwards: String,
 }
 
 impl CodesPage {
     fn new(me: Me, codes: &[String], is_first: bool) -> Self {
-        Self { ui: Ui::new(Some(me), HERE), codes: codes.to_vec(), line: codes.join(" "), is_first }
+        Self { ui: Ui::new(Some(me), HERE), codes: codes.to_vec(), line: codes.join(" "), is_first, onwards: HERE.to_owned() }
     }
 }
 
@@ -272,7 +277,7 @@ pub async fn add_passkey(
     let form = Form::read(&request, payload).await?;
     let (who, sent) = (signed.clone(), form.clone());
     match app.run(move |app| register(app, &who, &sent)).await {
-        Ok(codes) => added(&request, signed.me, codes),
+        Ok(codes) => added(&app, &request, signed.me, codes).await,
         Err(error) => {
             let (status, problems) = form::shown(&Ui::new(Some(signed.me.clone()), HERE).words, error)?;
             let place = Place::of(&app.config, &request);

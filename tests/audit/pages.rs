@@ -78,7 +78,11 @@ async fn activity_is_filtered_and_comes_as_a_file() {
     asked(&format!("patient={ada}")).await.says("list of vitals").lacks("list of allergies").lacks("tried to sign in");
     asked("to=2026-03-13").await.lacks("list of vitals").says("Nothing matches");
     asked("from=2026-03-14&to=2026-03-14").await.says("list of vitals");
-    for wrong in ["what=nonsense", "from=nonsense", "success=perhaps", "before=x", "per_page=0", "per_page=201"] {
+    let swapped = ann.get(&format!("{OWN}?from=2026-03-15&to=2026-03-14")).await.is(422).has("id=\"f-to-d\"").says("before the start");
+    swapped.has("value=\"2026-03-15\"").has("value=\"2026-03-14\"").lacks("list of vitals");
+    ann.get(&format!("{OWN}?outcome=refused")).await.is(422).says("Leave out “outcome”");
+    let away = ["from=2026-03-15&to=2026-03-14", "outcome=refused", "who=x"];
+    for wrong in away.into_iter().chain(["what=nonsense", "from=nonsense", "success=perhaps", "before=x", "per_page=0", "per_page=201"]) {
         ann.get(&format!("{OWN}?{wrong}")).await.is(422);
         if !wrong.starts_with("per_page") && !wrong.starts_with("before") {
             ann.get(&format!("{OWN}/csv?{wrong}")).await.is(422);

@@ -30,7 +30,7 @@ describe("administration", { concurrency: false }, () => {
   const pages = () => [
     ["admin", "/admin"], ["users", "/admin/users"], ["user-new", "/admin/users/new"], ["user", state.user], ["user-delete", `${state.user}/delete`],
     ["sessions", "/admin/sessions"], ["signup", "/admin/signup"], ["directory", "/admin/directory"], ["codes", "/admin/codes"], ["health", "/admin/health"],
-    ["jobs", "/admin/jobs"], ["connections", "/admin/connections"], ["admin-trash", "/admin/trash"],
+    ["jobs", "/admin/jobs"], ["audit", "/admin/audit"], ["activity", "/settings/activity?from=2026-05&to=2026-04"], ["dead-link", "/reset/x"], ["connections", "/admin/connections"], ["admin-trash", "/admin/trash"],
     ["address", "/settings/address"], ["notices", "/settings/notices"], ["own-sessions", "/settings/sessions"], ["forgot", "/forgot"],
   ];
 
@@ -49,6 +49,11 @@ describe("administration", { concurrency: false }, () => {
         for (const [name, path] of pages()) {
           await page.goto(program.url + path);
           await look(name);
+          const current = page.locator("nav.sections [aria-current]");
+          if (await current.count()) {
+            const box = await current.boundingBox();
+            if (box.x < 0 || box.x + box.width > width) found.push(`${name}: the current section is out of sight`);
+          }
         }
         await page.goto(program.url + state.user);
         await page.getByRole("button", { name: "Make a link" }).click();
@@ -88,7 +93,7 @@ describe("administration", { concurrency: false }, () => {
     await theirs.getByRole("link", { name: "Read it" }).click();
     assert.match(await theirs.locator("main").innerText(), /Ada Owner, an administrator, made a link/);
     await theirs.goto(link);
-    assert.match(await theirs.locator("main").innerText(), /There is nothing here/);
+    assert.match(await theirs.locator("main").innerText(), /This link opens nothing/);
     await other.close();
     await context.close();
   });
