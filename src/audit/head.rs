@@ -258,7 +258,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         advance(folder.path(), &AuditKey::of_test(1), &head(3)).unwrap();
         assert!(advance(folder.path(), &AuditKey::of_test(2), &head(4)).is_err());
-        for text in ["", "kinchart audit head 1\n", "kinchart audit head 2\nhead 3-00\nmac 00\n", "kinchart audit head 1\nhead 3\nmac 0\n"] {
+        for text in ["", "kinchart audit head 1\n", "kinchart audit head 2\nhead 3-00\nmac 00\n", "kinchart audit head 1\nhead 3\nmac 0\n"]
+        {
             fs::write(folder.path().join(FILE_NAME), text).unwrap();
             assert_eq!(read(folder.path()), Found::Unreadable, "{text}");
             assert!(advance(folder.path(), &AuditKey::of_test(1), &head(4)).is_err());

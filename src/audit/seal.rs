@@ -314,7 +314,9 @@ fn one_batch(app: &App, older: Older) -> Result<usize> {
     let may_be_first = before.is_none() && (found == Found::Nothing || older == Older::Accepted);
     let (Some(first_at), Some(last_at)) = (events.iter().map(|e| e.at).min(), events.iter().map(|e| e.at).max()) else {
         // Another server sealed, or this one ended before it could tell its data folder.
-        if let (Some(key), Some(before)) = (key, before.filter(|before| older == Older::Refused && kept.is_none_or(|kept| kept < before.number))) {
+        if let (Some(key), Some(before)) =
+            (key, before.filter(|before| older == Older::Refused && kept.is_none_or(|kept| kept < before.number)))
+        {
             tell_folder(app, &key, &Head::from(&before));
         }
         return Ok(0);

@@ -48,7 +48,9 @@ impl Verify {
         match found {
             Err(Broken::Folder(_)) if self.accept_older => accept(app),
             Err(broken) => Err(Failure::Told(broken.to_string())),
-            Ok(_) if self.accept_older => say(format_args!("The database is the one that the data folder knows: there is nothing to accept.")),
+            Ok(_) if self.accept_older => {
+                say(format_args!("The database is the one that the data folder knows: there is nothing to accept."))
+            }
             Ok(proven) if self.print_head => match proven.head {
                 Some(head) => say(format_args!("{head}")),
                 None => Err(Failure::Told("Nothing is sealed yet.".to_owned())),
@@ -60,7 +62,10 @@ impl Verify {
 
 fn accept(app: &App) -> Outcome {
     let head = seal::accept(app)?;
-    say(format_args!("The audit goes on with this database; an event tells of it, and {} keeps the head that was there.", head::FILE_NAME))?;
+    say(format_args!(
+        "The audit goes on with this database; an event tells of it, and {} keeps the head that was there.",
+        head::FILE_NAME
+    ))?;
     say(format_args!("Head: {head}"))
 }
 
