@@ -134,7 +134,6 @@ routes! {
         post "/settings/notices" => notices::seen;
         post "/settings/notices/{account}" => notices::answer;
         get "/settings/key" => key::show;
-        post "/settings/key" => key::reveal;
         post "/settings/key/kept" => key::keep;
         get "/login/second" => second::show;
         post "/login/second" => second::submit;

@@ -20,7 +20,11 @@ use futures_util::StreamExt;
 
 use crate::{
     app::App,
-    auth::{factors::confirm, session, sign_in::LoginPage},
+    auth::{
+        factors::confirm,
+        session,
+        sign_in::{self, LoginPage},
+    },
     body,
     error::Error,
     files::{pending, upload},
@@ -127,16 +131,8 @@ fn is_public(path: &str) -> bool {
 
 /// Forms in which passwords and passcodes are typed.
 fn holds_secrets(path: &str) -> bool {
-    matches!(
-        path,
-        "/settings/password"
-            | "/settings/address"
-            | "/settings/key"
-            | "/settings/paperless"
-            | "/settings/factors"
-            | "/confirm"
-            | "/admin/users"
-    ) || path.starts_with("/settings/factors/")
+    matches!(path, "/settings/password" | "/settings/paperless" | "/settings/factors" | "/confirm" | "/admin/users")
+        || path.starts_with("/settings/factors/")
         || path.starts_with("/confirm/")
         || path.starts_with("/admin/users/")
         || (path.starts_with("/patients/") && path.split('/').nth(3) == Some("links"))
@@ -291,6 +287,7 @@ pub async fn present(request: ServiceRequest, next: Next<impl MessageBody + 'sta
         Err(error) => return Err(error),
     };
     let status = response.status();
+    note_refusal(&response);
     let failure =
         response.response().error().map(|error| error.as_error::<Error>().map_or_else(|| Failure::of_status(status), Failure::of));
     let Some(failure) = failure.or_else(|| (status == StatusCode::NOT_FOUND && !has_body(&response)).then(|| Failure::of_status(status)))
@@ -302,14 +299,26 @@ pub async fn present(request: ServiceRequest, next: Next<impl MessageBody + 'sta
     {
         log::error!("{} {}: {error}", response.request().method(), crate::routes::shape(response.request()));
     }
-    if matches!(failure.key, "forbidden" | "cross_site" | "no_token" | "throttled") {
-        // The pattern of the path, never the path: it names patients and records.
-        let (method, shape) = (response.request().method(), crate::routes::shape(response.request()));
-        log::warn!("{} {method} {shape} from {}", failure.status.as_u16(), client_address(response.request()).unwrap_or_default());
-    }
     let answer = if response.request().path().starts_with("/api/") { failure.problem() } else { failure.page(response.request()) };
     let (request, _) = response.into_parts();
     Ok(ServiceResponse::new(request, answer))
+}
+
+/// A line for everything that is refused: what somebody may not do or does too often as a warning, what was wrong with it otherwise. Of what is
+/// not there only what a signed-in person or a program asks of a page that exists: the rest of the world asks for anything.
+fn note_refusal(response: &ServiceResponse<BoxBody>) {
+    let request = response.request();
+    let is_program = request.path().starts_with("/api/");
+    let level = match response.status().as_u16() {
+        401 if is_program => log::Level::Warn,
+        403 | 429 => log::Level::Warn,
+        400 | 405 | 413 | 422 => log::Level::Info,
+        404 if request.match_pattern().is_some() && (is_program || session::me(&request.get_session()).is_some()) => log::Level::Info,
+        _ => return,
+    };
+    // The pattern of the path, never the path: it names patients and records.
+    let (status, method, shape) = (response.status().as_u16(), request.method(), crate::routes::shape(request));
+    log::log!(level, "{status} {method} {shape} from {}", client_address(request).unwrap_or_default());
 }
 
 fn has_body(response: &ServiceResponse<BoxBody>) -> bool {
@@ -406,8 +415,15 @@ impl Failure {
 
     fn page(&self, request: &HttpRequest) -> HttpResponse {
         if self.status == StatusCode::SEE_OTHER {
-            let place = if self.key == Error::Unproved.key() { confirm::way(request) } else { sign_in_path(request) };
-            return crate::page::see_other(&place);
+            if self.key == Error::Unproved.key() {
+                return crate::page::see_other(&confirm::way(request));
+            }
+            let mut answer = crate::page::see_other(&sign_in_path(request));
+            // Of a session that ended, the browser keeps nothing.
+            if [false, true].into_iter().any(|https| request.cookie(session::cookie_name(https)).is_some()) {
+                sign_in::forget(&mut answer);
+            }
+            return answer;
         }
         let me = session::me(&request.get_session());
         let page = ProblemPage {

@@ -133,7 +133,7 @@ pub fn web_app(
 > {
     let https = app.config.public_url.is_https();
     let sessions = SessionMiddleware::builder(Store::new(app.clone()), cookie_key(&app.key))
-        .cookie_name(if https { "__Host-kinchart".to_owned() } else { "kinchart".to_owned() })
+        .cookie_name(session::cookie_name(https).to_owned())
         .cookie_secure(https)
         .cookie_http_only(true)
         .cookie_same_site(SameSite::Lax)
@@ -149,8 +149,8 @@ pub fn web_app(
         .wrap(from_fn(setup::first))
         .wrap(from_fn(security::keep_form))
         .wrap(from_fn(pace::body))
-        .wrap(from_fn(security::present))
         .wrap(from_fn(security::same_site))
+        .wrap(from_fn(security::present))
         .wrap(from_fn(going_on::watch))
         .wrap(from_fn(session::mark))
         .wrap(sessions)

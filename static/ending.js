@@ -1,5 +1,5 @@
-// Says some minutes before a session runs out that it will, with a button to go on. Without it a form that is sent too late asks for the password
-// and is kept.
+// Says some minutes before a session runs out that it will, with a button to go on, and takes the page away when it did, but for a form that
+// somebody was writing. Without this script a form that is sent too late asks for the password and is kept.
 "use strict";
 
 const ending = document.getElementById("ending");
@@ -19,6 +19,7 @@ function watchEnd(place) {
   const say = (what) => {
     if (what === said) return;
     said = what;
+    if (what === "over" && !isWritten()) { leave(); return; }
     place.hidden = !what;
     place.replaceChildren();
     if (!what) return;
@@ -30,6 +31,16 @@ function watchEnd(place) {
     Object.assign(stay, { type: "button", className: "button", textContent: words.stay });
     stay.addEventListener("click", goOn);
     place.append(" ", stay);
+  };
+  // Nobody comes by and reads what somebody left open.
+  const leave = () => {
+    document.querySelectorAll("main, aside").forEach((part) => part.replaceChildren());
+    document.title = document.querySelector(".mark")?.textContent ?? "";
+    const again = document.createElement("a");
+    again.href = `/login?${new URLSearchParams({ next: location.pathname + location.search })}`;
+    again.textContent = words.again;
+    place.hidden = false;
+    place.replaceChildren(words.overPlain, " ", again);
   };
   const goOn = async () => {
     try {
@@ -49,4 +60,16 @@ function watchEnd(place) {
   setInterval(look, 1000);
   document.addEventListener("visibilitychange", look);
   look();
+}
+
+// Does a form hold something that is not what it came with? A choice that cannot be told apart from its first one counts as untouched.
+function isWritten() {
+  const differs = (field) => {
+    if (field.type === "hidden") return false;
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.type === "file") return field.files.length > 0;
+    if (field.tagName === "SELECT") return [...field.options].some((option) => option.selected && !option.defaultSelected && option.index > 0);
+    return field.defaultValue !== undefined && field.value !== field.defaultValue;
+  };
+  return [...document.querySelectorAll("main form")].some((form) => [...form.elements].some(differs));
 }

@@ -317,9 +317,56 @@ async fn a_change_from_another_site_is_refused() {
         vec![form, ("origin", "https://evil.example")],
         vec![form, ("origin", "null")],
     ] {
-        owner.send(actix_web::http::Method::POST, &url, &headers, String::new()).await.is(403);
+        owner.send(actix_web::http::Method::POST, &url, &headers, String::new()).await.is(403).says("another site");
     }
     owner.load(&ada, kind, &id);
+}
+
+/// With the pattern of its path, which names nobody; and nothing else of the request.
+#[actix_web::test]
+async fn what_is_refused_leaves_a_line_in_the_log() {
+    use actix_web::http::Method;
+    let t = TestApp::with(|config| config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()]).await;
+    let (owner, other) = (t.user("owner"), t.user("other"));
+    let ada = owner.patient("Ada");
+    // Tests share the log: an address of this test's own tells its lines.
+    let from = |n: u8| format!("198.51.100.{n}");
+    let ask = |person: &crate::common::Person,
+               n: u8,
+               method: Method,
+               path: String,
+               more: Vec<(&'static str, &'static str)>,
+               body: &'static str| {
+        let (person, address) = (person.clone(), from(n));
+        async move {
+            let mut headers = vec![("x-forwarded-for", address.as_str())];
+            headers.extend(more);
+            person.send(method, &path, &headers, body.to_owned()).await
+        }
+    };
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let page = format!("/patients/{ada}/allergies");
+    ask(&other, 201, Method::GET, page.clone(), vec![], "").await.is(404);
+    ask(&owner, 202, Method::POST, page.clone(), vec![form, ("sec-fetch-site", "cross-site")], "allergen=Nuts").await.is(403);
+    ask(&other, 203, Method::GET, "/admin/users".to_owned(), vec![], "").await.is(403);
+    ask(&t.anon(), 204, Method::GET, "/api/v1/patients".to_owned(), vec![], "").await.is(401);
+    ask(&owner, 205, Method::POST, page.clone(), vec![form], "").await.is(422);
+    for _ in 0..6 {
+        ask(&t.anon(), 206, Method::POST, "/login".to_owned(), vec![form], "username=owner&password=guess-not").await;
+    }
+    ask(&t.anon(), 207, Method::GET, "/wp-login.php".to_owned(), vec![], "").await.is(404);
+    let last = |n: u8| crate::common::log::lines_with(&from(n)).last().cloned().unwrap_or_default();
+    for (n, line) in [
+        (201, "404 GET /patients/{patient}/allergies from"),
+        (202, "403 POST /patients/{patient}/allergies from"),
+        (203, "403 GET /admin/users from"),
+        (204, "401 GET /api/v1/patients from"),
+        (205, "422 POST /patients/{patient}/allergies from"),
+        (206, "429 POST /login from"),
+    ] {
+        assert!(last(n).contains(line), "{line}: {}", last(n));
+    }
+    assert_eq!(last(207), "", "what the world asks for is nobody's business");
 }
 
 /// The names a form offers in one of its selects.

@@ -5,12 +5,17 @@ use std::{fs, path::PathBuf, time::Duration};
 use kinchart::auth::secret::SecretKey;
 
 use crate::common::{
-    TestApp, TestDatabase, password_of,
+    Answer, TestApp, TestDatabase, password_of,
     program::{self, Installation, Server},
 };
 
 fn text(t: &TestApp) -> String {
     t.app.key.to_text()
+}
+
+/// As a browser sends it back.
+fn cookie_of(answer: &Answer) -> Option<String> {
+    answer.header("set-cookie").map(|cookie| cookie.split(';').next().unwrap().to_owned())
 }
 
 /// Of the notice that no copy of the key is kept.
@@ -41,24 +46,23 @@ async fn the_key_is_shown_to_an_administrator_who_proves_to_be_there() {
     for path in ["/settings/key", "/settings/key?show=1"] {
         other.get(path).await.is(403).lacks(&first);
     }
-    other.post("/settings/key", &[("current_password", &password_of("other"))]).await.is(403).lacks(&first);
     other.post("/settings/key/kept", &[("key_end", "AAAAAA")]).await.is(403);
     admin.get("/settings/key").await.is(200).lacks(&shown);
     admin.get("/settings/key?show=1").await.is(200).has(&shown);
     t.later(chrono::Duration::minutes(11));
-    admin.get("/settings/key?show=1").await.is(200).lacks(&shown);
-    admin.post("/settings/key", &[("current_password", "guess")]).await.is(422).lacks(&shown);
-    admin.post("/settings/key", &[("current_password", &password_of("admin"))]).await.is(200).has(&shown);
-    for _ in 0..20 {
-        admin.post("/settings/key", &[("current_password", "guess")]).await.lacks(&shown);
-    }
-    admin.post("/settings/key", &[("current_password", &password_of("admin"))]).await.is(429).lacks(&shown);
+    let way = admin.get("/settings/key?show=1").await.is(303).lacks(&shown).location();
+    assert_eq!(way, "/confirm?next=%2Fsettings%2Fkey%3Fshow%3D1");
+    let form = admin.get(&way).await.is(200).form("/confirm");
+    admin.submit(&form.clone().with("current_password", "guess")).await.is(422);
+    let proved = admin.submit(&form.with("current_password", &password_of("admin"))).await.is(303);
+    assert_eq!(proved.location(), "/settings/key?show=1");
+    admin.with_cookie(cookie_of(&proved)).get("/settings/key?show=1").await.is(200).has(&shown);
 }
 
 #[actix_web::test]
 async fn what_is_secret_in_a_form_does_not_stand_in_the_page_that_asks_to_sign_in_again() {
     let t = TestApp::new().await;
-    for path in ["/settings/key", "/settings/paperless", "/settings/password"] {
+    for path in ["/settings/factors/totp/confirm", "/settings/paperless", "/settings/password"] {
         let answer = t.anon().post(path, &[("current_password", "canary-secret"), ("token", "canary-secret")]).await;
         assert!(answer.status == 303 && !answer.body.contains("canary-secret"), "{path}: {}", answer.status);
     }

@@ -111,12 +111,22 @@ async fn the_visit_cookie_belongs_to_the_one_address() {
     let (link, other) = (make(&owner, &ada, &[]).await, make(&owner, &ada, &[]).await);
     let answer = t.anon().post(&link.path(), &[("passcode", &link.passcode.to_uppercase().replace('-', " "))]).await;
     let set = answer.header("set-cookie").unwrap();
-    assert!(set.starts_with("__Secure-kinchart-visit="), "{set}");
-    for part in ["HttpOnly", "SameSite=Lax", "; Secure", &format!("Path={}", link.path()), "Max-Age=3"] {
+    assert!(set.starts_with("__Host-kinchart-visit-") && !set.contains("Domain"), "{set}");
+    for part in ["HttpOnly", "SameSite=Lax", "; Secure", "; Path=/;", "Max-Age=3"] {
         assert!(set.contains(part), "{part} in {set}");
     }
     let visitor = t.anon().with_cookie(Some(cookie(&answer)));
     visitor.get(&format!("{}/summary", other.path())).await.is(303);
+    // A second visit beside the first: both go on.
+    let second = t.anon().post(&other.path(), &[("passcode", other.passcode.as_str())]).await;
+    let both = t.anon().with_cookie(Some(format!("{}; {}", cookie(&answer), cookie(&second))));
+    for one in [&link, &other] {
+        both.get(&format!("{}/summary", one.path())).await.is(200).says("Ada");
+    }
+    // Under the other's name it opens nothing.
+    let (name, value) = (cookie(&second), cookie(&answer));
+    let forged = format!("{}={}", name.split('=').next().unwrap(), value.split('=').nth(1).unwrap());
+    t.anon().with_cookie(Some(forged)).get(&format!("{}/summary", other.path())).await.is(303);
 }
 
 #[actix_web::test]

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
-use kinchart::db::schema::sessions;
+use kinchart::db::schema::{sessions, users};
 
 use crate::common::{Person, TestApp, password_of};
 
@@ -76,6 +76,25 @@ async fn the_end_that_nothing_puts_off_is_told_without_a_script_and_the_form_sur
     let password = password_of("ann");
     let again = asked.form("/login").with("username", "ann").with("password", &password);
     t.anon().submit(&again).await.is(200).has("name=\"first_name\" value=\"Kept\"");
+}
+
+#[actix_web::test]
+async fn who_signs_in_was_seen_and_a_session_that_ended_leaves_nothing_in_the_browser() {
+    let t = TestApp::new().await;
+    let ann = browser(&t).await;
+    let seen: Option<chrono::NaiveDateTime> =
+        t.app.db.read(|conn| Ok(users::table.filter(users::username.eq("ann")).select(users::last_seen_at).first(conn)?)).unwrap();
+    assert!(seen.is_some());
+    assert_eq!(t.anon().get("/patients").await.is(303).header("clear-site-data"), None);
+    t.later(Duration::minutes(31));
+    let cleared = Some("\"cache\", \"storage\"");
+    assert_eq!(ann.get("/patients").await.is(303).header("clear-site-data").as_deref(), cleared);
+    let set =
+        t.anon().post("/login", &[("username", "ann"), ("password", &password_of("ann"))]).await.is(303).header("set-cookie").unwrap();
+    let ann = t.anon().with_cookie(set.split(';').next().map(str::to_owned));
+    let gone = ann.post("/settings/sessions", &[("which", "all")]).await.is(303);
+    assert_eq!((gone.location().as_str(), gone.header("clear-site-data").as_deref()), ("/login", cleared));
+    ann.get("/patients").await.is(303);
 }
 
 #[actix_web::test]

@@ -12,7 +12,7 @@ use super::{
     form::{self, Form, Problems},
     links::{self, Link, NewLink, Purpose},
     notices::{self, Notice},
-    proof,
+    proof::Proved,
     reset::private,
     session::{self, Signed},
     throttle::Knock,
@@ -149,12 +149,12 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
     render(&AddressPage { done, ..page })
 }
 
-/// `POST /settings/address`: another address, for who gives their password.
-pub async fn change(app: web::Data<App>, signed: Signed, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
+/// `POST /settings/address`: another address, for who proved a moment ago who they are.
+pub async fn change(app: web::Data<App>, signed: Signed, _: Proved, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&request, payload).await?;
     let email = form.text("email").to_lowercase();
     let (actor, wanted) = (signed.actor.clone(), email.clone());
-    match app.run(move |app| set(app, &actor, &form, &wanted)).await {
+    match app.run(move |app| set(app, &actor, &wanted)).await {
         Ok(done) => Ok(see_other(&format!("/settings/address?done={done}"))),
         Err(error) => {
             let page = app.read(move |conn, app| page(conn, app, &signed)).await?;
@@ -164,12 +164,11 @@ pub async fn change(app: web::Data<App>, signed: Signed, request: HttpRequest, p
     }
 }
 
-fn set(app: &App, actor: &Actor, form: &Form, email: &str) -> Result<&'static str> {
+fn set(app: &App, actor: &Actor, email: &str) -> Result<&'static str> {
     let errors = accounts::check_email(email);
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    proof::password(app, actor, form.raw(proof::FIELD))?;
     let now = app.clock.now();
     let ask = mail::works(&app.config) && !email.is_empty();
     let knock = Knock::letters(&app.key, &format!("by:{}", actor.user));

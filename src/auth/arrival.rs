@@ -5,7 +5,12 @@ use actix_web::HttpRequest;
 use serde::{Deserialize, Serialize};
 
 use super::{accounts, factors, session};
-use crate::{app::App, db::types::UserId, error::Result};
+use crate::{
+    app::App,
+    audit::Action,
+    db::{Conn, types::UserId},
+    error::Result,
+};
 
 /// How somebody proved who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +63,11 @@ pub enum Next {
     In,
     /// There is none yet: `/login/second` asks for more.
     SecondFactor,
+}
+
+/// What stands in the audit when somebody arrived: with a second factor to come, nobody is in yet.
+pub fn event(conn: &mut Conn, user: &UserId, way: Way) -> Result<Action> {
+    Ok(if factors::is_asked(conn, user, way)? { Action::SecondFactorAsked } else { Action::SignedIn })
 }
 
 /// Begins a session for who arrived, or has them wait for one until they gave their second factor.

@@ -60,11 +60,18 @@ pub struct NewLink<'a> {
     pub lasts: Duration,
 }
 
-/// Makes a link; those for the same purpose that were made before open nothing any more, but for those that undo: whoever changes an address
-/// twice must not take away the way back to the first. Tells the end of its address, which nobody can see again.
+/// Makes a link; those for the same purpose that were made before open nothing any more. But for those that undo: whoever changes an address
+/// twice must not take away the way back to the first. And but for an administrator's, which a letter leaves alone: anybody can ask for one.
+/// Tells the end of its address, which nobody can see again.
 pub fn make(tx: &mut Tx<'_>, new: &NewLink<'_>, now: NaiveDateTime) -> Result<String> {
-    if new.purpose != Purpose::Undo {
-        kill(tx, new.user, &[new.purpose])?;
+    match (new.purpose, new.made_by) {
+        (Purpose::Undo, _) => {}
+        (_, Some(_)) => kill(tx, new.user, &[new.purpose])?,
+        (_, None) => {
+            let those =
+                account_links::table.filter(account_links::user_id.eq(new.user)).filter(account_links::purpose.eq(new.purpose.word()));
+            diesel::delete(those.filter(account_links::made_by.is_null())).execute(&mut **tx)?;
+        }
     }
     let bytes = random::<32>().map_err(|error| Error::Internal(error.to_string()))?;
     let text = URL_SAFE_NO_PAD.encode(bytes);

@@ -72,7 +72,13 @@ pub async fn enter(app: web::Data<App>, path: web::Path<String>, request: HttpRe
             if account.disabled_at.is_some() {
                 return Err(Error::NotFound);
             }
-            let event = accounts::by_person(&account.id, &account.full_name, address.clone(), Action::SignedIn, now);
+            let event = accounts::by_person(
+                &account.id,
+                &account.full_name,
+                address.clone(),
+                arrival::event(tx, &account.id, Way::OperatorLink)?,
+                now,
+            );
             Event { detail: Some("operator_link".to_owned()), ..event }.write(tx)?;
             Ok(account.id)
         })

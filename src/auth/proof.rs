@@ -13,6 +13,7 @@ use super::{
 use crate::{
     access::Actor,
     app::App,
+    audit::{Action, Event},
     error::{Error, Result},
     records::field::FieldError,
 };
@@ -60,6 +61,9 @@ pub fn password(app: &App, actor: &Actor, given: &str) -> Result<Account> {
             app.db.write(|tx| guess.not_tried(tx, now))?;
             Err(Error::Busy)
         }
-        None | Some(Ok(false)) => Err(Error::Invalid(vec![(FIELD.to_owned(), FieldError::Rule("error.password_current"))])),
+        None | Some(Ok(false)) => {
+            app.db.write(|tx| Ok(Event::new(actor, Action::ConfirmFailed, now).failed("password").write(tx)?))?;
+            Err(Error::Invalid(vec![(FIELD.to_owned(), FieldError::Rule("error.password_current"))]))
+        }
     }
 }

@@ -214,7 +214,8 @@ fn change(app: &App, text: &str, account: &Account, form: &Form, address: Option
         return Err(Error::Invalid(errors));
     }
     let hash = accounts::hash(app, form.raw("password"))?;
-    let guess = Guess::new(&app.key, &format!("id:{}", account.id), address.as_deref());
+    let names = std::iter::once(&account.username).chain(&account.email);
+    let guesses: Vec<Guess> = names.map(|name| Guess::sign_in(&app.key, name, address.as_deref())).collect();
     app.db.write(|tx| {
         let link = links::take(tx, Purpose::Reset, text, now)?;
         let event = accounts::by_person(&account.id, &account.full_name, address.clone(), Action::PasswordReset, now);
@@ -223,7 +224,7 @@ fn change(app: &App, text: &str, account: &Account, form: &Form, address: Option
         if let Some(email) = &link.email {
             prove(tx, &link.user_id, email, now)?;
         }
-        guess.let_in(tx, now)
+        guesses.iter().try_for_each(|guess| guess.let_in(tx, now))
     })
 }
 

@@ -60,6 +60,11 @@ const WAITING_FOR: &str = "waiting";
 /// How long a second factor is waited for.
 const LONGEST_WAIT: Duration = Duration::minutes(10);
 
+/// What the session's cookie is called. Browsers take one of the second name over https only, and from this host alone.
+pub fn cookie_name(https: bool) -> &'static str {
+    if https { "__Host-kinchart" } else { "kinchart" }
+}
+
 /// The signed-in person, read together with the session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
@@ -523,6 +528,9 @@ impl Store {
                     sessions::id_token.eq(text(ID_TOKEN)),
                 ))
                 .execute(&mut **tx)?;
+            if let Some(user) = &user {
+                diesel::update(users::table.find(user)).set(users::last_seen_at.eq(now)).execute(&mut **tx)?;
+            }
             Ok(())
         })?;
         Ok(key)

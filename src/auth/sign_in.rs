@@ -29,7 +29,6 @@ use crate::{
     db::{Tx, schema::users, types::UserId},
     error::{Error, Result},
     page::{Ui, render, see_other},
-    text::fold,
 };
 
 /// The sign-in page, alone or in the way of a form that must not be lost.
@@ -78,9 +77,16 @@ pub fn next(wanted: &str) -> &str {
     if is_local(wanted) { wanted } else { "/" }
 }
 
+/// What an address may ask of the pages of a sign-in: where to go afterwards, and no more. A form that is carried along comes with a form of
+/// ours only; an address can be anybody's, and would have its reader send what they never wrote.
+pub fn wanted(request: &HttpRequest) -> Form {
+    let may = |name: &str| matches!(name, "next" | "signed_out");
+    Form(body::query(request).into_iter().filter(|(name, _)| may(name)).collect())
+}
+
 /// `GET /login`.
 pub async fn show(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse> {
-    let query = Form(body::query(&request));
+    let query = wanted(&request);
     if session::me(&request.get_session()).is_some() {
         return Ok(see_other(next(query.raw("next"))));
     }
@@ -191,8 +197,7 @@ pub(super) fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
     let address = attempt.address.as_deref();
     let (account, guess) = app.db.write(|tx| {
         let account = accounts::find(tx, &attempt.name)?;
-        let subject = account.as_ref().map_or_else(|| format!("name:{}", fold(&attempt.name)), |account| format!("id:{}", account.id));
-        let guess = Guess::new(&app.key, &subject, address);
+        let guess = Guess::sign_in(&app.key, &attempt.name, address);
         guess.reserve(tx, now)?;
         Ok((account, guess))
     })?;
@@ -255,8 +260,7 @@ fn open(
         diesel::update(users::table.find(&account.id)).set(users::password_hash.eq(newer)).execute(&mut **tx)?;
     }
     guess.succeeded(tx, now)?;
-    // With a second factor to come, nobody is in yet.
-    let action = if factors::is_asked(tx, &account.id, Way::Password)? { Action::SecondFactorAsked } else { Action::SignedIn };
+    let action = arrival::event(tx, &account.id, Way::Password)?;
     accounts::by_person(&account.id, &account.full_name, attempt.address.clone(), action, now).write(tx)?;
     Ok(still)
 }
@@ -282,7 +286,8 @@ pub fn leaving() -> HttpResponse {
     answer
 }
 
-fn forget(answer: &mut HttpResponse) {
+/// The browser throws away what it kept of the pages before.
+pub fn forget(answer: &mut HttpResponse) {
     answer.headers_mut().insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"storage\""));
 }
 
@@ -346,13 +351,16 @@ mod tests {
     }
 
     #[test]
-    fn name_and_address_of_one_account_are_counted_together() {
+    fn a_name_and_an_address_are_counted_alike_whether_they_are_one_accounts_or_nobodys() {
         let (app, _folder) = testing::app();
         testing::account(&app, "ann");
-        for name in ["ann", "ann@example.org", "Ann", "ann", "ANN@example.org"] {
-            assert_eq!(sign_in(&app, &attempt(name, "wrong")).unwrap(), None);
+        for (name, email) in [("ann", "ann@example.org"), ("nobody", "nobody@example.org")] {
+            for typed in [name.to_owned(), name.to_uppercase(), format!(" {name} "), name.to_owned(), name.to_owned()] {
+                assert_eq!(sign_in(&app, &attempt(&typed, "wrong")).unwrap(), None);
+            }
+            assert!(matches!(sign_in(&app, &attempt(name, PASSWORD)), Err(Error::Throttled(_))), "{name}");
+            assert_eq!(sign_in(&app, &attempt(email, "wrong")).unwrap(), None, "{email} tells nothing of {name}");
         }
-        assert!(matches!(sign_in(&app, &attempt("ann", PASSWORD)), Err(Error::Throttled(_))));
         let elsewhere = Attempt { address: Some("192.0.2.2".to_owned()), ..attempt("ann", PASSWORD) };
         assert!(sign_in(&app, &elsewhere).unwrap().is_some());
     }

@@ -15,6 +15,7 @@ use super::secret::{SecretKey, hmac_sha256};
 use crate::{
     db::{Conn, Tx, schema::throttles},
     error::{Error, Result},
+    text::fold,
 };
 
 /// Failures older than this are forgotten; also the longest wait.
@@ -123,7 +124,13 @@ pub struct Guess {
 }
 
 impl Guess {
-    /// `account` is the account's id, or the folded name nobody has: both are counted alike.
+    /// At the sign-in what was typed is counted, whether somebody is called so or not: were an account's name and its address one count, the
+    /// answer to the second would tell that they belong together.
+    pub fn sign_in(key: &SecretKey, typed: &str, address: Option<&str>) -> Self {
+        Self::new(key, &format!("name:{}", fold(typed.trim())), address)
+    }
+
+    /// `account` is whatever is counted on its own.
     pub fn new(key: &SecretKey, account: &str, address: Option<&str>) -> Self {
         let place = place(address);
         Self {

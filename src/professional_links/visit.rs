@@ -20,7 +20,11 @@ use crate::{
     access::{self, PatientAccess, View},
     app::App,
     audit::Action,
-    auth::{form::Form, session, token_text::TokenText},
+    auth::{
+        form::Form,
+        session,
+        token_text::{self, TokenText},
+    },
     body,
     db::{Conn, types::FileId},
     error::{Error, Result},
@@ -29,8 +33,8 @@ use crate::{
 };
 
 const COOKIE: &str = "kinchart-visit";
-/// Browsers take a cookie of such a name over https only.
-const SECURE_COOKIE: &str = "__Secure-kinchart-visit";
+/// Browsers take a cookie of such a name over https only, from this host alone, and for all its pages.
+const SECURE_COOKIE: &str = "__Host-kinchart-visit";
 /// As much of a browser's name as is kept.
 const LONGEST_AGENT: usize = 300;
 
@@ -104,8 +108,8 @@ pub async fn enter(app: web::Data<App>, text: web::Path<String>, request: HttpRe
         Outcome::Opened(visit, lasts) => {
             let mut answer = private(see_other(&format!("{path}/summary")));
             let https = app.config.public_url.is_https();
-            let cookie = Cookie::build(if https { SECURE_COOKIE } else { COOKIE }, visit)
-                .path(path)
+            let cookie = Cookie::build(cookie_name(https, &path), visit)
+                .path(if https { "/".to_owned() } else { path })
                 .http_only(true)
                 .secure(https)
                 .same_site(SameSite::Lax)
@@ -121,7 +125,7 @@ pub async fn enter(app: web::Data<App>, text: web::Path<String>, request: HttpRe
 pub async fn summary(app: web::Data<App>, text: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
     let path = path_of(&text);
     let text = text.into_inner();
-    let visit = visit_of(&request);
+    let visit = visit_of(&request, &text);
     let address = session::address(&request);
     let printed = Form(body::query(&request)).has("print");
     let here = path.clone();
@@ -141,7 +145,7 @@ pub async fn document(app: web::Data<App>, place: web::Path<(String, String)>, r
     let (text, file) = place.into_inner();
     let path = path_of(&text);
     let Some(file) = FileId::parse(&file) else { return closed(false) };
-    let (visit, address) = (visit_of(&request), session::address(&request));
+    let (visit, address) = (visit_of(&request, &text), session::address(&request));
     let found = app
         .read(move |conn, app| {
             let Some((met, access)) = inside(conn, app, &text, visit.as_deref(), address)? else { return Ok(None) };
@@ -182,13 +186,22 @@ fn path_of(text: &str) -> String {
     format!("/l/{plain}")
 }
 
-fn visit_of(request: &HttpRequest) -> Option<String> {
+/// One that is sent to every page has a name for each link: a second visit must not end the first.
+fn cookie_name(https: bool, path: &str) -> String {
+    if !https {
+        return COOKIE.to_owned();
+    }
+    let link: String = token_text::hash(path).chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    format!("{SECURE_COOKIE}-{link}")
+}
+
+fn visit_of(request: &HttpRequest, text: &str) -> Option<String> {
     let https = request.app_data::<web::Data<App>>().is_some_and(|app| app.config.public_url.is_https());
-    request.cookie(if https { SECURE_COOKIE } else { COOKIE }).map(|cookie| cookie.value().to_owned())
+    request.cookie(&cookie_name(https, &path_of(text))).map(|cookie| cookie.value().to_owned())
 }
 
 async fn look(app: &App, text: String, request: &HttpRequest) -> Result<Door> {
-    let visit = visit_of(request);
+    let visit = visit_of(request, &text);
     app.read(move |conn, app| {
         let now = app.clock.now();
         let Some(met) = meet(conn, &app.key, &text, now)? else { return Ok(Door::Closed) };

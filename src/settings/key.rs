@@ -31,7 +31,6 @@ struct KeyPage {
     is_kept: bool,
     address: String,
     made_by_setting: bool,
-    has_factor: bool,
     problems: Problems,
 }
 
@@ -41,7 +40,6 @@ impl KeyPage {
         let groups = || text.chars().collect::<Vec<_>>().chunks(4).map(|four| four.iter().collect()).collect();
         Self {
             is_kept: !signed.me.key_is_unkept,
-            has_factor: signed.me.has_factor,
             ui: Ui::new(Some(signed.me), here),
             key: shown.then(groups),
             address: app.config.public_url.to_string(),
@@ -60,12 +58,12 @@ fn note_shown(app: &App, signed: &Signed) -> Result<()> {
     app.db.write(|tx| Ok(Event::new(&signed.actor, Action::KeyShown, now).write(tx)?))
 }
 
-/// `GET /settings/key`: shows the key to who signed in a moment ago, such as at the setup; anybody else is asked for their password.
+/// `GET /settings/key`; `?show=1` shows the key to who proved a moment ago who they are, such as at the setup. Anybody else does so first.
 pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> Result<HttpResponse> {
     administrator(&signed)?;
     let asked = Form(body::query(&request)).has("show");
     let shown = asked && proof::is_fresh(&app, &signed.me);
-    if asked && !shown && signed.me.has_factor {
+    if asked && !shown {
         return Err(Error::Unproved);
     }
     if shown {
@@ -73,29 +71,6 @@ pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
         app.run(move |app| note_shown(app, &signed)).await?;
     }
     render(&KeyPage::new(&app, signed, request.path(), shown))
-}
-
-/// `POST /settings/key`: the key, for who gives their password.
-pub async fn reveal(app: web::Data<App>, signed: Signed, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
-    administrator(&signed)?;
-    // Who has a second factor gives it, too.
-    if signed.me.has_factor && !proof::is_fresh(&app, &signed.me) {
-        return Ok(see_other("/confirm?next=%2Fsettings%2Fkey%3Fshow%3D1"));
-    }
-    let form = Form::read(&request, payload).await?;
-    let who = signed.clone();
-    let proved = app.run(move |app| {
-        proof::password(app, &who.actor, form.raw(proof::FIELD))?;
-        note_shown(app, &who)
-    });
-    match proved.await {
-        Ok(()) => render(&KeyPage::new(&app, signed, request.path(), true)),
-        Err(error) => {
-            let page = KeyPage::new(&app, signed, request.path(), false);
-            let (status, problems) = form::shown(&page.ui.words, error)?;
-            form::again(status, problems.wait, &KeyPage { problems, ..page })
-        }
-    }
 }
 
 /// `POST /settings/key/kept`: a copy is kept, which its last characters prove.

@@ -9,7 +9,9 @@ use crate::{
     audit::{Action, Event},
     auth::{
         form::Form,
+        proof::Proved,
         session::{self, Listed, Signed},
+        sign_in::leaving,
     },
     body,
     error::{Error, Result},
@@ -89,7 +91,7 @@ pub async fn list(app: web::Data<App>, signed: Signed, request: HttpRequest) -> 
 }
 
 /// `POST /settings/sessions`: `which` is a session's id, `others` or `all`.
-pub async fn end(app: web::Data<App>, signed: Signed, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
+pub async fn end(app: web::Data<App>, signed: Signed, _: Proved, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let form = Form::read(&request, payload).await?;
     let which = form.text("which");
     let own = signed.me.session.clone();
@@ -118,7 +120,7 @@ pub async fn end(app: web::Data<App>, signed: Signed, request: HttpRequest, payl
     .await?;
     if here_too {
         request.get_session().purge();
-        return Ok(see_other("/login"));
+        return Ok(leaving());
     }
     Ok(see_other("/settings/sessions?done=1"))
 }

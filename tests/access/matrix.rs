@@ -336,7 +336,7 @@ impl Call<'_> {
 
     /// As it was before.
     fn after(&self, world: &World, answer: &Answer) {
-        if matches!(self.route.1, "/login" | "/login/passkey/challenge" | "/settings/password" | "/settings/address" | "/settings/key") {
+        if matches!(self.route.1, "/login" | "/login/passkey/challenge" | "/settings/password") {
             // So many wrong passwords from one address are too many.
             world.forget_guesses();
         }

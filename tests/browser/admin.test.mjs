@@ -110,9 +110,19 @@ describe("administration", { concurrency: false }, () => {
     assert.equal((await asked).status(), 200);
     await page.clock.runFor(1500);
     assert.equal(await notice.isVisible(), false);
+    // What somebody was writing stays; a page that was only read goes.
+    await page.locator("[name=first_name]").fill("Half written");
     await page.clock.fastForward("31:00");
     await page.clock.runFor(1500);
-    assert.match(await notice.innerText(), /You are signed out/);
+    assert.match(await notice.innerText(), /You are signed out. What stands here is not lost/);
+    assert.equal(await page.locator("[name=first_name]").inputValue(), "Half written");
+    await page.goto(`${program.url}/settings/sessions`);
+    await page.clock.fastForward("31:00");
+    await page.clock.runFor(1500);
+    assert.equal(await page.locator("main").innerText(), "");
+    assert.deepEqual(await axe(page), []);
+    await shot(page, "ended");
+    assert.equal(await notice.getByRole("link", { name: "Sign in again" }).getAttribute("href"), "/login?next=%2Fsettings%2Fsessions");
     await context.close();
   });
 

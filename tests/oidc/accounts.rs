@@ -225,8 +225,13 @@ async fn the_accounts_preference_decides() {
     assert_eq!(answer.location(), "/");
     let separate = house.account("ann2");
     assert_eq!((separate.email, separate.password_hash), (None, None), "the address stays where it was");
-    // To be linked: there is nothing to choose.
+    // To be linked: there is nothing to choose, but for whom an address belongs to that is not known to be that account's.
     set_preference(&house, &ann, "auto_link");
+    house.is("subject-2", "ann@example.org");
+    let (_, cookies) = house.sign_in().await;
+    house.browser(&cookies).get("/login/link").await.is(200).says("separate");
+    let verified = diesel::update(users::table.find(&ann.id)).set(users::email_verified_at.eq(house.t.now()));
+    house.t.app.db.write(|tx| Ok(verified.clone().execute(&mut **tx)?)).unwrap();
     house.is("subject-2", "ann@example.org");
     let (_, cookies) = house.sign_in().await;
     house.browser(&cookies).get("/login/link").await.is(200).lacks("separate");

@@ -127,11 +127,6 @@ async fn what_only_looks_odd_signs_in() {
             state.document.insert("id_token_signing_alg_values_supported".into(), json!(["HS256"]));
             state.signer = Signer::Secret(SECRET.to_owned());
         }),
-        ("its description has a slash at the end of its name", |state, _| {
-            let issuer = "ISSUER/";
-            claim(state, "iss", json!(issuer));
-            state.document.insert("issuer".into(), json!(issuer));
-        }),
         ("it takes the secret in the form only", |state, _| {
             state.document.insert("token_endpoint_auth_methods_supported".into(), json!(["client_secret_post"]));
         }),
@@ -140,14 +135,6 @@ async fn what_only_looks_odd_signs_in() {
         let house = House::new().await;
         house.is("subject-1", "mia@example.org");
         change(&mut house.provider.state(), house.now());
-        let issuer = format!("{}/", house.provider.issuer());
-        {
-            let mut state = house.provider.state();
-            let state = &mut *state;
-            for told in [state.claims.get_mut("iss"), state.document.get_mut("issuer")].into_iter().flatten() {
-                *told = json!(issuer);
-            }
-        }
         let (answer, cookies) = house.sign_in().await;
         assert_eq!(answer.status, 303, "{name}: {}", answer.text());
         assert_eq!(house.who(&cookies).await.as_deref(), Some("mia Weber"), "{name}");

@@ -14,8 +14,11 @@ async fn what_is_wrong_with_the_provider_is_named() {
     let tested = oidc::test(&house.t.app).await.unwrap();
     assert!(tested.signs_out && tested.knows_client, "{tested:?}");
     assert_eq!(tested.redirect_uri, "http://localhost:8080/login/provider/callback");
+    let slashed = format!("{}/", house.provider.issuer());
     let cases = [
         (json!({"issuer": "https://id.example.org"}), Fault::OtherIssuer("https://id.example.org".into())),
+        // With a slash at the end it is another issuer.
+        (json!({"issuer": slashed}), Fault::OtherIssuer(slashed.clone())),
         (json!({"issuer": null}), Fault::NotUnderstood("issuer")),
         (json!({"token_endpoint": null}), Fault::NotUnderstood("token_endpoint")),
         (json!({"token_endpoint": 7}), Fault::NotUnderstood("token_endpoint")),

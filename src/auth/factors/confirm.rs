@@ -21,7 +21,6 @@ use crate::{
         session::{self, Signed},
         sign_in,
     },
-    body,
     db::schema::sessions,
     error::{Error, Result},
     page::{Ui, render, render_with, see_other},
@@ -65,7 +64,7 @@ pub async fn in_the_way(app: &App, request: &HttpRequest, pairs: Vec<(String, St
 
 /// `GET /confirm`.
 pub async fn show(app: web::Data<App>, signed: Signed, request: HttpRequest) -> Result<HttpResponse> {
-    let form = Form(body::query(&request));
+    let form = sign_in::wanted(&request);
     if proof::is_fresh(&app, &signed.me) {
         return Ok(see_other(sign_in::next(form.raw("next"))));
     }
@@ -103,11 +102,7 @@ fn confirm(app: &App, signed: &Signed, form: &Form) -> Result<()> {
     let given = given(form, held, account.password_hash.is_some())?;
     let is_passkey = given.as_ref().is_some_and(Given::is_passkey);
     if !is_passkey && account.password_hash.is_some() {
-        let proved = proof::password(app, &signed.actor, form.raw(proof::FIELD));
-        if let Err(Error::Invalid(_)) = &proved {
-            app.db.write(|tx| Ok(event(Action::ConfirmFailed).failed("password").write(tx)?))?;
-        }
-        proved?;
+        proof::password(app, &signed.actor, form.raw(proof::FIELD))?;
     }
     let detail = match &given {
         Some(given) => {

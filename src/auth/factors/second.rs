@@ -19,7 +19,6 @@ use crate::{
         session::{self, Waiting},
         sign_in,
     },
-    body,
     error::{Error, Result},
     i18n::Locale,
     page::{Ui, render, see_other},
@@ -61,7 +60,7 @@ pub async fn show_with(app: &App, request: &HttpRequest, form: &Form) -> Result<
 
 /// `GET /login/second`.
 pub async fn show(app: web::Data<App>, request: HttpRequest) -> Result<HttpResponse> {
-    let form = Form(body::query(&request));
+    let form = sign_in::wanted(&request);
     if session::me(&request.get_session()).is_some() {
         return Ok(see_other("/"));
     }

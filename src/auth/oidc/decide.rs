@@ -13,6 +13,7 @@ use crate::{
     audit::{Action, Event},
     auth::{
         accounts::{self, Account, Details, NewAccount, Ways},
+        arrival::{self, Way},
         sign_up,
     },
     config::Signup,
@@ -105,8 +106,11 @@ pub fn sign_in(tx: &mut Tx<'_>, app: &App, visit: &Visit<'_>) -> Result<Outcome>
         Some(account) if account.disabled_at.is_some() => refuse(tx, Some(&account), Refusal::Disabled, visit),
         Some(account) => match identities::preference(tx, &account.id)? {
             Preference::Separate => make(tx, app, visit),
-            Preference::Link => Ok(Outcome::Ask { user: account.id, may_separate: false }),
-            Preference::Ask => {
+            Preference::Link if identities::has_verified_address(tx, &account.id)? => {
+                Ok(Outcome::Ask { user: account.id, may_separate: false })
+            }
+            // Whoever only wrote an address into their account decides nothing for those it belongs to.
+            Preference::Link | Preference::Ask => {
                 let may_separate = role(tx, app, visit)?.is_some();
                 Ok(Outcome::Ask { user: account.id, may_separate })
             }
@@ -177,7 +181,7 @@ fn connect(tx: &mut Tx<'_>, account: &Account, visit: &Visit<'_>) -> Result<Stri
 fn enter(tx: &mut Tx<'_>, app: &App, account: &Account, identity: String, visit: &Visit<'_>) -> Result<Outcome> {
     roles::follow(tx, &app.config.oidc, account, visit.somebody, visit.address, visit.now)?;
     let address = visit.address.map(str::to_owned);
-    let event = accounts::by_person(&account.id, &account.full_name, address, Action::SignedIn, visit.now);
+    let event = accounts::by_person(&account.id, &account.full_name, address, arrival::event(tx, &account.id, Way::Provider)?, visit.now);
     Event { detail: Some("provider".to_owned()), ..event }.write(tx)?;
     Ok(Outcome::In { user: account.id.clone(), identity })
 }

@@ -155,6 +155,12 @@ pub fn preference(conn: &mut Conn, user: &UserId) -> Result<Preference> {
     Ok(word.as_deref().and_then(Preference::parse).unwrap_or_default())
 }
 
+/// Did its person answer from the address the account has?
+pub fn has_verified_address(conn: &mut Conn, user: &UserId) -> Result<bool> {
+    let at: Option<NaiveDateTime> = users::table.find(user).select(users::email_verified_at).first(conn)?;
+    Ok(at.is_some())
+}
+
 pub fn prefer(tx: &mut Tx<'_>, user: &UserId, preference: Preference, event: Event) -> Result<()> {
     diesel::update(users::table.find(user)).set(users::sso_linking_preference.eq(Some(preference.word()))).execute(&mut **tx)?;
     accounts::about(event, user).write(tx)?;
