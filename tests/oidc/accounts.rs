@@ -358,6 +358,27 @@ async fn the_last_administrator_with_a_password_stays_one() {
 }
 
 #[actix_web::test]
+async fn the_very_last_administrator_stays_one_without_a_password_too() {
+    let house = House::with(|config| config.oidc.admin_group = Some("keepers".into())).await;
+    house.is("subject-1", "mia@example.org");
+    house.claim("groups", json!(["keepers"]));
+    house.sign_in().await.0.location();
+    let root = house.account("root");
+    let disable = kinchart::auth::accounts::by_command(kinchart::audit::Action::AccountDisabled, house.t.now());
+    house.t.app.db.write(|tx| kinchart::auth::accounts::disable(tx, &root.id, disable.clone())).unwrap();
+    house.claim("groups", Value::Null);
+    let mia = house.sign_in().await.1;
+    let account = house.account("mia");
+    assert_eq!((account.role.as_str(), account.password_hash), ("admin", None));
+    assert!(house.audit().contains(&("role_followed".into(), "last_admin_kept".into())));
+    house.browser(&mia).get("/settings/notices").await.is(200).says("A group of the sign-in provider made you an administrator");
+    house.t.admin("second");
+    let mia = house.sign_in().await.1;
+    assert_eq!(house.account("mia").role, "user");
+    house.browser(&mia).get("/settings/notices").await.is(200).says("You are no longer an administrator");
+}
+
+#[actix_web::test]
 async fn only_the_allowed_domains_and_groups_come_in() {
     let house = House::with(|config| {
         config.oidc.allowed_domains = vec!["example.org".into()];
