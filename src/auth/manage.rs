@@ -154,9 +154,11 @@ pub fn set_password_by_command(tx: &mut Tx<'_>, key: &SecretKey, user: &UserId, 
         .select(audit_events::address)
         .distinct()
         .load(&mut **tx)?;
-    let subject = format!("id:{user}");
+    let account = accounts::by_id(tx, user)?;
     for address in std::iter::once(None).chain(tried) {
-        Guess::new(key, &subject, address.as_deref()).forget(tx)?;
+        for guess in Guess::of_account(key, &account, address.as_deref()) {
+            guess.forget(tx)?;
+        }
     }
     Ok(())
 }

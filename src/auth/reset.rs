@@ -214,8 +214,7 @@ fn change(app: &App, text: &str, account: &Account, form: &Form, address: Option
         return Err(Error::Invalid(errors));
     }
     let hash = accounts::hash(app, form.raw("password"))?;
-    let names = std::iter::once(&account.username).chain(&account.email);
-    let guesses: Vec<Guess> = names.map(|name| Guess::sign_in(&app.key, name, address.as_deref())).collect();
+    let guesses = Guess::of_account(&app.key, account, address.as_deref());
     app.db.write(|tx| {
         let link = links::take(tx, Purpose::Reset, text, now)?;
         let event = accounts::by_person(&account.id, &account.full_name, address.clone(), Action::PasswordReset, now);

@@ -11,7 +11,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Duration, NaiveDateTime};
 use diesel::prelude::*;
 
-use super::secret::{SecretKey, hmac_sha256};
+use super::{
+    accounts::Account,
+    secret::{SecretKey, hmac_sha256},
+};
 use crate::{
     db::{Conn, Tx, schema::throttles},
     error::{Error, Result},
@@ -128,6 +131,13 @@ impl Guess {
     /// answer to the second would tell that they belong together.
     pub fn sign_in(key: &SecretKey, typed: &str, address: Option<&str>) -> Self {
         Self::new(key, &format!("name:{}", fold(typed.trim())), address)
+    }
+
+    /// What is counted of an account that somebody signs in to or proves to be theirs: by its names, and by itself.
+    pub fn of_account(key: &SecretKey, account: &Account, address: Option<&str>) -> Vec<Self> {
+        let names = std::iter::once(&account.username).chain(&account.email);
+        let itself = Self::new(key, &format!("id:{}", account.id), address);
+        names.map(|name| Self::sign_in(key, name, address)).chain([itself]).collect()
     }
 
     /// `account` is whatever is counted on its own.
