@@ -1,8 +1,10 @@
 //! Who did what, when, from where: no medical content, no foreign keys, in the transaction of the change.
 //!
 //! Reads are gathered and written in batches by a thread of their own, so that looking at a page waits for no disk. What is written is sealed a
-//! minute later ([`seal`]), which [`verify`] proves; what is old enough goes ([`prune`]).
+//! minute later ([`seal`]), of which the data folder is told ([`head`]) and which [`verify`] proves; what is old enough goes ([`prune`]).
 
+mod guards;
+pub mod head;
 mod lines;
 pub mod pages;
 pub mod prune;
@@ -78,8 +80,11 @@ pub enum Action {
     RoleFollowed,
     SignInLinkMade,
     AuditPruned,
+    AuditAccepted,
     AccountDisabled,
     AccountEnabled,
+    AccountRemovalBegun,
+    AccountRemovalCalledOff,
     AccountRemoved,
     RoleChanged,
     ResetLinkMade,
@@ -149,8 +154,11 @@ impl Action {
             Self::RoleFollowed => "role_followed",
             Self::SignInLinkMade => "sign_in_link_made",
             Self::AuditPruned => "audit_pruned",
+            Self::AuditAccepted => "audit_accepted",
             Self::AccountDisabled => "account_disabled",
             Self::AccountEnabled => "account_enabled",
+            Self::AccountRemovalBegun => "account_removal_begun",
+            Self::AccountRemovalCalledOff => "account_removal_called_off",
             Self::AccountRemoved => "account_removed",
             Self::RoleChanged => "role_changed",
             Self::ResetLinkMade => "reset_link_made",

@@ -153,7 +153,7 @@ async fn another_role_ends_what_was_open_and_the_last_administrator_stays_one() 
     assert_eq!(other.get("/patients").await.status, 303, "signed out");
     let other = other.signed_in();
     other.get("/admin").await.is(200);
-    other.get("/settings/notices").await.is(200).says("root, an administrator, changed your role");
+    other.get("/settings/notices").await.is(200).says("root, an administrator, made you an administrator");
     // Demoted with a page open: nothing of it works any more, and a program of theirs does what the role allows.
     let api = other.api(true);
     api.post("/api/v1/patients", &serde_json::json!({"first_name": "Ada", "last_name": "L", "birth_date": "1960"})).await.is(201);
@@ -161,9 +161,35 @@ async fn another_role_ends_what_was_open_and_the_last_administrator_stays_one() 
     admin.post(&page_of(&other), &[("_what", "role"), ("role", "guest")]).await.is(303);
     assert_eq!(other.submit(&form).await.location(), "/login");
     other.get("/admin").await.is(303);
-    other.signed_in().get("/admin").await.is(403);
+    let other = other.signed_in();
+    other.get("/admin").await.is(403);
     api.post("/api/v1/patients", &serde_json::json!({"first_name": "Bea", "last_name": "L", "birth_date": "1960"})).await.is(403);
     assert_eq!(noted(&t, "role_changed"), 2);
+    let page = admin.get("/admin/audit").await.is(200).says("root made an account an administrator’s: other");
+    page.says("root gave an account the role of a guest: other");
+    other.get("/settings/notices").await.is(200).says("root, an administrator, gave you the role of a guest");
+}
+
+#[actix_web::test]
+async fn what_an_administrator_does_with_an_account_is_told_to_both() {
+    let t = TestApp::new().await;
+    let (admin, other) = (t.admin("root"), t.user("other"));
+    admin.post(&page_of(&other), &[("_what", "reset")]).await.is(200);
+    admin.post(&page_of(&other), &[("_what", "close")]).await.is(303);
+    let password = crate::common::password_of("other");
+    assert_eq!(t.anon().post("/login", &[("username", "other"), ("password", &password)]).await.status, 422);
+    assert_eq!(t.anon().post("/login", &[("username", "other"), ("password", "a wrong one")]).await.status, 422);
+    admin.post(&page_of(&other), &[("_what", "open")]).await.is(303);
+    let own = admin.get("/settings/activity").await.is(200).says("root made a link for a new password: other");
+    own.says("root closed an account: other").says("root opened an account again: other");
+    admin.get("/settings/activity/csv").await.is(200).has(",other\r\n");
+    let other = other.signed_in();
+    let own = other.get("/settings/activity").await.is(200).says("root made a link for a new password: your account");
+    let own = own.says("root closed an account: your account").says("root opened an account again: your account");
+    let own = own.says("other tried to sign in to a closed account with the right password refused");
+    own.says("other tried to sign in with a wrong password refused");
+    let told = other.get("/settings/notices").await.is(200).says("root, an administrator, closed your account");
+    told.says("root, an administrator, opened your account again");
 }
 
 #[actix_web::test]
@@ -194,7 +220,9 @@ async fn a_closed_account_is_out_at_once_in_the_middle_of_a_download_too() {
     admin.post(&page_of(&owner), &[("_what", "open")]).await.is(303);
     owner.get("/patients").await.is(303);
     owner.signed_in().get("/patients").await.is(200);
-    api.get("/api/v1/patients").await.is(200);
+    // What was ended stays ended.
+    api.get("/api/v1/patients").await.is(401);
+    assert_eq!(noted(&t, "token_revoked"), 2);
 }
 
 #[actix_web::test]
@@ -274,6 +302,8 @@ async fn people_of_an_account_that_goes_are_taken_over_by_who_says_yes() {
     admin.get(&page_of(&mother)).await.is(200).says("said no");
     admin.post(&page_of(&mother), &[("_what", "open")]).await.is(409);
     admin.post(&page_of(&mother), &[("_what", "call_off")]).await.is(303);
+    let page = admin.get("/admin/audit").await.is(200).says("root called off the removal of an account: mother");
+    page.says("root began to remove an account, and asked somebody to take over its people: mother");
     mother.clone().signed_in().get(&format!("/patients/{ada}")).await.is(200);
     remove(&admin, &mother, &give).await.is(303);
     aunt.post(&offer, &[("answer", "accept")]).await.is(303);
@@ -304,6 +334,7 @@ async fn people_that_nobody_takes_over_lie_in_the_trash_for_thirty_days_and_then
     admin.get(&format!("{}/delete", page_of(&mother))).await.is(200).says("Nobody can be asked");
     assert_eq!(remove(&admin, &mother, &[("plan", "trash")]).await.location(), "/admin/users?done=removing");
     admin.get("/admin/users").await.is(200).says("is being removed");
+    admin.get("/admin/audit").await.is(200).says("root began to remove an account, with its people into the trash: mother");
     t.later(Duration::days(20));
     jobs::ensure_standing(&t.app).unwrap();
     jobs::run_due(&t.app).unwrap();

@@ -13,6 +13,7 @@ mod admin;
 mod api;
 mod attaching;
 mod audit;
+mod cli;
 mod commands;
 mod common;
 mod concurrency;

@@ -114,3 +114,25 @@ async fn a_changed_password_gives_another_key_and_the_session_still_knows_how_it
     let ann = ann.with_cookie(set.split(';').next().map(str::to_owned));
     ann.get("/settings/sessions").await.is(200).says("with a passkey").says("until");
 }
+
+#[actix_web::test]
+async fn who_signs_out_elsewhere_has_not_signed_out() {
+    use kinchart::db::schema::audit_events;
+    let t = TestApp::new().await;
+    let ann = t.user("ann");
+    let other = ann.clone().signed_in();
+    let noted = || -> Vec<(String, Option<String>)> {
+        let ends = audit_events::table.filter(audit_events::action.eq_any(["signed_out", "sessions_ended"]));
+        t.app.db.read(|conn| Ok(ends.order(audit_events::id).select((audit_events::action, audit_events::kind)).load(conn)?)).unwrap()
+    };
+    ann.post("/settings/sessions", &[("which", "others")]).await.is(303);
+    other.get("/patients").await.is(303);
+    ann.clone().signed_in();
+    let newest: String = t.app.db.read(|conn| Ok(sessions::table.order(sessions::id.desc()).select(sessions::id).first(conn)?)).unwrap();
+    ann.post("/settings/sessions", &[("which", &newest)]).await.is(303);
+    ann.get("/settings/activity").await.is(200).says("ann signed out everywhere else").says("ann signed out on another device");
+    ann.post("/settings/sessions", &[("which", "all")]).await.is(303);
+    let all = noted();
+    assert!(all.iter().all(|(action, _)| action == "sessions_ended"), "{all:?}");
+    assert_eq!(all.iter().map(|(_, kind)| kind.as_deref().unwrap_or_default()).collect::<Vec<_>>(), ["own_others", "own_one", "own_all"]);
+}

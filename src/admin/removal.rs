@@ -122,7 +122,9 @@ pub fn begin(tx: &mut Tx<'_>, by: &Actor, user: &UserId, plan: &Plan, now: Naive
     if connection::of(tx, user)?.is_some() {
         connection::end(tx, &itself(user, by), now)?;
     }
-    accounts::disable(tx, user, Event::new(by, Action::AccountDisabled, now))?;
+    let begun = Event::new(by, Action::AccountRemovalBegun, now).kind(if to.is_some() { "give" } else { "trash" });
+    accounts::about(begun, user).write(tx)?;
+    manage::disable(tx, by, user, now)?;
     diesel::insert_into(account_removals::table)
         .values((
             account_removals::user_id.eq(user),
@@ -156,7 +158,7 @@ fn alone_in(conn: &mut Conn, user: &UserId) -> Result<Vec<HouseholdId>> {
     Ok(all.into_iter().filter(|household| !shared.contains(household)).collect())
 }
 
-/// Everything as it was before, but for the sessions.
+/// Everything as it was before, but for the sessions and tokens.
 pub fn call_off(tx: &mut Tx<'_>, by: &Actor, user: &UserId, now: NaiveDateTime) -> Result<()> {
     let removal = of(tx, user)?.ok_or(Error::NotFound)?;
     diesel::delete(account_removals::table.find(user)).execute(&mut **tx)?;
@@ -164,6 +166,8 @@ pub fn call_off(tx: &mut Tx<'_>, by: &Actor, user: &UserId, now: NaiveDateTime) 
     for household in alone_in(tx, user)? {
         shelf::lay_all(tx, by, &household, Some(removal.created_at), now)?;
     }
+    let called_off = Event::new(by, Action::AccountRemovalCalledOff, now);
+    accounts::about(called_off, user).write(tx)?;
     manage::enable(tx, by, user, now)
 }
 

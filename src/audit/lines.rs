@@ -44,6 +44,8 @@ pub const GROUPS: &[(&str, &[Action])] = &[
             Action::AccountChanged,
             Action::AccountDisabled,
             Action::AccountEnabled,
+            Action::AccountRemovalBegun,
+            Action::AccountRemovalCalledOff,
             Action::AccountRemoved,
             Action::RemovalAnswered,
             Action::RoleChanged,
@@ -83,6 +85,7 @@ pub const GROUPS: &[(&str, &[Action])] = &[
             Action::MailTested,
             Action::ProviderTested,
             Action::AuditPruned,
+            Action::AuditAccepted,
         ],
     ),
 ];
@@ -164,6 +167,7 @@ pub fn own(ui: &Ui, told: &Told, event: &Event) -> Line {
         Some(name) => (format!("/patients/{id}"), name.clone()),
         None => (String::new(), ui.t("audit.somebody")),
     });
+    let what = what.or_else(|| of_whom(ui, told, event).map(|name| (String::new(), name)));
     Line {
         time: event.at.format("%H:%M").to_string(),
         who: name(ui, &event.actor, &event.actor_name),
@@ -175,10 +179,19 @@ pub fn own(ui: &Ui, told: &Told, event: &Event) -> Line {
     }
 }
 
-pub const OWN_COLUMNS: [&str; 12] =
-    ["at", "who", "action", "what", "patient", "kind", "record_id", "version", "address", "device", "success", "reason"];
+/// Whose account it was, on a person's own page: theirs, where another did it, or another's, where they did.
+fn of_whom(ui: &Ui, told: &Told, event: &Event) -> Option<String> {
+    if event.actor == told.me {
+        account(told, event).cloned()
+    } else {
+        (event.detail.as_deref() == Some(told.me.as_str())).then(|| ui.t("audit.your_account"))
+    }
+}
 
-pub fn own_row(ui: &Ui, told: &Told, event: &Event) -> [String; 12] {
+pub const OWN_COLUMNS: [&str; 13] =
+    ["at", "who", "action", "what", "patient", "kind", "record_id", "version", "address", "device", "success", "reason", "about"];
+
+pub fn own_row(ui: &Ui, told: &Told, event: &Event) -> [String; 13] {
     let is_own = event.actor == told.me;
     let patient = event.patient_id.as_ref().map(|id| told.patients.get(id).cloned().unwrap_or_else(|| ui.t("audit.somebody")));
     [
@@ -194,6 +207,7 @@ pub fn own_row(ui: &Ui, told: &Told, event: &Event) -> [String; 12] {
         device_of(told, event).cloned().unwrap_or_default(),
         event.success.to_string(),
         reason(event),
+        of_whom(ui, told, event).unwrap_or_default(),
     ]
 }
 

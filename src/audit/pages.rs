@@ -12,6 +12,7 @@ use askama::Template;
 
 use super::{
     Action, Event,
+    head::{self as folder, Found},
     lines::{self, Day, Told},
     query::{self, Limits, Page, Turn, given},
     seal::{self, Head},
@@ -67,6 +68,8 @@ struct Chain {
     waiting: i64,
     head: Option<String>,
     sealed_at: String,
+    /// The database is not the one that the data folder knows: nothing is sealed any more.
+    wrong: bool,
 }
 
 impl EventsPage {
@@ -122,7 +125,7 @@ pub async fn own(app: web::Data<App>, signed: Signed, request: HttpRequest) -> R
                 let ui = Ui::new(Some(signed.me.clone()), &here);
                 let patients = patients(conn, app, &signed)?;
                 let found = asked.errors.is_empty().then(|| own_events(conn, &signed, &pairs, &asked)).transpose()?.unwrap_or_default();
-                let told = own_words(conn, &signed, patients)?;
+                let told = own_words(conn, &signed, patients, &found.events)?;
                 let days = lines::days(&ui, &found.events, |ui, event| lines::own(ui, &told, event));
                 let chosen = given(&pairs, "patient");
                 let choice =
@@ -148,7 +151,7 @@ pub async fn own_csv(app: web::Data<App>, signed: Signed, request: HttpRequest) 
                 let asked = Asked::for_a_file(&pairs, "patient", &signed, app)?;
                 let patients = patients(conn, app, &signed)?;
                 let found = own_events(conn, &signed, &pairs, &asked)?;
-                let told = own_words(conn, &signed, patients)?;
+                let told = own_words(conn, &signed, patients, &found.events)?;
                 let ui = Ui::new(Some(signed.me.clone()), "");
                 let rows = found.events.iter().map(|event| lines::own_row(&ui, &told, event));
                 Ok((export::file_name("", "activity", &app.clock.today().to_string()), table::written(lines::OWN_COLUMNS, rows)?))
@@ -182,9 +185,9 @@ fn patients(conn: &mut Conn, app: &App, signed: &Signed) -> Result<HashMap<Strin
     Ok(accesses.list.iter().map(|access| (access.id().to_string(), access.patient.name())).collect())
 }
 
-fn own_words(conn: &mut Conn, signed: &Signed, patients: HashMap<String, String>) -> Result<Told> {
+fn own_words(conn: &mut Conn, signed: &Signed, patients: HashMap<String, String>, events: &[Event]) -> Result<Told> {
     let devices = lines::devices(conn, &signed.me.id)?;
-    Ok(Told { me: signed.me.id.to_string(), patients, devices, accounts: HashMap::new() })
+    Ok(Told { me: signed.me.id.to_string(), patients, devices, accounts: lines::accounts(conn, events)? })
 }
 
 fn administrator(signed: &Signed) -> Result<()> {
@@ -205,6 +208,7 @@ pub async fn installation(app: web::Data<App>, signed: Signed, request: HttpRequ
         .run(move |app| {
             app.reads.flush(&app.db)?;
             note(app, &signed, Action::Listed, "audit");
+            let in_folder = folder::read(&app.config.data);
             app.db.read(|conn| {
                 let asked = Asked::read(&pairs, "who", &signed, app);
                 let ui = Ui::new(Some(signed.me.clone()), &here);
@@ -212,7 +216,7 @@ pub async fn installation(app: web::Data<App>, signed: Signed, request: HttpRequ
                 let told = accounts_of(conn, &found.events)?;
                 let days = lines::days(&ui, &found.events, |ui, event| lines::installation(ui, &told, event));
                 let who = who(conn, &ui, &pairs)?;
-                let chain = chain(conn, &ui)?;
+                let chain = chain(conn, app, &ui, &in_folder)?;
                 let title = ("audit.title", "audit.about");
                 Ok((asked.status(), page::text(&events_page(ui, title, &pairs, &asked, found, days, who, Some(chain)))?))
             })
@@ -288,11 +292,14 @@ fn who(conn: &mut Conn, ui: &Ui, pairs: &Pairs) -> Result<Select> {
     Ok(Select { name: "who", label: ui.t("looks.who"), any: ui.t("looks.anybody"), choices })
 }
 
-fn chain(conn: &mut Conn, ui: &Ui) -> Result<Chain> {
+fn chain(conn: &mut Conn, app: &App, ui: &Ui, in_folder: &Found) -> Result<Chain> {
     let newest = seal::last(conn)?;
+    // One that does not open is none.
+    let key = seal::key(conn, &app.key).unwrap_or_default();
     Ok(Chain {
         sealed: newest.as_ref().map_or(0, |seal| seal.total),
         waiting: seal::waiting(conn)?,
+        wrong: folder::compare(conn, key.as_ref(), in_folder)?.is_err(),
         sealed_at: newest.as_ref().map(|seal| ui.moment(&seal.sealed_at)).unwrap_or_default(),
         head: newest.as_ref().map(|seal| Head::from(seal).to_string()),
     })

@@ -1,6 +1,6 @@
 //! Seals: a job puts what was noted into batches and lays a keyed hash over each, which covers the one before. Whoever changes, removes or
 //! adds an event later cannot make the hash fit without the key, and whoever rewrites the end cannot make it fit a [`Head`] that is kept
-//! elsewhere.
+//! elsewhere: by the operator, and by the program itself in the data folder ([`head`]).
 //!
 //! The key of the audit is random, made with the first seal, and lies in the database sealed with the installation's, so that another key
 //! for the installation ([`rewrap_key`]) leaves every seal as it is.
@@ -13,17 +13,21 @@ use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Event;
+use super::{
+    Action, Event,
+    head::{self, Found, Kept},
+};
 use crate::{
     app::App,
     auth::{
+        accounts,
         sealed_text::{Purpose, open_text, seal_text},
         secret::{SecretKey, hmac_sha256, random},
     },
     checksums::hex,
     db::{
         Conn, MultiBackend, Tx,
-        schema::{audit_events, audit_seals, installation},
+        schema::{audit_events, audit_seals, installation, jobs},
         sql::among,
     },
     error::{Error, Result},
@@ -107,6 +111,19 @@ impl AuditKey {
         let mut bytes = Canonical::of("kinchart audit pruned 1");
         bytes.number(seal.number).text(&seal.mac).time(at);
         hex(&hmac_sha256(&self.0, &[&bytes.0]))
+    }
+    /// The mac of what the data folder keeps.
+    pub fn head_mac(&self, kept: &Kept) -> String {
+        let mut bytes = Canonical::of("kinchart audit head 1");
+        bytes.number(kept.head.number).text(&kept.head.mac);
+        for aside in &kept.aside {
+            bytes.number(aside.head.number).text(&aside.head.mac).time(aside.at);
+        }
+        hex(&hmac_sha256(&self.0, &[&bytes.0]))
+    }
+    #[cfg(test)]
+    pub fn of_test(byte: u8) -> Self {
+        Self([byte; 32])
     }
 }
 
@@ -203,7 +220,8 @@ fn keep(tx: &mut Tx<'_>, secret: &SecretKey, key: &AuditKey) -> Result<()> {
     facts::put(tx, KEY, &sealed.map_err(|error| Error::Internal(error.to_string()))?)
 }
 
-/// The key, made if nothing was ever sealed. One that is gone is not replaced: nobody could prove any more what it sealed.
+/// The key, made if nothing was ever sealed: neither in this database nor, as far as the data folder knows, in the one that was there before.
+/// One that is gone is not replaced: nobody could prove any more what it sealed.
 fn key_to_seal_with(tx: &mut Tx<'_>, secret: &SecretKey, is_first: bool) -> Result<AuditKey> {
     match key(tx, secret)? {
         Some(key) => Ok(key),
@@ -224,11 +242,22 @@ pub fn rewrap_key(tx: &mut Tx<'_>, old: &SecretKey, new: &SecretKey) -> Result<(
     }
 }
 
-/// Seals everything that waits; how many events that were.
+/// Does the database have to hold what the data folder tells of?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Older {
+    Refused,
+    Accepted,
+}
+
+/// Seals everything that waits; how many events that were. Nothing is sealed in a database that is not the one that the data folder knows.
 pub fn run(app: &App) -> Result<usize> {
+    all(app, Older::Refused)
+}
+
+fn all(app: &App, older: Older) -> Result<usize> {
     let mut sealed = 0;
     loop {
-        let batch = one_batch(app)?;
+        let batch = one_batch(app, older)?;
         sealed += batch;
         if batch < MOST {
             return Ok(sealed);
@@ -236,11 +265,62 @@ pub fn run(app: &App) -> Result<usize> {
     }
 }
 
+/// Takes the database as it is for the one to go on with, although the data folder knows of a newer one: an event tells of it, is sealed, and
+/// its seal is the new head; the old one stays in the file. Answers with the new one.
+pub fn accept(app: &App) -> Result<Head> {
+    let found = head::read(&app.config.data);
+    let now = app.clock.now();
+    let event = Event { detail: found.head().map(Head::to_string), ..accounts::by_command(Action::AuditAccepted, now) };
+    app.db.write(|tx| {
+        event.clone().write(tx)?;
+        // A server that refused to seal tries it again without waiting longer.
+        diesel::update(jobs::table.filter(jobs::task.eq(TASK))).set(jobs::run_at.eq(now)).execute(&mut **tx)?;
+        Ok(())
+    })?;
+    all(app, Older::Accepted)?;
+    let (key, newest) = app.db.read(|conn| Ok((key(conn, &app.key)?, last(conn)?)))?;
+    let (Some(key), Some(newest)) = (key, newest) else { return Err(Error::Internal("nothing was sealed".to_owned())) };
+    let head = Head::from(&newest);
+    head::replace(&app.config.data, &key, &head, now).map_err(|error| Error::Internal(format!("{}: {error}", head::FILE_NAME)))?;
+    Ok(head)
+}
+
+/// What a batch is made of.
+struct Waiting {
+    before: Option<Seal>,
+    events: Vec<Event>,
+    /// The key, and the head of the data folder.
+    key: Option<AuditKey>,
+    kept: Option<i64>,
+}
+
+fn look(app: &App, found: &Found, older: Older) -> Result<Waiting> {
+    app.db.read(|conn| {
+        let key = key(conn, &app.key)?;
+        let kept = match head::compare(conn, key.as_ref(), found)? {
+            Ok(kept) => kept.map(|kept| kept.head.number),
+            Err(_) if older == Older::Accepted => None,
+            Err(differs) => return Err(Error::Internal(format!("the audit is not sealed: {differs}"))),
+        };
+        Ok(Waiting { before: last(conn)?, events: unsealed(conn)?, key, kept })
+    })
+}
+
 /// Seals the oldest that wait. They are read and hashed before the transaction: on `PostgreSQL` one that read "all that wait" would be in the
 /// way of everybody who writes an event. Nothing can change in between, because the tables refuse it.
-fn one_batch(app: &App) -> Result<usize> {
-    let (before, events) = app.db.read(|conn| Ok((last(conn)?, unsealed(conn)?)))?;
-    let (Some(first_at), Some(last_at)) = (events.iter().map(|e| e.at).min(), events.iter().map(|e| e.at).max()) else { return Ok(0) };
+fn one_batch(app: &App, older: Older) -> Result<usize> {
+    let found = head::read(&app.config.data);
+    let Waiting { before, events, key, kept } = look(app, &found, older)?;
+    let may_be_first = before.is_none() && (found == Found::Nothing || older == Older::Accepted);
+    let (Some(first_at), Some(last_at)) = (events.iter().map(|e| e.at).min(), events.iter().map(|e| e.at).max()) else {
+        // Another server sealed, or this one ended before it could tell its data folder.
+        if let (Some(key), Some(before)) =
+            (key, before.filter(|before| older == Older::Refused && kept.is_none_or(|kept| kept < before.number)))
+        {
+            tell_folder(app, &key, &Head::from(&before));
+        }
+        return Ok(0);
+    };
     let ids: Vec<&str> = events.iter().map(|event| event.id.as_str()).collect();
     let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
     let (number, total, mac) = before.as_ref().map_or((0, 0, ""), |seal| (seal.number, seal.total, seal.mac.as_str()));
@@ -256,22 +336,34 @@ fn one_batch(app: &App) -> Result<usize> {
         pruned_at: None,
         pruned_mac: None,
     };
-    app.db.write(|tx| {
+    let done = app.db.write(|tx| {
         if last(tx)? != before {
             // Another server was faster; what is left is next minute's.
-            return Ok(0);
+            return Ok(None);
         }
-        let key = key_to_seal_with(tx, &app.key, before.is_none())?;
+        let key = key_to_seal_with(tx, &app.key, may_be_first)?;
         let seal = Seal { mac: key.mac(&seal, mac), ..seal.clone() };
         diesel::insert_into(audit_seals::table).values(&seal).execute(&mut **tx)?;
         let these = audit_events::table.filter(among(tx, "audit_events.id", &ids)).filter(audit_events::seal.is_null());
         let sealed = diesel::update(these).set(audit_events::seal.eq(seal.number)).execute(&mut **tx)?;
         if sealed == ids.len() {
-            Ok(sealed)
+            Ok(Some((key, Head::from(&seal))))
         } else {
             Err(Error::Internal("events of the audit vanished before they were sealed".to_owned()))
         }
-    })
+    })?;
+    let Some((key, newest)) = done else { return Ok(0) };
+    if older == Older::Refused {
+        tell_folder(app, &key, &newest);
+    }
+    Ok(events.len())
+}
+
+/// A folder that takes no file is no reason not to seal; `kinchart verify` tells how far behind it is.
+fn tell_folder(app: &App, key: &AuditKey, newest: &Head) {
+    if let Err(error) = head::advance(&app.config.data, key, newest) {
+        log::error!("{} in the data folder: {error}", head::FILE_NAME);
+    }
 }
 
 /// In the order of their ids. The column of the seal is named in the order, too, because only so does `PostgreSQL` read them by the index.

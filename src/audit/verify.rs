@@ -2,14 +2,19 @@
 
 use std::fmt;
 
-use chrono::NaiveDateTime;
-use diesel::prelude::*;
+use chrono::{Duration, NaiveDateTime};
+use diesel::{
+    dsl::{max, min},
+    prelude::*,
+};
 
 use super::{
-    Event,
+    Event, guards,
+    head::{self, Differs, Kept},
     seal::{self, AuditKey, Head, Seal, is_same},
 };
 use crate::{
+    app::App,
     auth::secret::SecretKey,
     db::{
         Conn,
@@ -20,6 +25,8 @@ use crate::{
 
 /// Seals in memory at once.
 const PART: i64 = 500;
+/// A server that was there so long, and sealed nothing, does not seal.
+const UNSEALED: Duration = Duration::minutes(30);
 
 /// What is proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,8 +36,12 @@ pub struct Proven {
     pub events: i64,
     /// Events that no seal covers yet: of these nothing is proven.
     pub waiting: i64,
+    /// When the oldest of these happened.
+    pub waiting_since: Option<NaiveDateTime>,
     pub pruned: Option<Pruned>,
     pub head: Option<Head>,
+    /// What the data folder tells, which the database holds.
+    pub folder: Option<Kept>,
 }
 
 /// What was removed by age.
@@ -61,6 +72,15 @@ pub enum Broken {
     },
     /// The batch is there, and is not the one that the head was kept of.
     OtherHead(i64),
+    /// It is not the one that the data folder knows.
+    Folder(Differs),
+    /// A trigger by which the tables take only what is new is missing, changed, off, or one too many.
+    Unguarded(String),
+    /// A server answered people at both moments, and sealed nothing in between.
+    Unsealed {
+        from: NaiveDateTime,
+        to: NaiveDateTime,
+    },
 }
 
 impl fmt::Display for Broken {
@@ -77,6 +97,17 @@ impl fmt::Display for Broken {
                 write!(f, "The audit ends with batch {newest}, and the head that was kept is of batch {kept}: its end was cut off.")
             }
             Self::OtherHead(n) => write!(f, "Batch {n} is not the one that the head was kept of: the audit was written anew."),
+            Self::Folder(differs) => write!(f, "{differs}"),
+            Self::Unguarded(name) => write!(
+                f,
+                "What is sealed is as it was, but the tables of the audit do not refuse changes as they should: look at the trigger {name}."
+            ),
+            Self::Unsealed { from, to } => write!(
+                f,
+                "Nothing of what people did from {} to {} UTC is sealed, although the server ran: of that nothing is proven.",
+                from.format("%Y-%m-%d %H:%M"),
+                to.format("%Y-%m-%d %H:%M")
+            ),
         }
     }
 }
@@ -88,6 +119,40 @@ pub fn verify(conn: &mut Conn, secret: &SecretKey, kept: Option<&Head>) -> Resul
         None => Ok(Proven { waiting: seal::waiting(conn)?, ..walk.proven }),
         Some(broken) => Err(broken),
     })
+}
+
+/// Looks at everything of an installation: also at what its data folder tells of the audit, at the tables' triggers, and whether it is sealed.
+pub fn installation(app: &App, kept: Option<&Head>) -> Result<Result<Proven, Broken>> {
+    // Before the database: what is sealed in between is there only.
+    let found = head::read(&app.config.data);
+    app.db.read(|conn| {
+        let proven = match verify(conn, &app.key, kept)? {
+            Ok(proven) => proven,
+            Err(broken) => return Ok(Err(broken)),
+        };
+        let key = seal::key(conn, &app.key)?;
+        let folder = match head::compare(conn, key.as_ref(), &found)? {
+            Ok(kept) => kept.cloned(),
+            Err(differs) => return Ok(Err(Broken::Folder(differs))),
+        };
+        if let Some(name) = guards::fault(conn)? {
+            return Ok(Err(Broken::Unguarded(name)));
+        }
+        if let Some((from, to)) = unsealed(conn)?.filter(|(from, to)| *to - *from > UNSEALED) {
+            return Ok(Err(Broken::Unsealed { from, to }));
+        }
+        let waiting = audit_events::table.filter(audit_events::seal.is_null());
+        let waiting_since = waiting.select(min(audit_events::at)).first(conn)?;
+        Ok(Ok(Proven { folder, waiting_since, ..proven }))
+    })
+}
+
+/// When the first and the last of what waits happened at a page or by a token, which only a server answers.
+fn unsealed(conn: &mut Conn) -> Result<Option<(NaiveDateTime, NaiveDateTime)>> {
+    let of_server = audit_events::table.filter(audit_events::seal.is_null()).filter(audit_events::session_id.is_not_null());
+    let (from, to): (Option<NaiveDateTime>, Option<NaiveDateTime>) =
+        of_server.select((min(audit_events::at), max(audit_events::at))).first(conn)?;
+    Ok(from.zip(to))
 }
 
 struct Walk<'a> {

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::{
     links,
     password::{HashError, PasswordError, check_new},
-    session,
+    session, token,
 };
 use crate::{
     access::{Actor, Via},
@@ -306,12 +306,16 @@ pub fn set_password(tx: &mut Tx<'_>, user: &UserId, hash: &str, keep: Option<&st
     Ok(())
 }
 
-/// Closes the account: no sign-in, no session, no token, no link works from now on.
+/// Closes the account: no sign-in, no session, no token, no link works from now on, and none of them again when it is opened.
 pub fn disable(tx: &mut Tx<'_>, user: &UserId, event: Event) -> Result<()> {
     let now = event.at;
     diesel::update(users::table.find(user)).set((users::disabled_at.eq(now), users::updated_at.eq(now))).execute(&mut **tx)?;
     session::end(tx, user, None, None)?;
     links::kill(tx, user, &[links::Purpose::Reset, links::Purpose::Verify])?;
+    for token in token::list(tx, user)?.into_iter().filter(|token| token.revoked_at.is_none()) {
+        let revoked = Event::by_the_program(Action::TokenRevoked, now);
+        token::revoke(tx, &token.id, Some(user), Event { id: revoked.id, action: revoked.action, ..event.clone() })?;
+    }
     about(event, user).write(tx)?;
     Ok(())
 }

@@ -7,14 +7,17 @@ use super::{
     accounts::{self, NewAccount, about},
     links::{self, NewLink, Purpose},
     notices::{self, Notice},
-    session, token,
+    secret::SecretKey,
+    session,
+    throttle::{self, Guess},
+    token,
 };
 use crate::{
     access::Actor,
     audit::{Action, Event},
     db::{
         Conn, Tx,
-        schema::users,
+        schema::{audit_events, users},
         types::{UserId, choice},
     },
     error::{Error, Result},
@@ -25,6 +28,36 @@ choice!(
     /// What an account may do: a guest is shown what others share, an administrator manages accounts and the installation.
     Role { User = "user", Guest = "guest", Admin = "admin" }
 );
+
+/// Who does it: an administrator at a page, or whoever may run commands on the machine.
+#[derive(Clone, Copy, Debug)]
+pub enum By<'a> {
+    Person(&'a Actor),
+    Command,
+}
+
+impl<'a> From<&'a Actor> for By<'a> {
+    fn from(actor: &'a Actor) -> Self {
+        Self::Person(actor)
+    }
+}
+
+impl By<'_> {
+    fn event(self, action: Action, now: NaiveDateTime) -> Event {
+        match self {
+            Self::Person(actor) => Event::new(actor, action, now),
+            Self::Command => accounts::by_command(action, now),
+        }
+    }
+    /// Nobody is told what they did themselves.
+    fn tell(self, tx: &mut Tx<'_>, user: &UserId, notice: Notice, now: NaiveDateTime) -> Result<()> {
+        match self {
+            Self::Person(actor) if actor.user == *user => Ok(()),
+            Self::Person(actor) => notices::tell(tx, user, notice, Some(&actor.name), now),
+            Self::Command => notices::tell_by_command(tx, user, notice, now),
+        }
+    }
+}
 
 /// A link that is carried to somebody by hand lasts a day, the first one of a new account a week.
 pub const BY_HAND: Duration = Duration::hours(24);
@@ -67,31 +100,64 @@ pub fn must_not_be_last(conn: &mut Conn, user: &UserId, field: &str) -> Result<(
 }
 
 /// What somebody may do from now on. What they had open ends, so that nothing goes on by what they were.
-pub fn set_role(tx: &mut Tx<'_>, actor: &Actor, user: &UserId, role: Role, now: NaiveDateTime) -> Result<()> {
+pub fn set_role<'a>(tx: &mut Tx<'_>, by: impl Into<By<'a>>, user: &UserId, role: Role, now: NaiveDateTime) -> Result<()> {
+    if role != Role::Admin {
+        must_not_be_last(tx, user, "role")?;
+    }
+    set_any_role(tx, by, user, role, now)
+}
+
+/// [`set_role`], which may take the last administrator the role.
+pub fn set_any_role<'a>(tx: &mut Tx<'_>, by: impl Into<By<'a>>, user: &UserId, role: Role, now: NaiveDateTime) -> Result<()> {
+    let by = by.into();
     let before: String = users::table.find(user).select(users::role).first(&mut **tx).optional()?.ok_or(Error::NotFound)?;
     if before == role.as_str() {
         return Ok(());
     }
-    if role != Role::Admin {
-        must_not_be_last(tx, user, "role")?;
-    }
     diesel::update(users::table.find(user)).set((users::role.eq(role.as_str()), users::updated_at.eq(now))).execute(&mut **tx)?;
     session::end(tx, user, None, None)?;
-    notices::tell(tx, user, Notice::RoleChanged, Some(&actor.name), now)?;
-    about(Event::new(actor, Action::RoleChanged, now), user).write(tx)?;
+    by.tell(tx, user, Notice::of_role(role), now)?;
+    about(by.event(Action::RoleChanged, now).kind(role.as_str()), user).write(tx)?;
     Ok(())
 }
 
-pub fn disable(tx: &mut Tx<'_>, actor: &Actor, user: &UserId, now: NaiveDateTime) -> Result<()> {
+pub fn disable<'a>(tx: &mut Tx<'_>, by: impl Into<By<'a>>, user: &UserId, now: NaiveDateTime) -> Result<()> {
     must_not_be_last(tx, user, "account")?;
-    accounts::disable(tx, user, Event::new(actor, Action::AccountDisabled, now))
+    disable_any(tx, by, user, now)
 }
 
-/// Opens it again. What was ended stays ended.
-pub fn enable(tx: &mut Tx<'_>, actor: &Actor, user: &UserId, now: NaiveDateTime) -> Result<()> {
+/// [`disable`], which may close the last administrator's.
+pub fn disable_any<'a>(tx: &mut Tx<'_>, by: impl Into<By<'a>>, user: &UserId, now: NaiveDateTime) -> Result<()> {
+    let by = by.into();
+    accounts::disable(tx, user, by.event(Action::AccountDisabled, now))?;
+    by.tell(tx, user, Notice::AccountClosed, now)
+}
+
+/// Opens it again. What was ended stays ended: sessions, links and tokens.
+pub fn enable<'a>(tx: &mut Tx<'_>, by: impl Into<By<'a>>, user: &UserId, now: NaiveDateTime) -> Result<()> {
+    let by = by.into();
     let none = None::<NaiveDateTime>;
     diesel::update(users::table.find(user)).set((users::disabled_at.eq(none), users::updated_at.eq(now))).execute(&mut **tx)?;
-    about(Event::new(actor, Action::AccountEnabled, now), user).write(tx)?;
+    by.tell(tx, user, Notice::AccountOpened, now)?;
+    about(by.event(Action::AccountEnabled, now), user).write(tx)?;
+    Ok(())
+}
+
+/// Sets a password at the command line, and lets whoever was locked out by wrong ones in with it.
+pub fn set_password_by_command(tx: &mut Tx<'_>, key: &SecretKey, user: &UserId, hash: &str, now: NaiveDateTime) -> Result<()> {
+    accounts::set_password(tx, user, hash, None, By::Command.event(Action::PasswordChanged, now))?;
+    By::Command.tell(tx, user, Notice::PasswordReset, now)?;
+    // The counts have no names that could be asked for; from where somebody tried is in the audit.
+    let tried: Vec<Option<String>> = audit_events::table
+        .filter(audit_events::actor.eq(user.as_str()))
+        .filter(audit_events::at.gt(now - throttle::WINDOW))
+        .select(audit_events::address)
+        .distinct()
+        .load(&mut **tx)?;
+    let subject = format!("id:{user}");
+    for address in std::iter::once(None).chain(tried) {
+        Guess::new(key, &subject, address.as_deref()).forget(tx)?;
+    }
     Ok(())
 }
 
@@ -100,7 +166,8 @@ pub fn end_sessions(tx: &mut Tx<'_>, actor: &Actor, user: &UserId, only: Option<
     if session::end(tx, user, only, None)? == 0 && only.is_some() {
         return Err(Error::NotFound);
     }
-    about(Event::new(actor, Action::SessionsEnded, now), user).write(tx)?;
+    let event = Event::new(actor, Action::SessionsEnded, now);
+    about(if only.is_some() { event.kind("one") } else { event }, user).write(tx)?;
     Ok(())
 }
 

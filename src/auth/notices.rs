@@ -1,9 +1,10 @@
-//! What somebody is told about their account when they come the next time: that somebody made a link to set their password, changed their role,
-//! and when.
+//! What somebody is told about their account when they come the next time: that somebody made a link to set their password, gave them another
+//! role, closed or opened it, and when.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+use super::manage::Role;
 use crate::{
     db::{Conn, MultiBackend, Tx, schema::account_notices, types::UserId},
     error::Result,
@@ -16,7 +17,14 @@ pub enum Notice {
     ResetLink,
     /// The password was set by a link.
     PasswordReset,
-    RoleChanged,
+    RoleAdmin,
+    RoleUser,
+    RoleGuest,
+    /// The provider's group gave or took the role of an administrator.
+    GroupGave,
+    GroupTook,
+    AccountClosed,
+    AccountOpened,
     AddressChanged,
     AddressRestored,
     /// Somebody is to take over the people of an account that is removed.
@@ -24,11 +32,24 @@ pub enum Notice {
 }
 
 impl Notice {
+    pub const fn of_role(role: Role) -> Self {
+        match role {
+            Role::Admin => Self::RoleAdmin,
+            Role::User => Self::RoleUser,
+            Role::Guest => Self::RoleGuest,
+        }
+    }
     const fn word(self) -> &'static str {
         match self {
             Self::ResetLink => "reset_link",
             Self::PasswordReset => "password_reset",
-            Self::RoleChanged => "role_changed",
+            Self::RoleAdmin => "role_admin",
+            Self::RoleUser => "role_user",
+            Self::RoleGuest => "role_guest",
+            Self::GroupGave => "group_gave",
+            Self::GroupTook => "group_took",
+            Self::AccountClosed => "account_closed",
+            Self::AccountOpened => "account_opened",
             Self::AddressChanged => "address_changed",
             Self::AddressRestored => "address_restored",
             Self::TakeOver => "take_over",
@@ -46,11 +67,20 @@ pub struct Row {
 }
 
 pub fn tell(tx: &mut Tx<'_>, user: &UserId, notice: Notice, by: Option<&str>, now: NaiveDateTime) -> Result<()> {
+    put(tx, user, notice.word(), by, now)
+}
+
+/// What whoever runs the server did at the command line has words of its own.
+pub fn tell_by_command(tx: &mut Tx<'_>, user: &UserId, notice: Notice, now: NaiveDateTime) -> Result<()> {
+    put(tx, user, &format!("{}_by_command", notice.word()), None, now)
+}
+
+fn put(tx: &mut Tx<'_>, user: &UserId, word: &str, by: Option<&str>, now: NaiveDateTime) -> Result<()> {
     diesel::insert_into(account_notices::table)
         .values((
             account_notices::id.eq(uuid::Uuid::now_v7().to_string()),
             account_notices::user_id.eq(user),
-            account_notices::word.eq(notice.word()),
+            account_notices::word.eq(word),
             account_notices::by_name.eq(by),
             account_notices::at.eq(now),
         ))

@@ -212,7 +212,9 @@ pub(super) fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
             app.db.write(|tx| open(tx, attempt, &account, newer.as_deref(), &guess, now))
         }
         other => {
-            app.db.write(|tx| Ok(refusal(other.as_ref().map(|(_, account)| account), attempt, now).write(tx)?))?;
+            let account = other.map(|(_, account)| account);
+            let why = if right && account.is_some() { "disabled" } else { "password" };
+            app.db.write(|tx| Ok(refusal(account.as_ref(), attempt, why, now).write(tx)?))?;
             Ok(None)
         }
     }
@@ -248,7 +250,10 @@ fn open(
         .first(&mut **tx)
         .optional()?;
     if still.is_none() {
-        refusal(Some(account), attempt, now).write(tx)?;
+        let closed: Option<Option<chrono::NaiveDateTime>> =
+            users::table.find(&account.id).select(users::disabled_at).first(&mut **tx).optional()?;
+        let why = if closed.flatten().is_some() { "disabled" } else { "password" };
+        refusal(Some(account), attempt, why, now).write(tx)?;
         return Ok(None);
     }
     if let Some(newer) = newer {
@@ -260,8 +265,8 @@ fn open(
     Ok(still)
 }
 
-/// What was typed for a name nobody has stays out of the audit: it may be a password.
-fn refusal(account: Option<&Account>, attempt: &Attempt, now: chrono::NaiveDateTime) -> Event {
+/// What was typed for a name nobody has stays out of the audit: it may be a password. Why it was refused is told there, and nowhere else.
+fn refusal(account: Option<&Account>, attempt: &Attempt, why: &'static str, now: chrono::NaiveDateTime) -> Event {
     let event = match account {
         Some(account) => accounts::by_person(&account.id, &account.full_name, attempt.address.clone(), Action::SignInFailed, now),
         None => Event {
@@ -271,7 +276,7 @@ fn refusal(account: Option<&Account>, attempt: &Attempt, now: chrono::NaiveDateT
             ..Event::by_the_program(Action::SignInFailed, now)
         },
     };
-    event.failed("password")
+    event.failed(why)
 }
 
 /// To the sign-in page; the browser forgets what it kept of the pages before.

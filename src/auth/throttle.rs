@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Failures older than this are forgotten; also the longest wait.
-const WINDOW: Duration = Duration::minutes(15);
+pub const WINDOW: Duration = Duration::minutes(15);
 /// How long an address counts as one the owner comes from.
 const KNOWN_FOR: Duration = Duration::days(30);
 
@@ -164,6 +164,12 @@ impl Guess {
     pub fn let_in(&self, tx: &mut Tx<'_>, now: NaiveDateTime) -> Result<()> {
         forget(tx, &self.pair.subject)?;
         set(tx, &self.known, 0, now)
+    }
+
+    /// What was tried for the account, from here and on the whole, no longer counts.
+    pub fn forget(&self, tx: &mut Tx<'_>) -> Result<()> {
+        forget(tx, &self.pair.subject)?;
+        forget(tx, &self.account.subject)
     }
 
     /// The password was not looked at after all: the machine was busy.

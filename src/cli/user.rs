@@ -1,21 +1,23 @@
 //! `kinchart user`: accounts.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
-use super::{Failure, Outcome, account, account_named, existing, open, say};
+use super::{Failure, Outcome, account_named, existing, open, say};
 use crate::{
+    admin::removal,
     app::App,
     audit::Action,
     auth::{
-        accounts::{self, Details, NewAccount},
+        accounts::{self, Account, Details, NewAccount},
         factors::{self, Removed},
+        manage::{self, By, Role},
         operator_link,
     },
     config::Config,
     error::Error,
 };
 
-/// Make, list and close accounts, and set their passwords.
+/// Make, list, close and open accounts, set their passwords and roles.
 #[derive(Args)]
 #[command(after_help = "Example:\n  kinchart user list")]
 pub struct User {
@@ -30,6 +32,8 @@ enum What {
     ResetPassword(ResetPassword),
     ResetFactors(ResetFactors),
     Disable(Disable),
+    Enable(Enable),
+    Role(SetRole),
     SignInLink(SignInLink),
 }
 
@@ -60,7 +64,8 @@ struct Add {
 #[command(after_help = "Example:\n  kinchart user list")]
 struct List {}
 
-/// Set a new password, read from standard input, and end all sessions of the account.
+/// Set a new password, read from standard input, and end all sessions of the account. Wrong tries of before no longer count, and the person is
+/// told at the next sign-in.
 #[derive(Args)]
 #[command(after_help = "Example:\n  read -rs PASSWORD && echo \"$PASSWORD\" | kinchart user reset-password ann")]
 struct ResetPassword {
@@ -80,12 +85,37 @@ struct ResetFactors {
     name: String,
 }
 
-/// Close an account: its sessions end, its tokens no longer work, its records stay.
+/// Close an account: its sessions end, its tokens are revoked, its records stay.
 #[derive(Args)]
 #[command(after_help = "Example:\n  kinchart user disable ann")]
 struct Disable {
     /// The account's user name or e-mail address.
     name: String,
+    /// Close it although it is the last administrator's: then nobody manages accounts and the installation.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Open an account that was closed. What was ended stays ended: sessions, links and tokens. The person is told at the next sign-in.
+#[derive(Args)]
+#[command(after_help = "Example:\n  kinchart user enable ann")]
+struct Enable {
+    /// The account's user name or e-mail address.
+    name: String,
+}
+
+/// Give an account another role. All its sessions end, and the person is told at the next sign-in.
+#[derive(Args)]
+#[command(after_help = "Example:\n  kinchart user role ann admin")]
+struct SetRole {
+    /// The account's user name or e-mail address.
+    name: String,
+    /// admin manages accounts and the installation, guest is shown what others share.
+    #[arg(value_parser = PossibleValuesParser::new(Role::WORDS))]
+    role: String,
+    /// Take the role even from the last administrator: then nobody manages accounts and the installation.
+    #[arg(long)]
+    force: bool,
 }
 
 /// Print a link that signs the account in once, within a quarter of an hour: the way back when the single sign-on is gone.
@@ -105,6 +135,8 @@ impl User {
             What::ResetPassword(reset) => reset.run(&existing(config)?),
             What::ResetFactors(reset) => reset.run(&existing(config)?),
             What::Disable(disable) => disable.run(&existing(config)?),
+            What::Enable(enable) => enable.run(&existing(config)?),
+            What::Role(role) => role.run(&existing(config)?),
             What::SignInLink(link) => link.run(&existing(config)?),
         }
     }
@@ -169,7 +201,7 @@ impl ResetPassword {
         }
         let hash = accounts::hash(app, &password)?;
         let now = app.clock.now();
-        app.db.write(|tx| accounts::set_password(tx, &found.id, &hash, None, accounts::by_command(Action::PasswordChanged, now)))?;
+        app.db.write(|tx| manage::set_password_by_command(tx, &app.key, &found.id, &hash, now))?;
         say(format_args!("The password of {} is changed, and all its sessions are ended.", found.username))
     }
 }
@@ -190,19 +222,72 @@ impl ResetFactors {
     }
 }
 
+/// With `--force` the last administrator goes, too; without it, that is told.
+fn unless_last(found: &Account, force: bool, outcome: Result<(), Error>) -> Outcome {
+    match outcome {
+        Err(Error::Invalid(_)) if !force => Err(Failure::Told(format!(
+            "The account {} is the last administrator's: nobody would manage accounts any more. Make somebody else one first (kinchart user \
+             role NAME admin), or say --force.",
+            found.username
+        ))),
+        other => Ok(other?),
+    }
+}
+
 impl Disable {
     fn run(self, app: &App) -> Outcome {
         let found = account_named(app, &self.name)?;
         let now = app.clock.now();
-        app.db.write(|tx| {
-            let current = account(tx, &found.username)?;
-            if current.disabled_at.is_some() {
-                Ok(())
-            } else {
-                accounts::disable(tx, &current.id, accounts::by_command(Action::AccountChanged, now))
-            }
-        })?;
+        let closed = app.db.write(|tx| match accounts::by_id(tx, &found.id)?.disabled_at {
+            Some(_) => Ok(()),
+            None if self.force => manage::disable_any(tx, By::Command, &found.id, now),
+            None => manage::disable(tx, By::Command, &found.id, now),
+        });
+        unless_last(&found, self.force, closed)?;
         say(format_args!("The account {} is disabled.", found.username))
+    }
+}
+
+impl Enable {
+    fn run(self, app: &App) -> Outcome {
+        let found = account_named(app, &self.name)?;
+        let now = app.clock.now();
+        let opened = app.db.write(|tx| {
+            if removal::of(tx, &found.id)?.is_some() {
+                return Ok(false);
+            }
+            if accounts::by_id(tx, &found.id)?.disabled_at.is_some() {
+                manage::enable(tx, By::Command, &found.id, now)?;
+            }
+            Ok(true)
+        })?;
+        if !opened {
+            return Err(Failure::Told(format!(
+                "The account {} is being removed. An administrator can call that off in the pages, which opens it.",
+                found.username
+            )));
+        }
+        say(format_args!("The account {} is open.", found.username))
+    }
+}
+
+impl SetRole {
+    fn run(self, app: &App) -> Outcome {
+        let found = account_named(app, &self.name)?;
+        let role = Role::parse(&self.role).ok_or_else(|| Failure::Told(format!("There is no role {}.", self.role)))?;
+        if found.role == role.as_str() {
+            return say(format_args!("The account {} has that role already.", found.username));
+        }
+        let now = app.clock.now();
+        let changed = app.db.write(|tx| {
+            if self.force {
+                manage::set_any_role(tx, By::Command, &found.id, role, now)
+            } else {
+                manage::set_role(tx, By::Command, &found.id, role, now)
+            }
+        });
+        unless_last(&found, self.force, changed)?;
+        say(format_args!("The role of {} is {}, and all its sessions are ended.", found.username, role.as_str()))
     }
 }
 

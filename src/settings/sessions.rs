@@ -106,7 +106,15 @@ pub async fn end(app: web::Data<App>, signed: Signed, _: Proved, request: HttpRe
         if ended == 0 && only.is_some() {
             return Err(Error::NotFound);
         }
-        Event::new(&signed.actor, Action::SignedOut, app.clock.now()).write(tx)?;
+        // Only who ends this very session has gone.
+        let now = app.clock.now();
+        let event = match which.as_str() {
+            id if id == own => Event::new(&signed.actor, Action::SignedOut, now),
+            "all" => Event::new(&signed.actor, Action::SessionsEnded, now).kind("own_all"),
+            "others" => Event::new(&signed.actor, Action::SessionsEnded, now).kind("own_others"),
+            _ => Event::new(&signed.actor, Action::SessionsEnded, now).kind("own_one"),
+        };
+        event.write(tx)?;
         Ok(())
     })
     .await?;

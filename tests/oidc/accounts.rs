@@ -50,6 +50,19 @@ async fn the_first_sign_in_makes_an_account_and_the_second_finds_it() {
 }
 
 #[actix_web::test]
+async fn who_signs_in_for_the_first_time_in_two_windows_at_once_has_one_account() {
+    let house = House::new().await;
+    house.is("subject-1", "mia@example.org");
+    let trips = [house.set_out().await, house.set_out().await, house.set_out().await, house.set_out().await];
+    let answers = futures_util::future::join_all(trips.iter().map(|trip| house.come_back(trip))).await;
+    for (answer, trip) in answers.iter().zip(&trips) {
+        assert_eq!(answer.location(), "/");
+        assert_eq!(house.who(&kept(&trip.cookies, answer)).await.as_deref(), Some("mia Weber"));
+    }
+    assert_eq!((house.accounts().len(), identities(&house)), (2, 1));
+}
+
+#[actix_web::test]
 async fn names_are_made_fit_and_never_those_of_somebody_here() {
     let house = House::new().await;
     house.t.user("mia");
@@ -342,6 +355,27 @@ async fn the_last_administrator_with_a_password_stays_one() {
     house.t.admin("second");
     house.sign_in().await.0.location();
     assert_eq!(house.account("root").role, "user");
+}
+
+#[actix_web::test]
+async fn the_very_last_administrator_stays_one_without_a_password_too() {
+    let house = House::with(|config| config.oidc.admin_group = Some("keepers".into())).await;
+    house.is("subject-1", "mia@example.org");
+    house.claim("groups", json!(["keepers"]));
+    house.sign_in().await.0.location();
+    let root = house.account("root");
+    let disable = kinchart::auth::accounts::by_command(kinchart::audit::Action::AccountDisabled, house.t.now());
+    house.t.app.db.write(|tx| kinchart::auth::accounts::disable(tx, &root.id, disable.clone())).unwrap();
+    house.claim("groups", Value::Null);
+    let mia = house.sign_in().await.1;
+    let account = house.account("mia");
+    assert_eq!((account.role.as_str(), account.password_hash), ("admin", None));
+    assert!(house.audit().contains(&("role_followed".into(), "last_admin_kept".into())));
+    house.browser(&mia).get("/settings/notices").await.is(200).says("A group of the sign-in provider made you an administrator");
+    house.t.admin("second");
+    let mia = house.sign_in().await.1;
+    assert_eq!(house.account("mia").role, "user");
+    house.browser(&mia).get("/settings/notices").await.is(200).says("You are no longer an administrator");
 }
 
 #[actix_web::test]

@@ -1,7 +1,7 @@
 //! The role of an administrator follows a group at the provider, at each sign-in there.
 //!
-//! Taken away it is from whoever is not in the group, with one exception: the last administrator who has a password here keeps it, so that a
-//! group that was renamed, or a claim that is no longer sent, leaves somebody who can mend the settings.
+//! Taken away it is from whoever is not in the group, with two exceptions: the last administrator who has a password here keeps it, and so does
+//! the very last one, who has none; so that a group that was renamed, or a claim that is no longer sent, leaves somebody who can mend the settings.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -11,9 +11,10 @@ use crate::{
     audit::{Action, Event},
     auth::{
         accounts::{self, Account},
+        notices::{self, Notice},
         session,
     },
-    db::{Conn, Tx, schema::users, types::UserId},
+    db::{Conn, Tx, schema::users},
     error::Result,
 };
 
@@ -34,29 +35,25 @@ pub fn follow(
         let event = accounts::by_person(&account.id, &account.full_name, address.map(str::to_owned), Action::RoleFollowed, now);
         Event { detail: Some(detail.to_owned()), ..event }
     };
-    let (role, detail) = match (account.role == ADMIN, somebody.is_in(group)) {
-        (false, true) => (ADMIN, "admin_given"),
+    let (role, detail, notice) = match (account.role == ADMIN, somebody.is_in(group)) {
+        (false, true) => (ADMIN, "admin_given", Notice::GroupGave),
         (true, false) if is_last(tx, account)? => return Ok(event("last_admin_kept").write(tx)?),
-        (true, false) => (USER, "admin_taken"),
+        (true, false) => (USER, "admin_taken", Notice::GroupTook),
         _ => return Ok(()),
     };
     diesel::update(users::table.find(&account.id)).set((users::role.eq(role), users::updated_at.eq(now))).execute(&mut **tx)?;
     session::end(tx, &account.id, None, None)?;
+    notices::tell(tx, &account.id, notice, None, now)?;
     Ok(event(detail).write(tx)?)
 }
 
-/// Has it a password, and no other administrator one?
+/// Has it a password, and no other administrator one? Or is there no other at all?
 fn is_last(conn: &mut Conn, account: &Account) -> Result<bool> {
-    if account.password_hash.is_none() {
-        return Ok(false);
-    }
-    let other: Option<UserId> = users::table
+    let others: Vec<bool> = users::table
         .filter(users::role.eq(ADMIN))
         .filter(users::disabled_at.is_null())
-        .filter(users::password_hash.is_not_null())
         .filter(users::id.ne(&account.id))
-        .select(users::id)
-        .first(conn)
-        .optional()?;
-    Ok(other.is_none())
+        .select(users::password_hash.is_not_null())
+        .load(conn)?;
+    Ok(if account.password_hash.is_some() { !others.contains(&true) } else { others.is_empty() })
 }
