@@ -39,7 +39,7 @@ pub async fn save(app: web::Data<App>, admin: Admin, request: HttpRequest, paylo
         return Err(Error::Conflict("fixed_by_setting"));
     }
     // Who finds a session open must not let everybody in; shutting the door needs no proof.
-    if policy == Signup::Open && app.read(|conn, app| sign_up::policy(conn, app)).await? != Signup::Open {
+    if policy == Signup::Open && app.read(sign_up::policy).await? != Signup::Open {
         prove(&app, &admin)?;
     }
     app.write(move |tx, app| {
