@@ -45,6 +45,7 @@ fn noted(t: &TestApp, who: &Person) -> Vec<(String, Option<String>)> {
     t.app.db.read(|conn| Ok(of.order(audit_events::id).select((audit_events::action, audit_events::kind)).load(conn)?)).unwrap()
 }
 
+#[expect(clippy::disallowed_methods, reason = "commands are programs of their own, whose clock no test sets")]
 async fn with_the_machines_clock() -> TestApp {
     let t = TestApp::new().await;
     t.later(chrono::Utc::now().naive_utc() - t.now());
