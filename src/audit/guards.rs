@@ -81,7 +81,7 @@ mod tests {
             assert!(text.ends_with(" END"), "{text}");
         }
         for (name, table, kind, function) in TRIGGERS {
-            let when = match kind & 56 {
+            let when = match kind & 0x38 {
                 8 => "DELETE",
                 16 => "UPDATE",
                 _ => "TRUNCATE",

@@ -143,7 +143,7 @@ pub fn installation(app: &App, kept: Option<&Head>) -> Result<Result<Proven, Bro
         }
         let waiting = audit_events::table.filter(audit_events::seal.is_null());
         let waiting_since = waiting.select(min(audit_events::at)).first(conn)?;
-        Ok(Ok(Proven { folder, waiting_since, ..proven }))
+        Ok(Ok(Proven { waiting_since, folder, ..proven }))
     })
 }
 
