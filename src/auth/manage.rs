@@ -155,18 +155,8 @@ pub fn set_password_by_command(tx: &mut Tx<'_>, key: &SecretKey, account: &Accou
         .select(audit_events::address)
         .distinct()
         .load(&mut **tx)?;
-<<<<<<< HEAD
-    let account = accounts::by_id(tx, user)?;
-    for address in std::iter::once(None).chain(tried) {
-        for guess in Guess::of_account(key, &account, address.as_deref()) {
-            guess.forget(tx)?;
-        }
-    }
-    Ok(())
-=======
     let from = std::iter::once(None).chain(tried);
     from.flat_map(|address| Guess::of_account(key, account, address.as_deref())).try_for_each(|guess| guess.forget(tx))
->>>>>>> audit2
 }
 
 /// Ends sessions of somebody: all, or one of them.
