@@ -357,11 +357,11 @@ async fn what_is_refused_leaves_a_line_in_the_log() {
     ask(&t.anon(), 207, Method::GET, "/wp-login.php".to_owned(), vec![], "").await.is(404);
     let last = |n: u8| crate::common::log::lines_with(&from(n)).last().cloned().unwrap_or_default();
     for (n, line) in [
-        (201, "404 GET /patients/{patient}/allergies from"),
-        (202, "403 POST /patients/{patient}/allergies from"),
+        (201, "404 GET /patients/{patient}/{kind} from"),
+        (202, "403 POST /patients/{patient}/{kind} from"),
         (203, "403 GET /admin/users from"),
         (204, "401 GET /api/v1/patients from"),
-        (205, "422 POST /patients/{patient}/allergies from"),
+        (205, "422 POST /patients/{patient}/{kind} from"),
         (206, "429 POST /login from"),
     ] {
         assert!(last(n).contains(line), "{line}: {}", last(n));

@@ -4,7 +4,7 @@ use chrono::{Duration, NaiveDateTime};
 use diesel::prelude::*;
 
 use super::{
-    accounts::{self, NewAccount, about},
+    accounts::{self, Account, NewAccount, about},
     links::{self, NewLink, Purpose},
     notices::{self, Notice},
     secret::SecretKey,
@@ -144,7 +144,8 @@ pub fn enable<'a>(tx: &mut Tx<'_>, by: impl Into<By<'a>>, user: &UserId, now: Na
 }
 
 /// Sets a password at the command line, and lets whoever was locked out by wrong ones in with it.
-pub fn set_password_by_command(tx: &mut Tx<'_>, key: &SecretKey, user: &UserId, hash: &str, now: NaiveDateTime) -> Result<()> {
+pub fn set_password_by_command(tx: &mut Tx<'_>, key: &SecretKey, account: &Account, hash: &str, now: NaiveDateTime) -> Result<()> {
+    let user = &account.id;
     accounts::set_password(tx, user, hash, None, By::Command.event(Action::PasswordChanged, now))?;
     By::Command.tell(tx, user, Notice::PasswordReset, now)?;
     // The counts have no names that could be asked for; from where somebody tried is in the audit.
@@ -154,13 +155,8 @@ pub fn set_password_by_command(tx: &mut Tx<'_>, key: &SecretKey, user: &UserId, 
         .select(audit_events::address)
         .distinct()
         .load(&mut **tx)?;
-    let account = accounts::by_id(tx, user)?;
-    for address in std::iter::once(None).chain(tried) {
-        for guess in Guess::of_account(key, &account, address.as_deref()) {
-            guess.forget(tx)?;
-        }
-    }
-    Ok(())
+    let from = std::iter::once(None).chain(tried);
+    from.flat_map(|address| Guess::of_account(key, account, address.as_deref())).try_for_each(|guess| guess.forget(tx))
 }
 
 /// Ends sessions of somebody: all, or one of them.

@@ -201,7 +201,7 @@ impl ResetPassword {
         }
         let hash = accounts::hash(app, &password)?;
         let now = app.clock.now();
-        app.db.write(|tx| manage::set_password_by_command(tx, &app.key, &found.id, &hash, now))?;
+        app.db.write(|tx| manage::set_password_by_command(tx, &app.key, &found, &hash, now))?;
         say(format_args!("The password of {} is changed, and all its sessions are ended.", found.username))
     }
 }

@@ -298,6 +298,7 @@ impl Call<'_> {
             // Not the same name twice: what is counted is how often it was tried.
             ("/login", _) => pairs(&[("username", self.who.name), ("password", "wrong")]),
             ("/settings/password", _) => pairs(&[("current_password", "wrong")]),
+            ("/settings/address", _) => pairs(&[("email", "no address")]),
             ("/settings/sessions", _) => pairs(&[("which", "nothing")]),
             _ => pairs(&[("_version", version)]),
         }

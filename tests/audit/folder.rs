@@ -91,7 +91,7 @@ async fn who_has_the_database_alone_has_nothing_sealed_anew() {
         let (code, told) = said(&kinchart(&t, &["verify"]));
         assert!(code == Some(1) && told.contains("audit.head"), "{told}");
         let admin = t.admin("root");
-        admin.get("/admin/jobs").await.is(200).says("seal audit").says("failed");
+        admin.get("/admin/jobs").await.is(200).says("Seal the audit").says("failed");
         admin.get("/admin/audit").await.is(200).says("The audit is no longer sealed");
     }
 }
