@@ -39,8 +39,11 @@ function watchEnd(place) {
     const again = document.createElement("a");
     again.href = `/login?${new URLSearchParams({ next: location.pathname + location.search })}`;
     again.textContent = words.again;
+    // It is all the page says now, so it is its heading, too.
+    const told = document.createElement("h1");
+    told.textContent = words.overPlain;
     place.hidden = false;
-    place.replaceChildren(words.overPlain, " ", again);
+    place.replaceChildren(told, " ", again);
   };
   const goOn = async () => {
     try {
