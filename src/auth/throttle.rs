@@ -1,9 +1,10 @@
 //! Guesses are counted before they are tried, in one short transaction: of any number sent at once, exactly the allowed number gets through.
 //!
-//! The rule, within fifteen minutes: five wrong tries for one account from one address, twenty for one account, fifty from one address. Whoever
-//! hammers an account from many addresses would lock its owner out with the second limit; so an address from which the account was opened in
-//! the last thirty days is held to the first and the third only. A success forgets the failures of its account and address and gives back its
-//! own try to the other two counts: an attacker who has an account here cannot clear what others' accounts counted.
+//! The rule, within fifteen minutes: five wrong tries for one account from one address, twenty for one account, fifty from one address. An
+//! account is, at the sign-in, the name that was typed, whether somebody has it or not; where a signed-in person proves who they are, the account
+//! itself. Whoever hammers an account from many addresses would lock its owner out with the second limit; so an address from which the account
+//! was opened in the last thirty days is held to the first and the third only. A success forgets the failures of its account and address and
+//! gives back its own try to the other two counts: an attacker who has an account here cannot clear what others' accounts counted.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -73,8 +74,9 @@ struct Limit {
 fn count(conn: &mut Conn, subject: &str, now: NaiveDateTime) -> Result<(i32, NaiveDateTime)> {
     let row: Option<(i32, NaiveDateTime)> =
         throttles::table.find(subject).select((throttles::failures, throttles::window_started_at)).first(conn).optional()?;
-    // A clock that was set back must not lock anybody out for as long.
-    Ok(row.filter(|(_, started)| now - *started < WINDOW && *started <= now).unwrap_or((0, now)))
+    // Of requests that race, the later one may have been counted first: a beginning a little ahead is no reason to forget. One far ahead is a
+    // clock that was set back, which must not lock anybody out for as long.
+    Ok(row.filter(|(_, started)| (now - *started).abs() < WINDOW).unwrap_or((0, now)))
 }
 
 fn set(tx: &mut Tx<'_>, subject: &str, failures: i32, started: NaiveDateTime) -> Result<()> {
@@ -278,6 +280,20 @@ mod tests {
         assert!(matches!(reserve(&app, &guess), Err(Error::Throttled(_))));
         app.clock.advance(WINDOW);
         reserve(&app, &guess).unwrap();
+    }
+
+    #[test]
+    fn who_asked_earlier_and_comes_later_forgets_nothing() {
+        let (app, _folder) = testing::app();
+        let guess = guess(&app, "192.0.2.1");
+        let (first, second) = (app.clock.now(), app.clock.now() + Duration::milliseconds(3));
+        let mut tried = 0;
+        for now in [second, first].into_iter().cycle().take(12) {
+            tried += i32::from(app.db.write(|tx| guess.reserve(tx, now)).is_ok());
+        }
+        assert_eq!(tried, MOST_PER_PAIR);
+        let set_back = first - WINDOW - Duration::minutes(1);
+        app.db.write(|tx| guess.reserve(tx, set_back)).unwrap();
     }
 
     #[test]
