@@ -18,6 +18,7 @@ pub mod dates;
 pub mod db;
 pub mod demo;
 pub mod directory;
+pub mod disk;
 pub mod error;
 pub mod family;
 pub mod files;

@@ -5,11 +5,7 @@
 //! The file may be behind: the program ended before it was written, or another server sealed, which has a data folder of its own. It is never
 //! ahead, because it is written after the batch is in the database, and read before the database is looked at.
 
-use std::{
-    fmt, fs,
-    io::{self, Write},
-    path::Path,
-};
+use std::{fmt, fs, io, path::Path};
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -17,6 +13,7 @@ use diesel::prelude::*;
 use super::seal::{self, AuditKey, Head, is_same};
 use crate::{
     db::{Conn, schema::audit_seals},
+    disk,
     error::Result,
 };
 
@@ -193,28 +190,10 @@ fn lock(folder: &Path) -> io::Result<fs::File> {
     Ok(file)
 }
 
-/// Whole or not at all.
 fn write(folder: &Path, text: &str) -> io::Result<()> {
     let temporary = folder.join(TEMPORARY);
-    let mut options = fs::File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&temporary, folder.join(FILE_NAME))?;
-    sync(folder)
-}
-
-#[cfg(unix)]
-fn sync(folder: &Path) -> io::Result<()> {
-    fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync(_: &Path) -> io::Result<()> {
-    Ok(())
+    disk::write_private(&temporary, text.as_bytes())?;
+    disk::rename(&temporary, &folder.join(FILE_NAME))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -11,6 +11,8 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
+
+use crate::disk;
 
 /// The key's file in the data folder.
 pub const FILE_NAME: &str = "secret.key";
@@ -179,18 +181,12 @@ impl SecretKey {
     pub fn write_next(&self, data: &Path) -> Result<PathBuf, SecretError> {
         let name: String = crate::checksums::hex(&self.derive("check value")).chars().take(12).collect();
         let path = data.join(format!("{NEXT}{name}"));
-        let written = self.write_private(&path).and_then(|()| sync_folder(&path));
+        let written = self.write_private(&path).and_then(|()| disk::sync_folder(data));
         written.map(|()| path.clone()).map_err(|source| SecretError::File { path, source })
     }
 
     fn write_private(&self, path: &Path) -> io::Result<()> {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        writeln!(file, "{}", self.to_text())?;
-        file.sync_all()
+        disk::write_private(path, format!("{}\n", self.to_text()).as_bytes())
     }
 }
 
@@ -265,8 +261,7 @@ fn next_of(data: &Path, stored: Option<&str>) -> Option<(SecretKey, PathBuf)> {
 /// If the folder cannot be written.
 pub fn take_next(data: &Path, next: &Path) -> Result<(), SecretError> {
     let path = data.join(FILE_NAME);
-    let moved = fs::rename(next, &path).and_then(|()| sync_folder(&path));
-    moved.map_err(|source| SecretError::File { path, source })
+    disk::rename(next, &path).map_err(|source| SecretError::File { path, source })
 }
 
 /// Random bytes from the system.
@@ -306,18 +301,7 @@ fn move_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !to.exists() => fs::rename(from, to)?,
         other => other?,
     }
-    sync_folder(to)
-}
-
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
+    disk::sync_folder_of(to)
 }
 
 #[cfg(unix)]

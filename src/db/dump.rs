@@ -1,23 +1,21 @@
 //! A copy of a `PostgreSQL` by its own `pg_dump`.
 
 use std::{
-    fs::OpenOptions,
     io,
     path::Path,
     process::{Command, Stdio},
 };
 
 use super::MigrateError;
+use crate::disk;
 
 /// Writes the whole database to that file, which has its name only when it is whole.
 pub fn make(url: &str, file: &Path) -> Result<(), MigrateError> {
     let part = file.with_extension("dump.part");
     let told = |error: io::Error| MigrateError::Copy(format!("{}: {error}", part.display()));
-    create_private(&part).map_err(told)?;
-    let made = run(url, &part).and_then(|()| {
-        std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(told)?;
-        std::fs::rename(&part, file).map_err(told)
-    });
+    // Everybody's records will be in it.
+    disk::create_private_anew(&part).map_err(told)?;
+    let made = run(url, &part).and_then(|()| disk::keep(&part, file).map_err(told));
     // Half a copy helps nobody; after the rename there is nothing left to remove.
     let _ = std::fs::remove_file(&part);
     made
@@ -39,15 +37,6 @@ fn run(url: &str, part: &Path) -> Result<(), MigrateError> {
         return Ok(());
     }
     Err(MigrateError::Copy(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
-}
-
-/// Everybody's records are in it.
-fn create_private(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }
 
 /// A URL without its password, and the password.

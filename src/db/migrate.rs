@@ -14,6 +14,7 @@ use super::{
     connection::{Conn, Manager},
     dump,
 };
+use crate::disk;
 
 const COMMON: EmbeddedMigrations = embed_migrations!("migrations/common");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -118,17 +119,13 @@ fn copy_file(manager: &Manager, copy: &Path) -> Result<(), MigrateError> {
     use diesel::RunQueryDsl;
     let part = copy.with_extension("db.part");
     let told = |error: std::io::Error| MigrateError::Copy(format!("{}: {error}", part.display()));
-    match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(told(error)),
-        _ => (),
-    }
+    disk::missing_is_fine(std::fs::remove_file(&part)).map_err(told)?;
     let mut reader = manager.connect().map_err(|error| MigrateError::Open(error.to_string()))?;
     diesel::sql_query("VACUUM INTO $1")
         .bind::<diesel::sql_types::Text, _>(part.to_string_lossy().into_owned())
         .execute(&mut reader)
         .map_err(|error| MigrateError::Copy(error.to_string()))?;
-    std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(told)?;
-    std::fs::rename(&part, copy).map_err(told)
+    disk::keep(&part, copy).map_err(told)
 }
 
 /// Rows whose foreign key points at nothing.

@@ -10,7 +10,7 @@ use super::{
     Arrived, BlobName, Incoming, Span, Storage, Tally,
     seal::{FileKey, Opener, Sealer},
 };
-use crate::health;
+use crate::{disk, health};
 
 /// What is not whole yet; a start sweeps it.
 const ARRIVING: &str = ".arriving";
@@ -29,20 +29,6 @@ impl Local {
     fn place(&self, name: &BlobName) -> PathBuf {
         let text = name.as_str();
         self.folder.join(text.get(text.len().saturating_sub(2)..).unwrap_or_default()).join(text)
-    }
-}
-
-/// A new name in a folder is on the disk when the folder is.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    Ok(())
-}
-
-fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 
@@ -70,10 +56,9 @@ impl Incoming for Writing {
         let folder = self.target.parent().ok_or(io::ErrorKind::InvalidInput)?;
         if !folder.is_dir() {
             fs::create_dir_all(folder)?;
-            folder.parent().map_or(Ok(()), sync_folder)?;
+            disk::sync_folder_of(folder)?;
         }
-        fs::rename(&self.temporary, &self.target)?;
-        sync_folder(folder)?;
+        disk::rename(&self.temporary, &self.target)?;
         Ok(std::mem::take(&mut self.tally).told())
     }
 }
@@ -94,7 +79,7 @@ impl Storage for Local {
         let folder = self.folder.join(ARRIVING);
         fs::create_dir_all(&folder)?;
         let temporary = folder.join(name.as_str());
-        let file = private(&temporary)?;
+        let file = disk::create_private(&temporary)?;
         let sealer = Sealer::new(BufWriter::with_capacity(128 * 1024, file), key, name)?;
         Ok(Box::new(Writing { temporary, target: self.place(name), sealer: Some(sealer), tally: Tally::default() }))
     }
@@ -106,8 +91,8 @@ impl Storage for Local {
     }
 
     fn remove(&self, name: &BlobName) -> io::Result<()> {
-        missing_is_fine(fs::remove_file(self.folder.join(ARRIVING).join(name.as_str())))?;
-        missing_is_fine(fs::remove_file(self.place(name)))
+        disk::missing_is_fine(fs::remove_file(self.folder.join(ARRIVING).join(name.as_str())))?;
+        disk::missing_is_fine(fs::remove_file(self.place(name)))
     }
 
     fn weigh(&self, name: &BlobName) -> io::Result<Option<u64>> {
@@ -177,15 +162,6 @@ impl Local {
         }
         Ok(())
     }
-}
-
-/// A new file that others on this machine cannot read.
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 #[cfg(test)]

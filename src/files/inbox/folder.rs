@@ -24,6 +24,7 @@ use crate::{
         schema::{households, inbox_arrivals},
         types::HouseholdId,
     },
+    disk,
     error::{Error, Result},
     files::{
         Details, NewFile, blobs, clean_name,
@@ -434,7 +435,7 @@ impl One<'_> {
     fn take_away(&self, sha256: &str) -> Result<()> {
         let broken = |error: io::Error| Error::Internal(format!("watched folder: {}", error.kind()));
         if self.sum().map_err(broken)?.as_deref() == Some(sha256) {
-            fs::remove_file(self.path).and_then(|()| sync(self.folder)).map_err(broken)?;
+            fs::remove_file(self.path).and_then(|()| disk::sync_folder(self.folder)).map_err(broken)?;
         }
         self.app.db.write(|tx| forget(tx, self.household, self.name))
     }
@@ -465,13 +466,6 @@ impl One<'_> {
         log::warn!("a file of the watched folder was refused: {}", why.code());
         self.app.db.write(|tx| forget(tx, self.household, self.name))
     }
-}
-
-/// What is gone from a folder comes back with the power, unless the folder was synced: before the table forgets it.
-fn sync(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    OpenFile::open(folder)?.sync_all()?;
-    Ok(())
 }
 
 #[cfg(unix)]
