@@ -207,6 +207,16 @@ impl Event {
             ..Self::by_the_program(action, at)
         }
     }
+    /// Another event of the same moment, by the same person from the same place.
+    pub fn beside(&self, action: Action) -> Self {
+        Self {
+            actor: self.actor.clone(),
+            actor_name: self.actor_name.clone(),
+            address: self.address.clone(),
+            session_id: self.session_id.clone(),
+            ..Self::by_the_program(action, self.at)
+        }
+    }
     /// An event nobody caused: a job's.
     pub fn by_the_program(action: Action, at: NaiveDateTime) -> Self {
         Self {

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use super::{Admin, accounts, prove, removal};
 use crate::{
     app::App,
+    audit::{Action, Event},
     auth::{
         form::{self, Form, Problems},
         links::{self, Purpose},
@@ -228,7 +229,7 @@ fn change(tx: &mut Tx<'_>, app: &App, admin: &Admin, user: &UserId, (what, form)
             return Ok(Outcome::Link(reset::address(app, &text)));
         }
         "revoke" => {
-            manage::revoke_tokens(tx, actor, user, now)?;
+            token::revoke_all(tx, user, &Event::new(actor, Action::TokenRevoked, now))?;
             "revoked"
         }
         _ => {

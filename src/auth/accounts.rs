@@ -43,6 +43,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// As [`at_the_door`] wants it.
+    pub fn who(&self) -> (&UserId, &str) {
+        (&self.id, &self.full_name)
+    }
+
     /// Who acts when a command is run in this account's name.
     pub fn at_the_command_line(&self) -> Actor {
         Actor { user: self.id.clone(), name: self.full_name.clone(), via: Via::Cli, address: None }
@@ -312,10 +317,7 @@ pub fn disable(tx: &mut Tx<'_>, user: &UserId, event: Event) -> Result<()> {
     diesel::update(users::table.find(user)).set((users::disabled_at.eq(now), users::updated_at.eq(now))).execute(&mut **tx)?;
     session::end(tx, user, None, None)?;
     links::kill(tx, user, &[links::Purpose::Reset, links::Purpose::Verify])?;
-    for token in token::list(tx, user)?.into_iter().filter(|token| token.revoked_at.is_none()) {
-        let revoked = Event::by_the_program(Action::TokenRevoked, now);
-        token::revoke(tx, &token.id, Some(user), Event { id: revoked.id, action: revoked.action, ..event.clone() })?;
-    }
+    token::revoke_all(tx, user, &event)?;
     about(event, user).write(tx)?;
     Ok(())
 }
@@ -323,6 +325,15 @@ pub fn disable(tx: &mut Tx<'_>, user: &UserId, event: Event) -> Result<()> {
 /// An event of somebody whose session has no name yet.
 pub fn by_person(user: &UserId, name: &str, address: Option<String>, action: Action, at: NaiveDateTime) -> Event {
     Event { actor: user.to_string(), actor_name: name.to_owned(), address, ..Event::by_the_program(action, at) }
+}
+
+/// An event at the door: of the account's person, or of somebody of whom nothing is kept, because it may be a password they typed there.
+pub fn at_the_door(account: Option<(&UserId, &str)>, address: Option<String>, action: Action, at: NaiveDateTime) -> Event {
+    if let Some((user, name)) = account {
+        return by_person(user, name, address, action, at);
+    }
+    let nobody = Event::by_the_program(action, at);
+    Event { actor: "unknown".to_owned(), actor_name: String::new(), address, ..nobody }
 }
 
 pub fn by_command(action: Action, at: NaiveDateTime) -> Event {

@@ -10,7 +10,6 @@ use super::{
     secret::SecretKey,
     session,
     throttle::{self, Guess},
-    token,
 };
 use crate::{
     access::Actor,
@@ -166,13 +165,5 @@ pub fn end_sessions(tx: &mut Tx<'_>, actor: &Actor, user: &UserId, only: Option<
     }
     let event = Event::new(actor, Action::SessionsEnded, now);
     about(if only.is_some() { event.kind("one") } else { event }, user).write(tx)?;
-    Ok(())
-}
-
-/// Ends every API token of somebody.
-pub fn revoke_tokens(tx: &mut Tx<'_>, actor: &Actor, user: &UserId, now: NaiveDateTime) -> Result<()> {
-    for token in token::list(tx, user)?.into_iter().filter(|token| token.revoked_at.is_none()) {
-        token::revoke(tx, &token.id, Some(user), Event::new(actor, Action::TokenRevoked, now))?;
-    }
     Ok(())
 }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     app::App,
-    audit::{Action, Event},
+    audit::Action,
     config::Config,
     db::types::UserId,
     error::{Error, Result},
@@ -187,12 +187,7 @@ fn make(app: &App, wanted: &Wanted) -> Result<Option<UserId>> {
         if right { knock.take_back(tx, now) } else { Ok(()) }
     })?;
     if !right {
-        let event = Event {
-            actor: "unknown".to_owned(),
-            actor_name: String::new(),
-            address: wanted.address.clone(),
-            ..Event::by_the_program(Action::SignInFailed, now)
-        };
+        let event = accounts::at_the_door(None, wanted.address.clone(), Action::SignInFailed, now);
         app.db.write(|tx| Ok(event.clone().failed("setup_code").write(tx)?))?;
         return Err(Error::Invalid(vec![("code".to_owned(), FieldError::Rule("error.setup_code"))]));
     }

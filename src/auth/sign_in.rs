@@ -267,16 +267,7 @@ fn open(
 
 /// What was typed for a name nobody has stays out of the audit: it may be a password. Why it was refused is told there, and nowhere else.
 fn refusal(account: Option<&Account>, attempt: &Attempt, why: &'static str, now: chrono::NaiveDateTime) -> Event {
-    let event = match account {
-        Some(account) => accounts::by_person(&account.id, &account.full_name, attempt.address.clone(), Action::SignInFailed, now),
-        None => Event {
-            actor: "unknown".to_owned(),
-            actor_name: String::new(),
-            address: attempt.address.clone(),
-            ..Event::by_the_program(Action::SignInFailed, now)
-        },
-    };
-    event.failed(why)
+    accounts::at_the_door(account.map(Account::who), attempt.address.clone(), Action::SignInFailed, now).failed(why)
 }
 
 /// To the sign-in page; the browser forgets what it kept of the pages before.

@@ -261,6 +261,14 @@ pub fn revoke(tx: &mut Tx<'_>, id: &TokenId, of: Option<&UserId>, event: Event) 
     Ok(())
 }
 
+/// Ends every token of somebody, as a part of what `event` tells.
+pub fn revoke_all(tx: &mut Tx<'_>, user: &UserId, event: &Event) -> Result<()> {
+    for token in list(tx, user)?.into_iter().filter(|token| token.revoked_at.is_none()) {
+        revoke(tx, &token.id, Some(user), event.beside(Action::TokenRevoked))?;
+    }
+    Ok(())
+}
+
 fn about(mut event: Event, id: &TokenId) -> Event {
     event.detail = Some(id.to_string());
     event

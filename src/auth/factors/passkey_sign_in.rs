@@ -68,15 +68,8 @@ fn sign_in(app: &App, answered: &Answered, address: Option<String>) -> Result<Op
             Some(claim) if account.is_some() => passkey::verify(tx, &app.config, claim, now)?,
             _ => false,
         };
-        let event = |action| match &account {
-            Some((user, name)) => accounts::by_person(user, name, address.clone(), action, now),
-            None => Event {
-                actor: "unknown".to_owned(),
-                actor_name: String::new(),
-                address: address.clone(),
-                ..Event::by_the_program(action, now)
-            },
-        };
+        let who = account.as_ref().map(|(user, name)| (user, name.as_str()));
+        let event = |action| accounts::at_the_door(who, address.clone(), action, now);
         if !is_right {
             event(Action::SignInFailed).failed("passkey").write(tx)?;
             return Ok(None);

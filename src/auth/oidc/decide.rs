@@ -200,13 +200,7 @@ pub fn note_failure(
     now: NaiveDateTime,
 ) -> Result<()> {
     let address = address.map(str::to_owned);
-    let event = match account {
-        Some(account) => accounts::by_person(&account.id, &account.full_name, address, Action::SignInFailed, now),
-        None => {
-            Event { actor: "unknown".to_owned(), actor_name: String::new(), address, ..Event::by_the_program(Action::SignInFailed, now) }
-        }
-    };
-    Ok(event.failed(why).write(tx)?)
+    Ok(accounts::at_the_door(account.map(Account::who), address, Action::SignInFailed, now).failed(why).write(tx)?)
 }
 
 /// The domains and groups that are let in; asked at each sign-in.
