@@ -16,6 +16,7 @@ use diesel::{
 };
 
 use crate::{
+    app::App,
     db::{
         Conn, MultiBackend,
         schema::{patient_owners, patient_shares, patients, users},
@@ -205,6 +206,13 @@ macro_rules! ties {
             .filter(patient_owners::user_id.is_not_null().or(patient_shares::id.is_not_null()))
             .select((Patient::as_select(), patient_owners::user_id.nullable(), Option::<ShareRow>::as_select()))
     };
+}
+
+/// Proves `L` before a body is read: a stranger learns nothing from how a body is refused. Whoever changes something afterwards proves it again,
+/// in the transaction that does.
+pub async fn must_be<L: Level>(app: &App, actor: &Actor, patient: &PatientId) -> Result<()> {
+    let (actor, patient) = (actor.clone(), patient.clone());
+    app.read(move |conn, app| grant::<L>(conn, &actor, &patient, app.clock.now()).map(drop)).await
 }
 
 /// Grants `L` on one patient: 404 if there is nothing, 403 if it is too weak.

@@ -83,8 +83,7 @@ pub(super) fn strict(pairs: &[(String, String)]) -> Result<FileQuery> {
 /// The answer names under `duplicate_of` a document of the same bytes that this person sees, wherever it is.
 pub async fn create(app: web::Data<App>, bearer: Bearer, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let patient = api::patient_of(&request)?;
-    let (actor, of) = (bearer.actor.clone(), patient.clone());
-    app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
+    access::must_be::<Edit>(&app, &bearer.actor, &patient).await?;
     let received = upload::receive(&app, body::parts(&request, payload)?, upload::FILES).await?;
     let checked = one(&received, &["record", "description", "category", "document_date"]);
     let made = upload::make_of(&app, received, checked, move |tx, app, (new, details)| {

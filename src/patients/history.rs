@@ -100,8 +100,7 @@ pub async fn revert(
 ) -> Result<HttpResponse> {
     let (patient, version) = place.into_inner();
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
-    let (actor, id) = (signed.actor.clone(), patient.clone());
-    app.read(move |conn, app| access::grant::<Full>(conn, &actor, &id, app.clock.now()).map(drop)).await?;
+    access::must_be::<Full>(&app, &signed.actor, &patient).await?;
     let pairs = body::form(&request, payload).await?;
     let seen = pairs.iter().find(|(n, _)| n == "_version").and_then(|(_, v)| v.parse::<i32>().ok());
     let back = format!("/patients/{patient}");

@@ -166,8 +166,7 @@ pub async fn change(
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
-    let (actor, id) = (signed.actor.clone(), patient.clone());
-    app.read(move |conn, app| access::grant::<Full>(conn, &actor, &id, app.clock.now()).map(drop)).await?;
+    access::must_be::<Full>(&app, &signed.actor, &patient).await?;
     let pairs = body::form(&request, payload).await?;
     let version = pairs.iter().find(|(n, _)| n == "_version").and_then(|(_, v)| v.parse::<i32>().ok());
     let outcome = app

@@ -70,8 +70,7 @@ pub async fn put(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
-    let (actor, of) = (signed.actor.clone(), patient.clone());
-    app.read(move |conn, app| access::grant::<Full>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
+    access::must_be::<Full>(&app, &signed.actor, &patient).await?;
     let received = upload::receive(&app, body::parts(&request, payload)?, upload::FILES).await?;
     let made = make(&app, &received).await;
     received.give_up(&app).await;

@@ -112,8 +112,7 @@ pub async fn make(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
-    let (actor, of) = (signed.actor.clone(), patient.clone());
-    app.read(move |conn, app| access::grant::<Full>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
+    access::must_be::<Full>(&app, &signed.actor, &patient).await?;
     let form = Form::read(&request, payload).await?;
     let page = app.run(move |app| made(app, &signed, &patient, &form)).await?;
     match page {

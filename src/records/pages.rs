@@ -24,16 +24,21 @@ pub use show::show;
 pub use status::status;
 pub use trash::{delete, restore};
 
-use actix_web::{HttpRequest, web};
+use std::pin::Pin;
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use serde::Deserialize;
 
 use super::Kind;
 use crate::{
-    access::{self, Edit},
+    access::{self, Edit, PatientAccess},
     app::App,
-    auth::session::Signed,
+    auth::session::{self, Signed},
     body,
-    db::types::{PatientId, RecordId},
+    db::{
+        Tx,
+        types::{PatientId, RecordId},
+    },
     error::{Error, Result},
 };
 
@@ -69,21 +74,55 @@ async fn may_edit(app: &App, signed: &Signed, patient: &PatientId, kind: &'stati
     app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &patient, app.clock.now())?.chart(kind).map(drop)).await
 }
 
-/// A small form about one record: delete, status, link. The version it was made for comes along.
-async fn small_form(
-    app: &App,
-    signed: &Signed,
-    place: &Place,
-    payload: web::Payload,
-    request: &HttpRequest,
-) -> Result<(&'static Kind, PatientId, RecordId, Vec<(String, String)>)> {
-    let kind = kind_of(&place.kind)?;
-    let (patient, id) = (patient_of(&place.patient)?, record_of(&place.record)?);
-    may_edit(app, signed, &patient, kind).await?;
-    let pairs = body::form(request, payload).await?;
-    Ok((kind, patient, id, pairs))
+/// A small form about one record, from somebody who may change it: delete, status, link.
+pub struct RecordForm {
+    signed: Signed,
+    kind: &'static Kind,
+    patient: PatientId,
+    id: RecordId,
+    /// The version of the record that the address names, if it names one.
+    of_version: i32,
+    pairs: Vec<(String, String)>,
+}
+
+impl RecordForm {
+    fn value(&self, name: &str) -> Option<&str> {
+        value(&self.pairs, name)
+    }
+    /// The version that its page was made of.
+    fn seen(&self) -> Option<i32> {
+        self.value("_version").and_then(|version| version.parse().ok())
+    }
+    fn list(&self) -> String {
+        format!("/patients/{}/{}", self.patient, self.kind.name)
+    }
+    fn record(&self) -> String {
+        format!("{}/{}", self.list(), self.id)
+    }
+    fn access(&self, tx: &mut Tx<'_>, app: &App) -> Result<PatientAccess<Edit>> {
+        access::grant::<Edit>(tx, &self.signed.actor, &self.patient, app.clock.now())
+    }
+    async fn read(request: HttpRequest, payload: web::Payload) -> Result<Self> {
+        let signed = session::signed(&request).ok_or(Error::NoSession)?;
+        let app = request.app_data::<web::Data<App>>().ok_or_else(|| Error::Internal("a server without its state".to_owned()))?;
+        let place = web::Path::<Place>::extract(&request).await.map_err(|_| Error::NotFound)?;
+        let kind = kind_of(&place.kind)?;
+        let (patient, id) = (patient_of(&place.patient)?, record_of(&place.record)?);
+        may_edit(app, &signed, &patient, kind).await?;
+        let pairs = body::form(&request, payload).await?;
+        Ok(Self { signed, kind, patient, id, of_version: place.version, pairs })
+    }
 }
 
 fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+}
+
+impl FromRequest for RecordForm {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), web::Payload::from_request(request, payload).into_inner());
+        Box::pin(async move { Self::read(request, payload.map_err(|_| Error::BadRequest("broken_form"))?).await })
+    }
 }

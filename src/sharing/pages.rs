@@ -228,21 +228,8 @@ async fn form_of<L: access::Level>(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<Form> {
-    let (actor, id) = (signed.actor.clone(), patient.clone());
-    app.read(move |conn, app| access::grant::<L>(conn, &actor, &id, app.clock.now()).map(drop)).await?;
+    access::must_be::<L>(app, &signed.actor, patient).await?;
     Form::read(request, payload).await
-}
-
-enum Outcome {
-    Done(&'static str),
-    Page(Box<SharingPage>),
-}
-
-fn answer(patient: &PatientId, outcome: Outcome) -> Result<HttpResponse> {
-    match outcome {
-        Outcome::Done(what) => Ok(see_other(&format!("/patients/{patient}/sharing?done={what}"))),
-        Outcome::Page(page) => render_with(StatusCode::UNPROCESSABLE_ENTITY, page.as_ref()),
-    }
 }
 
 /// `POST /patients/{patient}/sharing`: invites somebody to this patient and others.
@@ -256,20 +243,30 @@ pub async fn invite(
 ) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
     let form = form_of::<Full>(&app, &signed, &patient, &request, payload).await?;
-    let id = patient.clone();
-    let outcome = app
+    send_or_again(&app, signed, patient, form, invite_now, |share, share_errors| Typed { share, share_errors, ..Typed::default() }).await
+}
+
+/// Sends what a form of the sharing page offers, or shows the page again with what is wrong with it.
+async fn send_or_again(
+    app: &App,
+    signed: Signed,
+    patient: PatientId,
+    form: Form,
+    send: fn(&mut Tx<'_>, &App, &Signed, &PatientId, &Form) -> Result<()>,
+    typed: fn(Form, Errors) -> Typed,
+) -> Result<HttpResponse> {
+    let back = format!("/patients/{patient}/sharing?done=invited");
+    let page = app
         .run(move |app| {
-            let sent = app.db.write(|tx| invite_now(tx, app, &signed, &patient, &form));
-            let Err(error) = sent else { return Ok(Outcome::Done("invited")) };
+            let Err(error) = app.db.write(|tx| send(tx, app, &signed, &patient, &form)) else { return Ok(None) };
             let Error::Invalid(errors) = error else { return Err(error) };
             app.db.read(|conn| {
                 let access = access::grant::<Full>(conn, &signed.actor, &patient, app.clock.now())?;
-                let typed = Typed { share: form.clone(), share_errors: errors, ..Typed::default() };
-                load(conn, app, &signed, &access, &typed, "").map(|page| Outcome::Page(Box::new(page)))
+                load(conn, app, &signed, &access, &typed(form, errors), "").map(Some)
             })
         })
         .await?;
-    answer(&id, outcome)
+    page.map_or_else(|| Ok(see_other(&back)), |page| render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
 fn invite_now(tx: &mut Tx<'_>, app: &App, signed: &Signed, patient: &PatientId, form: &Form) -> Result<()> {
@@ -318,20 +315,7 @@ pub async fn offer_ownership(
 ) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
     let form = form_of::<Own>(&app, &signed, &patient, &request, payload).await?;
-    let id = patient.clone();
-    let outcome = app
-        .run(move |app| {
-            let sent = app.db.write(|tx| offer_now(tx, app, &signed, &patient, &form));
-            let Err(error) = sent else { return Ok(Outcome::Done("invited")) };
-            let Error::Invalid(errors) = error else { return Err(error) };
-            app.db.read(|conn| {
-                let access = access::grant::<Full>(conn, &signed.actor, &patient, app.clock.now())?;
-                let typed = Typed { owner: form.clone(), owner_errors: errors, ..Typed::default() };
-                load(conn, app, &signed, &access, &typed, "").map(|page| Outcome::Page(Box::new(page)))
-            })
-        })
-        .await?;
-    answer(&id, outcome)
+    send_or_again(&app, signed, patient, form, offer_now, |owner, owner_errors| Typed { owner, owner_errors, ..Typed::default() }).await
 }
 
 fn offer_now(tx: &mut Tx<'_>, app: &App, signed: &Signed, patient: &PatientId, form: &Form) -> Result<()> {

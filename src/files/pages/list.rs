@@ -138,8 +138,7 @@ pub async fn upload(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let patient = PatientId::parse(&patient).ok_or(Error::NotFound)?;
-    let (actor, of) = (signed.actor.clone(), patient.clone());
-    app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
+    access::must_be::<Edit>(&app, &signed.actor, &patient).await?;
     let received = upload::receive(&app, body::parts(&request, payload)?, upload::FILES).await?;
     let typing = signed.me.dates.typing(app.clock.today());
     let details = Details::read(|name| received.field(name), Mode::Typed(typing));

@@ -158,8 +158,7 @@ pub async fn take(
     payload: web::Payload,
 ) -> Result<HttpResponse> {
     let patient = patient_of(&patient)?;
-    let (actor, of) = (signed.actor.clone(), patient.clone());
-    app.read(move |conn, app| access::grant::<Edit>(conn, &actor, &of, app.clock.now()).map(drop)).await?;
+    access::must_be::<Edit>(&app, &signed.actor, &patient).await?;
     let form = Form::read(&request, payload).await?;
     let (q, who, whom) = (form.text("q"), signed.clone(), patient.clone());
     match app.run(move |app| taken(app, &who, &whom, &form)).await? {

@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::{Place, conflict::ConflictLine, kind_of, patient_of, record_of, small_form, value};
+use super::{Place, RecordForm, conflict::ConflictLine, kind_of, patient_of, record_of};
 use crate::{
-    access::{self, Edit, Rank, View},
+    access::{self, Rank, View},
     app::App,
     audit::Action,
     auth::session::Signed,
@@ -110,23 +110,15 @@ fn difference_line(ui: &Ui, patient: &str, kind: &Kind, change: &Difference, nam
 }
 
 /// `POST .../{record}/history/{version}`: the record as it was then, as a new version.
-pub async fn revert(
-    app: web::Data<App>,
-    signed: Signed,
-    place: web::Path<Place>,
-    payload: web::Payload,
-    request: HttpRequest,
-) -> Result<HttpResponse> {
-    let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
-    let version = place.version;
-    let back = format!("/patients/{patient}/{}/{id}", kind.name);
+pub async fn revert(app: web::Data<App>, form: RecordForm) -> Result<HttpResponse> {
+    let back = form.record();
     app.write(move |tx, app| {
-        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
-        let chart = access.chart(kind)?;
-        let current = chart.get(tx, &id)?;
-        let expected = value(&pairs, "_version").and_then(|v| v.parse().ok()).unwrap_or(current.head.version);
-        let draft = chart.as_it_was(tx, &id, version)?;
-        chart.change(tx, &id, expected, &draft).map(drop)
+        let access = form.access(tx, app)?;
+        let chart = access.chart(form.kind)?;
+        let current = chart.get(tx, &form.id)?;
+        let expected = form.seen().unwrap_or(current.head.version);
+        let draft = chart.as_it_was(tx, &form.id, form.of_version)?;
+        chart.change(tx, &form.id, expected, &draft).map(drop)
     })
     .await?;
     Ok(see_other(&back))

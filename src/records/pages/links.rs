@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::{Place, kind_of, patient_of, record_of, small_form, value};
+use super::{Place, RecordForm, kind_of, patient_of, record_of};
 use crate::{
     access::{self, Edit, Level, PatientAccess},
     app::App,
@@ -23,33 +23,26 @@ use crate::{
 };
 
 /// `POST .../{record}/links`: ties another record to this one, or takes a tie away (`_remove`).
-pub async fn links(
-    app: web::Data<App>,
-    signed: Signed,
-    place: web::Path<Place>,
-    payload: web::Payload,
-    request: HttpRequest,
-) -> Result<HttpResponse> {
-    let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
-    let back = format!("/patients/{patient}/{}/{id}", kind.name);
+pub async fn links(app: web::Data<App>, form: RecordForm) -> Result<HttpResponse> {
+    let back = form.record();
     app.write(move |tx, app| {
-        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
-        let chart = access.chart(kind)?;
-        let current = chart.get(tx, &id)?;
-        let mut links = chart.outgoing(tx, &id)?;
-        let to = value(&pairs, "to").unwrap_or_default();
-        let relation = value(&pairs, "relation").unwrap_or("related").to_owned();
+        let access = form.access(tx, app)?;
+        let chart = access.chart(form.kind)?;
+        let current = chart.get(tx, &form.id)?;
+        let mut links = chart.outgoing(tx, &form.id)?;
+        let to = form.value("to").unwrap_or_default();
+        let relation = form.value("relation").unwrap_or("related").to_owned();
         let other = RecordId::parse(to).ok_or_else(|| Error::Invalid(vec![("to".into(), FieldError::NoSuchRecord)]))?;
-        if value(&pairs, "_remove").is_some() {
+        if form.value("_remove").is_some() {
             links.retain(|link| link.to != other || link.relation != relation);
         } else {
-            check_link(tx, &access, &id, &other, &relation)?;
-            let note = value(&pairs, "note").map(str::trim).filter(|n| !n.is_empty()).map(|n| n.chars().take(300).collect());
+            check_link(tx, &access, &form.id, &other, &relation)?;
+            let note = form.value("note").map(str::trim).filter(|n| !n.is_empty()).map(|n| n.chars().take(300).collect());
             links.retain(|link| link.to != other || link.relation != relation);
             links.push(Link { relation, to: other, note });
         }
         let draft = Draft { entry: current.entry, tags: None, links: Some(links), source: "person".to_owned() };
-        chart.change(tx, &id, current.head.version, &draft).map(drop)
+        chart.change(tx, &form.id, current.head.version, &draft).map(drop)
     })
     .await?;
     Ok(see_other(&back))

@@ -1,12 +1,11 @@
 //! Newer values that a source told for fields a person had changed: shown with the record, taken or dismissed.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
-use super::{Place, small_form, value};
+use super::RecordForm;
 use crate::{
-    access::{self, Edit, PatientAccess, View},
+    access::{PatientAccess, View},
     app::App,
-    auth::session::Signed,
     db::{Conn, types::RecordId},
     error::Result,
     interchange::merge,
@@ -34,23 +33,16 @@ pub(super) fn lines(ui: &Ui, kind: &Kind, offers: Vec<Offer>) -> Vec<OfferLine> 
 }
 
 /// `POST .../{record}/offers`: takes or dismisses a newer value that a source told.
-pub async fn offer(
-    app: web::Data<App>,
-    signed: Signed,
-    place: web::Path<Place>,
-    payload: web::Payload,
-    request: HttpRequest,
-) -> Result<HttpResponse> {
-    let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
-    let back = format!("/patients/{patient}/{}/{id}", kind.name);
+pub async fn offer(app: web::Data<App>, form: RecordForm) -> Result<HttpResponse> {
+    let back = form.record();
     app.write(move |tx, app| {
-        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
-        let field = value(&pairs, "field").unwrap_or_default();
-        access.chart(kind)?.get(tx, &id)?;
-        if value(&pairs, "answer") == Some("take") {
-            merge::accept(tx, &access, &id, field).map(drop)
+        let access = form.access(tx, app)?;
+        let field = form.value("field").unwrap_or_default();
+        access.chart(form.kind)?.get(tx, &form.id)?;
+        if form.value("answer") == Some("take") {
+            merge::accept(tx, &access, &form.id, field).map(drop)
         } else {
-            merge::dismiss(tx, &access, &id, field)
+            merge::dismiss(tx, &access, &form.id, field)
         }
     })
     .await?;

@@ -1,18 +1,17 @@
 //! The quick change of a status from the list, with the day that an end asks for.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, http::StatusCode, web};
 
 use super::{
-    Place,
+    RecordForm,
     form::{FormState, Outcome},
     papers::Papers,
-    small_form, value,
+    value,
 };
 use crate::{
-    access::{self, Edit, Level, PatientAccess},
+    access::{Edit, Level, PatientAccess},
     app::App,
     audit::Action,
-    auth::session::Signed,
     db::{Conn, Tx, types::RecordId},
     error::Result,
     page::{Ui, note_read, render_with, see_other},
@@ -75,23 +74,13 @@ fn quick_fields(kind: &Kind, current: &Loaded, pairs: &[(String, String)]) -> Ve
 }
 
 /// `POST .../{record}/status`: the quick change from the list. What it cannot do alone goes on in the record's form.
-pub async fn status(
-    app: web::Data<App>,
-    signed: Signed,
-    place: web::Path<Place>,
-    payload: web::Payload,
-    request: HttpRequest,
-) -> Result<HttpResponse> {
-    let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
-    let back = value(&pairs, "_back")
-        .filter(|b| b.starts_with("/patients/"))
-        .map_or_else(|| format!("/patients/{patient}/{}", kind.name), str::to_owned);
-    let record = id.clone();
+pub async fn status(app: web::Data<App>, form: RecordForm) -> Result<HttpResponse> {
+    let back = form.value("_back").filter(|b| b.starts_with("/patients/")).map_or_else(|| form.list(), str::to_owned);
+    let (kind, record) = (form.kind, form.id.clone());
     let (outcome, access) = app
         .write(move |tx, app| {
-            let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
-            let ui = Ui::new(Some(signed.me.clone()), &format!("/patients/{patient}/{}/{id}/edit", kind.name));
-            let outcome = take_status(tx, &access, kind, &id, &pairs, ui)?;
+            let access = form.access(tx, app)?;
+            let outcome = take_status(tx, &access, &form)?;
             Ok((outcome, access))
         })
         .await?;
@@ -105,27 +94,22 @@ pub async fn status(
     }
 }
 
-fn take_status(
-    tx: &mut Tx<'_>,
-    access: &PatientAccess<Edit>,
-    kind: &'static Kind,
-    id: &RecordId,
-    pairs: &[(String, String)],
-    ui: Ui,
-) -> Result<Outcome> {
+fn take_status(tx: &mut Tx<'_>, access: &PatientAccess<Edit>, form: &RecordForm) -> Result<Outcome> {
+    let kind = form.kind;
+    let ui = Ui::new(Some(form.signed.me.clone()), &format!("{}/edit", form.record()));
     let chart = access.chart(kind)?;
-    let current = chart.get(tx, id)?;
+    let current = chart.get(tx, &form.id)?;
     let mut entry = current.entry.boxed_clone();
-    let fields = quick_fields(kind, &current, pairs);
+    let fields = quick_fields(kind, &current, &form.pairs);
     let raw = Raw { fields: fields.clone(), children: None };
     let mut errors = input::fill(kind, entry.as_mut(), &raw, Mode::Typed(ui.words.dates.typing(access.now.date())));
     let context = Context { today: access.now.date(), birth: access.patient.fields.birth_date.as_ref(), strict: true };
     input::settle(kind, entry.as_mut(), Some(current.entry.as_ref()), &context, &mut errors);
     if errors.is_empty() {
-        let version = value(pairs, "_version").and_then(|v| v.parse().ok()).unwrap_or(current.head.version);
+        let version = form.seen().unwrap_or(current.head.version);
         let draft = Draft { entry, tags: None, links: None, source: "person".to_owned() };
-        chart.change(tx, id, version, &draft)?;
-        return Ok(Outcome::Saved(id.clone()));
+        chart.change(tx, &form.id, version, &draft)?;
+        return Ok(Outcome::Saved(form.id.clone()));
     }
     let mut state = FormState { errors, ..FormState::stored(kind, &current, Papers::default()) };
     state.values.extend(fields);

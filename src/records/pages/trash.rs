@@ -1,14 +1,13 @@
 //! Into the trash and out of it, and the page of a record that lies there.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 
-use super::{Place, small_form, value};
+use super::RecordForm;
 use crate::{
-    access::{self, Edit, Rank, View},
+    access::{Rank, View},
     app::App,
     audit::Action,
-    auth::session::Signed,
     db::{Conn, types::RecordId},
     error::{Error, Result},
     page::{self, Ui, note_read, see_other},
@@ -52,42 +51,27 @@ pub(super) fn trashed_page(
 }
 
 /// `POST .../{record}/delete`: into the trash; the list offers to undo it.
-pub async fn delete(
-    app: web::Data<App>,
-    signed: Signed,
-    place: web::Path<Place>,
-    payload: web::Payload,
-    request: HttpRequest,
-) -> Result<HttpResponse> {
-    let (kind, patient, id, pairs) = small_form(&app, &signed, &place, payload, &request).await?;
-    let back = format!("/patients/{patient}/{}?undo={id}", kind.name);
+pub async fn delete(app: web::Data<App>, form: RecordForm) -> Result<HttpResponse> {
+    let back = format!("{}?undo={}", form.list(), form.id);
     app.write(move |tx, app| {
-        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
-        let chart = access.chart(kind)?;
-        let version = value(&pairs, "_version").and_then(|v| v.parse().ok());
-        let expected = match version {
+        let access = form.access(tx, app)?;
+        let chart = access.chart(form.kind)?;
+        let expected = match form.seen() {
             Some(version) => version,
-            None => chart.get(tx, &id)?.head.version,
+            None => chart.get(tx, &form.id)?.head.version,
         };
-        chart.remove(tx, &id, expected)
+        chart.remove(tx, &form.id, expected)
     })
     .await?;
     Ok(see_other(&back))
 }
 
 /// `POST .../{record}/restore`: out of the trash.
-pub async fn restore(
-    app: web::Data<App>,
-    signed: Signed,
-    place: web::Path<Place>,
-    payload: web::Payload,
-    request: HttpRequest,
-) -> Result<HttpResponse> {
-    let (kind, patient, id, _) = small_form(&app, &signed, &place, payload, &request).await?;
-    let back = format!("/patients/{patient}/{}/{id}", kind.name);
+pub async fn restore(app: web::Data<App>, form: RecordForm) -> Result<HttpResponse> {
+    let back = form.record();
     app.write(move |tx, app| {
-        let access = access::grant::<Edit>(tx, &signed.actor, &patient, app.clock.now())?;
-        access.chart(kind)?.restore(tx, &id)
+        let access = form.access(tx, app)?;
+        access.chart(form.kind)?.restore(tx, &form.id)
     })
     .await?;
     Ok(see_other(&back))
