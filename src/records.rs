@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod chart;
+pub mod codings;
 pub mod digest;
 pub mod export;
 pub mod field;

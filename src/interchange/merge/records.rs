@@ -21,6 +21,7 @@ use crate::{
     records::{
         self, AnyRecord, Context, Kind,
         chart::{self, Link, Loaded},
+        codings,
         field::{Input, Mode},
         input::{self, Raw},
         origins::{self, Offer, Origin, Telling},
@@ -333,7 +334,7 @@ impl<'m, 'a> Merging<'m, 'a> {
         if !self.work.is_rehearsal {
             self.access.chart(planned.kind)?.adopt(tx, &planned.id, &draft, self.stage)?;
             origins::add(tx, self.access, &planned.id, &self.telling(planned, &told))?;
-            chart::add_codes(tx, &planned.id, &planned.draft.codes)?;
+            codings::add(tx, &planned.id, &planned.draft.codes)?;
         }
         self.tell(planned, Fate::Added, draft.entry.title(), draft.entry.occurred_on(), Vec::new(), Vec::new());
         let is_tied = !draft.entry.head().links.is_empty() || draft.links.as_ref().is_some_and(|links| !links.is_empty());
@@ -400,7 +401,7 @@ impl<'m, 'a> Merging<'m, 'a> {
         let offered = self.offer(tx, planned, &before, &verdict, offers)?;
         if writes {
             origins::renew(tx, self.access, &planned.id, &self.telling(planned, &verdict.told))?;
-            chart::write_codes(tx, &planned.id, &planned.draft.codes)?;
+            codings::replace(tx, &planned.id, &planned.draft.codes)?;
         }
         let fate = if changes.is_empty() { Fate::Unchanged } else { Fate::Updated };
         self.tell(planned, fate, draft.entry.title(), draft.entry.occurred_on(), changes, offered);

@@ -21,7 +21,8 @@ use crate::{
     page::{self, Ui, note_read},
     records::{
         Kind,
-        chart::{self, Tied},
+        chart::Tied,
+        codings::{self, Coding},
         view::{self, ChildTable, LinkLine, Names, Section},
     },
     tags,
@@ -43,7 +44,7 @@ struct ShowPage {
     tags: Vec<tags::Tag>,
     links: Vec<LinkLine>,
     offers: Vec<OfferLine>,
-    codes: Vec<chart::Code>,
+    codes: Vec<Coding>,
     /// There is an original to look at.
     imported: bool,
     source: String,
@@ -82,7 +83,7 @@ fn show_page(conn: &mut Conn, access: &PatientAccess<View>, kind: &'static Kind,
     let names = Names::for_record(conn, access, kind, &row, heads)?;
     // Only what came from elsewhere has codes of elsewhere, and newer values offered.
     let (offered, codes) =
-        if imported { (offers::of_record(conn, access, &id)?, chart::codes(conn, &id)?) } else { (Vec::new(), Vec::new()) };
+        if imported { (offers::of_record(conn, access, &id)?, codings::of_record(conn, &id)?) } else { (Vec::new(), Vec::new()) };
     let papers = files::of_shown(conn, access, &id)?;
     let ui = ui.with_nav(conn, access)?;
     let mut files: Vec<files::pages::Line> = papers.iter().map(|file| files::pages::line(&ui, access.id(), file, None)).collect();
