@@ -236,7 +236,7 @@ impl<'a> Work<'a> {
             }
         }
         for kind in &person.none_known {
-            patients::set_none_known(tx, &actor, &id, kind, true, self.now)?;
+            patients::none_known::set(tx, &actor, &id, kind, true, self.now)?;
         }
         self.chart(tx, &access, &person)
     }

@@ -3,25 +3,26 @@
 pub mod history;
 pub mod home;
 pub mod leaving;
+pub mod none_known;
 pub mod pages;
 pub mod photo;
+pub mod versions;
 
 use std::collections::HashSet;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use serde_json::{Map, Value};
 
 use crate::{
-    access::{Actor, AtLeast, Edit, Full, Level, Own, PatientAccess},
+    access::{Actor, AtLeast, Edit, Full, Own, PatientAccess},
     audit::{Action, Event},
     dates::PartialDate,
     db::{
         Conn, MultiBackend, Tx,
-        schema::{none_known, patient_identifiers, patient_owners, patient_versions, patients, users},
+        schema::{patient_identifiers, patient_owners, patients, users},
         types::{HouseholdId, PatientId, PractitionerId, UserId, choice},
     },
-    directory::{self, Listed, Practitioner},
+    directory::{self, Practitioner},
     error::{Error, Result},
     records::{
         child_column as column,
@@ -236,7 +237,7 @@ pub fn conceive(tx: &mut Tx<'_>, actor: &Actor, new: NewPatient, now: NaiveDateT
             &fields,
         ))
         .execute(&mut **tx)?;
-    remember(tx, actor, &id, 1, &fields, &new.source, Action::Created, now)?;
+    versions::remember(tx, actor, &id, 1, &fields, &new.source, Action::Created, now)?;
     Ok(id)
 }
 
@@ -297,78 +298,7 @@ pub fn change<L: AtLeast<Full>>(
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    store(tx, access, fields)
-}
-
-/// Writes a next version, unless nothing differs.
-fn store<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, fields: PatientFields) -> Result<i32> {
-    let expected = access.patient.version;
-    if snapshot(&fields) == snapshot(&access.patient.fields) {
-        return Ok(expected);
-    }
-    let version = expected.saturating_add(1);
-    diesel::update(patients::table.find(access.id()))
-        .set((
-            &fields,
-            patients::version.eq(version),
-            patients::updated_at.eq(access.now),
-            patients::updated_by.eq(access.actor.user.as_str()),
-        ))
-        .execute(&mut **tx)?;
-    remember(tx, &access.actor, access.id(), version, &fields, access.actor.source(), Action::Changed, access.now)?;
-    Ok(version)
-}
-
-/// A row of `patient_versions`.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = patient_versions, check_for_backend(MultiBackend))]
-pub struct PatientVersion {
-    pub version: i32,
-    pub action: String,
-    pub actor_name: String,
-    pub source: String,
-    pub at: NaiveDateTime,
-    snapshot: String,
-}
-
-impl PatientVersion {
-    /// What was said then, by name.
-    pub fn values(&self) -> Vec<(String, String)> {
-        let object: Map<String, Value> = serde_json::from_str(&self.snapshot).unwrap_or_default();
-        object.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
-    }
-}
-
-/// Every version, newest first.
-pub fn versions<L: Level>(conn: &mut Conn, access: &PatientAccess<L>) -> Result<Vec<PatientVersion>> {
-    Ok(patient_versions::table
-        .filter(patient_versions::patient_id.eq(access.id()))
-        .order(patient_versions::version.desc())
-        .select(PatientVersion::as_select())
-        .load(conn)?)
-}
-
-/// What a version said, once more, as a version of its own. What can't be so any more (a physician who is gone, a second own record) is left
-/// out; rules for new input don't judge what was so already.
-pub fn revert<L: AtLeast<Full>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, version: i32, expected: i32) -> Result<i32> {
-    if access.patient.version != expected {
-        return Err(Error::Stale { current: access.patient.version });
-    }
-    let row = patient_versions::table.find((access.id(), version)).select(PatientVersion::as_select()).first(&mut **tx).optional()?;
-    let mut fields = PatientFields::default();
-    let _ = fields.fill(&row.ok_or(Error::NotFound)?.values(), Mode::Strict);
-    fields.settle(access.now.date(), false, None, &mut Errors::new());
-    if let Some(id) = &fields.physician_id
-        && Practitioner::names_of(tx, &[id.to_string()])?.is_empty()
-    {
-        fields.physician_id = None;
-    }
-    let mut errors = Errors::new();
-    check(tx, &fields, &access.patient.owner_user_id, Some(access.id()), &mut errors)?;
-    if !errors.is_empty() {
-        fields.is_self_record = Some(false);
-    }
-    store(tx, access, fields)
+    versions::store(tx, access, &fields, access.actor.source())
 }
 
 /// Fills what is still empty from what another system tells; what is there stays as it is. `source` is who says so and the patient's key
@@ -400,16 +330,7 @@ pub fn complete<L: AtLeast<Full>>(
     if filled.is_empty() || !errors.is_empty() {
         return Ok(Vec::new());
     }
-    let version = access.patient.version.saturating_add(1);
-    diesel::update(patients::table.find(access.id()))
-        .set((
-            &fields,
-            patients::version.eq(version),
-            patients::updated_at.eq(access.now),
-            patients::updated_by.eq(access.actor.user.as_str()),
-        ))
-        .execute(&mut **tx)?;
-    remember(tx, &access.actor, access.id(), version, &fields, source, Action::Changed, access.now)?;
+    versions::store(tx, access, &fields, source)?;
     Ok(filled)
 }
 
@@ -461,7 +382,7 @@ pub fn remove<L: AtLeast<Own>>(tx: &mut Tx<'_>, access: &PatientAccess<L>, expec
     diesel::update(patients::table.find(access.id()))
         .set((patients::deleted_at.eq(access.now), patients::version.eq(version)))
         .execute(&mut **tx)?;
-    remember(tx, &access.actor, access.id(), version, &access.patient.fields, access.actor.source(), Action::Deleted, access.now)
+    versions::remember(tx, &access.actor, access.id(), version, &access.patient.fields, access.actor.source(), Action::Deleted, access.now)
 }
 
 /// An owner's patients in the trash.
@@ -487,7 +408,7 @@ pub fn restore(tx: &mut Tx<'_>, actor: &Actor, id: &PatientId, now: NaiveDateTim
     diesel::update(patients::table.find(id))
         .set((patients::deleted_at.eq(None::<NaiveDateTime>), patients::version.eq(version), &fields))
         .execute(&mut **tx)?;
-    remember(tx, actor, id, version, &fields, actor.source(), Action::Restored, now)
+    versions::remember(tx, actor, id, version, &fields, actor.source(), Action::Restored, now)
 }
 
 /// Removes for good, records and all, one patient that has lain in the trash since before `limit`; the audit keeps that they were there.
@@ -523,70 +444,5 @@ fn check(tx: &mut Tx<'_>, fields: &PatientFields, owner: &UserId, own: Option<&P
             errors.push(("is_self_record".to_owned(), FieldError::Rule("error.own_record_exists")));
         }
     }
-    Ok(())
-}
-
-fn snapshot(fields: &PatientFields) -> String {
-    let pairs = PatientFields::FIELDS.iter().filter_map(|f| (f.get)(fields).map(|text| (f.spec.name.to_owned(), Value::from(text))));
-    Value::Object(pairs.collect::<Map<_, _>>()).to_string()
-}
-
-#[expect(clippy::too_many_arguments, reason = "one row, written in one place")]
-fn remember(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    id: &PatientId,
-    version: i32,
-    fields: &PatientFields,
-    source: &str,
-    action: Action,
-    now: NaiveDateTime,
-) -> Result<()> {
-    diesel::insert_into(patient_versions::table)
-        .values((
-            patient_versions::patient_id.eq(id),
-            patient_versions::version.eq(version),
-            patient_versions::action.eq(action.word()),
-            patient_versions::actor.eq(actor.user.as_str()),
-            patient_versions::actor_name.eq(&actor.name),
-            patient_versions::source.eq(source),
-            patient_versions::at.eq(now),
-            patient_versions::snapshot.eq(snapshot(fields)),
-        ))
-        .execute(&mut **tx)?;
-    let mut event = Event::new(actor, action, now).patient(id);
-    event.version = Some(version);
-    event.write(tx)?;
-    Ok(())
-}
-
-/// The kinds of which somebody said that there are none.
-pub fn none_known_kinds(conn: &mut Conn, patient: &PatientId) -> Result<Vec<String>> {
-    Ok(none_known::table.filter(none_known::patient_id.eq(patient)).select(none_known::kind).load(conn)?)
-}
-
-/// "There are none" no longer holds once there is one; deleting that one again says nothing. Tells whether it had been said.
-pub fn withdraw_none_known(tx: &mut Tx<'_>, actor: &Actor, patient: &PatientId, kind: &str, now: NaiveDateTime) -> Result<bool> {
-    let said = none_known::table.find((patient, kind)).select(none_known::kind).first::<String>(&mut **tx).optional()?;
-    if said.is_some() {
-        set_none_known(tx, actor, patient, kind, false, now)?;
-    }
-    Ok(said.is_some())
-}
-
-/// Says, or takes back, that there are none of a kind.
-pub fn set_none_known(tx: &mut Tx<'_>, actor: &Actor, patient: &PatientId, kind: &str, none: bool, now: NaiveDateTime) -> Result<()> {
-    diesel::delete(none_known::table.filter(none_known::patient_id.eq(patient)).filter(none_known::kind.eq(kind))).execute(&mut **tx)?;
-    if none {
-        diesel::insert_into(none_known::table)
-            .values((
-                none_known::patient_id.eq(patient),
-                none_known::kind.eq(kind),
-                none_known::noted_by.eq(actor.user.as_str()),
-                none_known::noted_at.eq(now),
-            ))
-            .execute(&mut **tx)?;
-    }
-    Event::new(actor, Action::Changed, now).patient(patient).kind(kind).write(tx)?;
     Ok(())
 }

@@ -5,6 +5,9 @@
 //! children under their parents, a few times, and each time the row is spread just as far as it must (pooling adjacent violators), so that
 //! the order of the row is kept and nothing overlaps.
 
+mod lines;
+mod spread;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree::{OWN, Sex, Tree};
@@ -70,7 +73,7 @@ struct Block {
 pub fn draw(tree: &Tree, words: &[usize]) -> Layout {
     let plan = Plan::new(tree);
     let rows = plan.rows();
-    let middles = spread(tree, &plan, rows);
+    let middles = spread::along(tree, &plan, rows);
     plan.finish(&middles, words)
 }
 
@@ -284,123 +287,6 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn slots(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) * f64::from(SLOT)
-}
-
-/// How often parents and children are moved towards each other.
-const ROUNDS: usize = 24;
-
-/// The middle of every node along its row.
-fn spread(tree: &Tree, plan: &Plan<'_>, mut rows: Vec<Vec<Block>>) -> Vec<(usize, Vec<(usize, f64)>)> {
-    for row in &mut rows {
-        let mut at = 0.0;
-        for block in row.iter_mut() {
-            block.x = at;
-            at += slots(block.nodes.len());
-        }
-    }
-    for round in 0..ROUNDS {
-        let down = round % 2 == 0;
-        for step in 0..rows.len() {
-            let place = if down { step } else { rows.len() - 1 - step };
-            let middles = middles(&rows);
-            if let Some(row) = rows.get_mut(place) {
-                settle(tree, plan, row, &middles, down);
-            }
-        }
-    }
-    rows.iter().enumerate().map(|(place, row)| (place, row.iter().flat_map(members).collect())).collect()
-}
-
-fn members(block: &Block) -> Vec<(usize, f64)> {
-    block.nodes.iter().enumerate().map(|(place, node)| (*node, block.x + slots(place))).collect()
-}
-
-fn middles(rows: &[Vec<Block>]) -> BTreeMap<usize, f64> {
-    rows.iter().flatten().flat_map(members).collect()
-}
-
-fn mean(values: &[f64]) -> Option<f64> {
-    let count = f64::from(u32::try_from(values.len()).ok()?);
-    (count > 0.0).then(|| values.iter().sum::<f64>() / count)
-}
-
-/// Moves the blocks of a row to where their parents (on the way down) or their children (on the way up) want them, without overlap.
-fn settle(tree: &Tree, plan: &Plan<'_>, row: &mut [Block], middles: &BTreeMap<usize, f64>, down: bool) {
-    let offsets = offsets(row);
-    let packed: BTreeMap<usize, f64> = row
-        .iter()
-        .zip(&offsets)
-        .flat_map(|(block, at)| block.nodes.iter().zip(0..).map(move |(node, place)| (*node, at + slots(place))))
-        .collect();
-    let wanted: Vec<(f64, f64)> = row
-        .iter()
-        .map(|block| {
-            let moves = |node: &usize| {
-                if down { under_parents(tree, plan, *node, middles, &packed) } else { over_children(tree, plan, *node, middles) }
-            };
-            mean(&block.nodes.iter().flat_map(moves).collect::<Vec<_>>()).map_or((block.x, 0.05), |by| (block.x + by, 1.0))
-        })
-        .collect();
-    let targets: Vec<(f64, f64)> = wanted.iter().zip(&offsets).map(|((x, weight), offset)| (x - offset, *weight)).collect();
-    for ((block, at), offset) in row.iter_mut().zip(pooled(&targets)).zip(&offsets) {
-        block.x = at + offset;
-    }
-}
-
-/// Where each block of a row begins when all stand as close as they may; families keep a little apart.
-fn offsets(row: &[Block]) -> Vec<f64> {
-    let mut before = 0.0;
-    let mut offsets = Vec::new();
-    for (place, block) in row.iter().enumerate() {
-        let is_other = place.checked_sub(1).and_then(|p| row.get(p)).is_some_and(|last| last.family != block.family);
-        before += if is_other { f64::from(SLOT) / 4.0 } else { 0.0 };
-        offsets.push(before);
-        before += slots(block.nodes.len());
-    }
-    offsets
-}
-
-fn middle_of(nodes: &[usize], middles: &BTreeMap<usize, f64>) -> Option<f64> {
-    mean(&nodes.iter().filter_map(|node| middles.get(node).copied()).collect::<Vec<_>>())
-}
-
-fn couple_middle(tree: &Tree, union: usize, middles: &BTreeMap<usize, f64>) -> Option<f64> {
-    let (one, other) = tree.unions.get(union).map(|union| union.partners)?;
-    middle_of(&[Some(one), other].into_iter().flatten().collect::<Vec<_>>(), middles)
-}
-
-/// How far a child is from its place among its siblings, when these stand close together under their parents.
-fn under_parents(tree: &Tree, plan: &Plan<'_>, node: usize, middles: &BTreeMap<usize, f64>, packed: &BTreeMap<usize, f64>) -> Vec<f64> {
-    let wish = || {
-        let parents = *plan.child_of.get(&node)?;
-        let siblings = middle_of(&tree.unions.get(parents)?.children, packed)?;
-        Some(couple_middle(tree, parents, middles)? + packed.get(&node)? - siblings - middles.get(&node)?)
-    };
-    wish().into_iter().collect()
-}
-
-/// How far the couples of a partner are from the middle of their children.
-fn over_children(tree: &Tree, plan: &Plan<'_>, node: usize, middles: &BTreeMap<usize, f64>) -> Vec<f64> {
-    let wish = |union: &usize| Some(middle_of(&tree.unions.get(*union)?.children, middles)? - couple_middle(tree, *union, middles)?);
-    plan.unions_of.get(&node).into_iter().flatten().filter_map(wish).collect()
-}
-
-/// The nearest values that never fall (isotonic regression): neighbours that would are pooled at their mean.
-fn pooled(targets: &[(f64, f64)]) -> Vec<f64> {
-    let mut pools: Vec<(f64, f64, usize)> = Vec::new();
-    for (value, weight) in targets {
-        let mut pool = (*value, *weight, 1);
-        while let Some(last) = pools.pop_if(|last| last.0 > pool.0) {
-            let weight = last.1 + pool.1;
-            pool = ((last.0 * last.1 + pool.0 * pool.1) / weight, weight, last.2 + pool.2);
-        }
-        pools.push(pool);
-    }
-    pools.into_iter().flat_map(|(value, _, count)| std::iter::repeat_n(value, count)).collect()
-}
-
 #[expect(clippy::cast_possible_truncation, reason = "a drawing of a few thousand pixels")]
 fn whole(x: f64) -> i32 {
     x.round().clamp(-1e8, 1e8) as i32
@@ -428,64 +314,9 @@ impl Plan<'_> {
         }
         layout.width = layout.places.iter().map(|place| place.x).max().unwrap_or_default() + SLOT / 2 + MARGIN;
         layout.height = y - GAP + MARGIN;
-        layout.lines = self.lines(&layout, &placed);
+        layout.lines = lines::between(self.tree, &layout, &placed);
         layout
     }
-
-    fn lines(&self, layout: &Layout, rows: &[Vec<(usize, i32)>]) -> Vec<Line> {
-        let at: BTreeMap<usize, (i32, i32)> = layout.places.iter().map(|place| (place.node, (place.x, place.y))).collect();
-        let mut lines = Vec::new();
-        // The heights of the lines of descent of each row that are taken: how far they reach, from the left.
-        let mut taken: BTreeMap<i32, Vec<(i32, i32, usize)>> = BTreeMap::new();
-        let mut arches = 0;
-        let mut unions: Vec<usize> = (0..self.tree.unions.len()).collect();
-        unions.sort_by_key(|union| self.tree.unions.get(*union).and_then(|u| at.get(&u.partners.0)).copied());
-        for union in unions.into_iter().filter_map(|union| self.tree.unions.get(union)) {
-            let Some(one) = at.get(&union.partners.0).copied() else { continue };
-            let other = union.partners.1.and_then(|partner| at.get(&partner)).copied();
-            let children: Vec<(usize, i32, i32)> =
-                union.children.iter().filter_map(|child| at.get(child).map(|(x, y)| (*child, *x, *y))).collect();
-            let Some(top) = children.first().map(|(_, _, y)| y - HALF) else { continue };
-            let (stem, from) = couple(one, other, rows, &mut arches, &mut lines);
-            let (left, right) = children.iter().fold((stem, stem), |(low, high), (_, x, _)| (low.min(*x), high.max(*x)));
-            let bar = top - GAP / 3 - STEP * level(taken.entry(top).or_default(), left, right);
-            let mut path = format!("M{stem} {from}V{bar}");
-            if left < right {
-                path = format!("{path}M{left} {bar}H{right}");
-            }
-            lines.push(Line { path, is_adoption: false });
-            for (child, x, _) in children {
-                let is_adoption = self.tree.nodes.get(child).is_some_and(|node| node.is_adopted);
-                lines.push(Line { path: format!("M{x} {bar}V{top}"), is_adoption });
-            }
-        }
-        lines
-    }
-}
-
-/// The line between two partners; answers where the line of descent begins. One alone has none.
-fn couple(one: (i32, i32), other: Option<(i32, i32)>, rows: &[Vec<(usize, i32)>], arches: &mut i32, lines: &mut Vec<Line>) -> (i32, i32) {
-    let Some(other) = other else { return (one.0, one.1 + HALF) };
-    let (left, right, y) = (one.0.min(other.0), one.0.max(other.0), one.1);
-    let between = |row: &Vec<(usize, i32)>| row.iter().any(|(_, x)| left < *x && *x < right);
-    let row = rows.iter().find(|row| row.iter().any(|(_, x)| *x == left) && row.iter().any(|(_, x)| *x == right));
-    if row.is_some_and(between) {
-        // Over those who stand between them.
-        *arches += 1;
-        let height = y - HALF - STEP - STEP / 2 * (*arches % 3);
-        lines.push(Line { path: format!("M{left} {}V{height}H{right}V{}", y - HALF, y - HALF), is_adoption: false });
-        return (left + SLOT / 2, height);
-    }
-    lines.push(Line { path: format!("M{} {y}H{}", left + HALF, right - HALF), is_adoption: false });
-    (i32::midpoint(left, right), y)
-}
-
-/// The lowest height at which nothing is in the way.
-fn level(taken: &mut Vec<(i32, i32, usize)>, left: i32, right: i32) -> i32 {
-    let is_free = |level: &usize| !taken.iter().any(|(low, high, at)| at == level && *low <= right && left <= *high);
-    let level = (0..MOST_STEPS).find(is_free).unwrap_or_default();
-    taken.push((left, right, level));
-    i32::try_from(level).unwrap_or_default()
 }
 
 #[cfg(test)]

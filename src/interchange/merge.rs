@@ -318,10 +318,10 @@ impl<'a> Work<'a> {
         let said = self.told.none_known.iter().filter(|(key, _)| key == patient);
         let kinds = said.filter_map(|(_, name)| crate::records::kind(name)).filter(|kind| kind.none_known);
         for kind in kinds {
-            let known = crate::patients::none_known_kinds(tx, access.id())?;
+            let known = crate::patients::none_known::kinds(tx, access.id())?;
             let query = crate::records::query::ListQuery { page: 1, per_page: 1, ..Default::default() };
             if !known.iter().any(|name| name == kind.name) && access.chart(kind)?.list(tx, &query)?.0.is_empty() {
-                crate::patients::set_none_known(tx, self.actor, access.id(), kind.name, true, self.now)?;
+                crate::patients::none_known::set(tx, self.actor, access.id(), kind.name, true, self.now)?;
             }
         }
         Ok(())

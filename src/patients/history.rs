@@ -2,7 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{PatientFields, PatientVersion};
+use super::{
+    PatientFields,
+    versions::{self, PatientVersion},
+};
 use crate::{
     access::{self, Full, PatientAccess, Rank, View},
     app::App,
@@ -14,7 +17,6 @@ use crate::{
     error::{Error, Result},
     interchange::originals,
     page::{Ui, note_read, render, see_other},
-    patients,
     records::{
         pages::{ConflictLine, HistoryPage, VersionView},
         version::{Difference, Snapshot, differences},
@@ -37,7 +39,7 @@ pub async fn show(app: web::Data<App>, signed: Signed, patient: web::Path<String
 }
 
 fn history_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<HistoryPage> {
-    let rows = patients::versions(conn, access)?;
+    let rows = versions::all(conn, access)?;
     let ids: Vec<String> =
         rows.iter().flat_map(PatientVersion::values).filter(|(name, _)| name == "physician_id").map(|(_, id)| id).collect();
     let names = Names::of_practitioners(Practitioner::names_of(conn, &ids)?);
@@ -106,7 +108,7 @@ pub async fn revert(
     let back = format!("/patients/{patient}");
     app.write(move |tx, app| {
         let access = access::grant::<Full>(tx, &signed.actor, &patient, app.clock.now())?;
-        patients::revert(tx, &access, version, seen.unwrap_or(access.patient.version)).map(drop)
+        versions::revert(tx, &access, version, seen.unwrap_or(access.patient.version)).map(drop)
     })
     .await?;
     Ok(see_other(&back))

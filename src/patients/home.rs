@@ -263,7 +263,7 @@ fn home_page(conn: &mut Conn, access: &PatientAccess<View>, ui: Ui) -> Result<Ho
     let vitals = glance::vitals(conn, access)?;
     let ahead = glance::ahead(conn, access, &access.now.date().to_string(), 6)?;
     let lately = overview::lately(conn, access, 8)?;
-    let said = patients::none_known_kinds(conn, access.id())?;
+    let said = patients::none_known::kinds(conn, access.id())?;
     let physician = physician(conn, access)?;
     let offers = records::origins::waiting_count(conn, access)?;
     let ui = ui.with_nav(conn, access)?;

@@ -4,7 +4,7 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{Patient, remember};
+use super::{Patient, versions::remember};
 use crate::{
     access::Actor,
     audit::{Action, Event},

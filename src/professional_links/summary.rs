@@ -76,7 +76,7 @@ impl SummaryPage {
         let parts = digest::load(conn, access)?;
         let ids: Vec<String> = parts.iter().flat_map(|part| part.texts(|input| matches!(input, Input::Practitioner))).collect();
         let names = Names::of_practitioners(Practitioner::names_of(conn, &ids)?);
-        let said = patients::none_known_kinds(conn, access.id())?;
+        let said = patients::none_known::kinds(conn, access.id())?;
         let whole = access.scope().has_all_of_its_kinds();
         let (shown, empty): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| part.total > 0 || part.kind.none_known);
         Ok(Self {

@@ -88,7 +88,7 @@ pub fn merge<'a>(
     homes.extend(
         written_before.iter().filter_map(|draft| Some((draft.source_key.clone(), work.stage?.records.get(&draft.source_key)?.home(draft)))),
     );
-    let said = patients::none_known_kinds(tx, access.id())?;
+    let said = patients::none_known::kinds(tx, access.id())?;
     let mut merging = Merging::new(work, access, household, &homes, report);
     merging.show(&written_before);
     merging.all(tx, &plan)?;
@@ -217,7 +217,7 @@ fn tell_of_contradicted(
     person: &PersonDraft,
     said: &[String],
 ) -> Result<()> {
-    let still = patients::none_known_kinds(tx, access.id())?;
+    let still = patients::none_known::kinds(tx, access.id())?;
     for kind in said.iter().filter(|kind| !still.contains(kind)).filter_map(|name| records::kind(name)) {
         let shown = crate::i18n::Locale::default().t(&format!("kind.{}", kind.word()));
         work.problem(&person.source_key, "none_known_withdrawn", Some(shown));

@@ -215,7 +215,7 @@ impl<L: AtLeast<Edit>> Chart<'_, L> {
             let put = if action == Action::Created { search::add } else { search::put };
             put(tx, self.access.id(), &head.id, &searchable(self.kind, head, entry, tags))?;
             if self.kind.none_known && matches!(action, Action::Created | Action::Restored) {
-                patients::withdraw_none_known(tx, &self.access.actor, self.access.id(), self.kind.name, self.access.now)?;
+                patients::none_known::withdraw(tx, &self.access.actor, self.access.id(), self.kind.name, self.access.now)?;
             }
             self.keep_exclusive(tx, head, entry)?;
         }

@@ -124,7 +124,7 @@ fn list_page(
     let ui = Ui::new(Some(me.clone()), here).with_counts(access, &counts);
     let changing = mark("change").and_then(|id| RecordId::parse(&id)).filter(|_| access.may(Rank::Edit));
     let day = changing.as_ref().map(|id| day_to_ask(conn, &chart, &ui, id, app.clock.today())).transpose()?.flatten();
-    let none_known = kind.none_known && total == 0 && patients::none_known_kinds(conn, access.id())?.iter().any(|k| k == kind.name);
+    let none_known = kind.none_known && total == 0 && patients::none_known::kinds(conn, access.id())?.iter().any(|k| k == kind.name);
     let date = kind.occurred.first().copied().unwrap_or("occurred_on");
     let raw = |name: &str| asked.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
     let Paging { first, last, previous, next } = Paging::new(&query, rows.len(), total, here, &asked);
@@ -243,7 +243,7 @@ pub async fn none_known(
         if none && !chart.list(tx, &ListQuery { page: 1, per_page: 1, ..ListQuery::default() })?.0.is_empty() {
             return Err(Error::Invalid(vec![("none".to_owned(), FieldError::Rule("error.there_are_some"))]));
         }
-        patients::set_none_known(tx, &access.actor, access.id(), kind.name, none, access.now)
+        patients::none_known::set(tx, &access.actor, access.id(), kind.name, none, access.now)
     })
     .await?;
     Ok(see_other(&back))

@@ -167,7 +167,7 @@ impl World {
     }
 
     pub fn none_known(&self, patient: &PatientId) -> Vec<String> {
-        self.db.read(|conn| patients::none_known_kinds(conn, patient)).unwrap()
+        self.db.read(|conn| patients::none_known::kinds(conn, patient)).unwrap()
     }
 }
 
