@@ -235,6 +235,11 @@ impl Event {
             detail: None,
         }
     }
+    /// In that session, for who has no [`Actor`] yet.
+    pub fn of_session(mut self, session: &str) -> Self {
+        self.session_id = Some(session.to_owned());
+        self
+    }
     pub fn patient(mut self, patient: &PatientId) -> Self {
         self.patient_id = Some(patient.to_string());
         self

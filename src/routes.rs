@@ -143,6 +143,7 @@ routes! {
         get "/confirm" => confirm::show;
         post "/confirm" => confirm::submit;
         post "/confirm/challenge" => confirm::challenge;
+        post "/confirm/provider" => oidc::begin_proof;
         get "/settings/factors" => factors::show;
         get "/settings/factors/totp" => factors::show_totp;
         post "/settings/factors/totp" => factors::begin_totp;

@@ -11,10 +11,14 @@ function watchEnd(place) {
   // Said three minutes before, and in the last third of a short one.
   const ahead = Math.min(180000, idle / 3);
   let rests = Date.now() + idle, said = "";
-  // A click in another tab counts for this one, too.
+  // A click in another tab counts for this one, too, and so does signing out there.
   const tabs = "BroadcastChannel" in window ? new BroadcastChannel("kinchart-session") : null;
-  tabs?.addEventListener("message", () => { rests = Date.now() + idle; });
+  tabs?.addEventListener("message", ({ data }) => {
+    rests = data === "out" ? 0 : Date.now() + idle;
+    look();
+  });
   tabs?.postMessage("here");
+  document.addEventListener("submit", ({ target }) => { if (target.getAttribute("action") === "/logout") tabs?.postMessage("out"); });
 
   const say = (what) => {
     if (what === said) return;

@@ -312,6 +312,8 @@ async fn people_of_an_account_that_goes_are_taken_over_by_who_says_yes() {
     aunt.get("/patients/trash").await.is(200).says("Bea");
     assert_eq!((owners(&t, &ada), first_owner(&t, &bea)), (vec![aunt.id.clone()], aunt.id.clone()));
     assert_eq!(noted(&t, "account_removed"), 1);
+    // Whose it was is told for as long as the audit is kept, by the name they acted under.
+    admin.get("/admin/audit").await.is(200).says("removed an account: mother");
 }
 
 /// They keep a household together.

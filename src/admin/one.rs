@@ -219,6 +219,7 @@ fn change(tx: &mut Tx<'_>, app: &App, admin: &Admin, user: &UserId, (what, form)
             "called_off"
         }
         "open" if leaves => return Err(Error::Conflict("removal_under_way")),
+        "open" if !closed => "opened",
         "open" => {
             manage::enable(tx, actor, user, now)?;
             "opened"

@@ -8,7 +8,7 @@ use super::{Action, Event};
 use crate::{
     db::{
         Conn,
-        schema::{api_tokens, sessions, users},
+        schema::{api_tokens, audit_events, sessions, users},
         sql::among,
         types::{TokenId, UserId},
     },
@@ -278,12 +278,40 @@ pub fn devices(conn: &mut Conn, user: &UserId) -> Result<HashMap<String, String>
     Ok(open.chain(tokens.into_iter().map(|(id, name)| (id.to_string(), name))).collect())
 }
 
+/// What is done to an account; other actions have other words in their detail, or other ids.
+const ABOUT_ACCOUNTS: &[Action] = &[
+    Action::AccountCreated,
+    Action::AccountDisabled,
+    Action::AccountEnabled,
+    Action::RoleChanged,
+    Action::ResetLinkMade,
+    Action::SignInLinkMade,
+    Action::SessionsEnded,
+    Action::PasswordChanged,
+    Action::FactorsReset,
+    Action::AccountRemovalBegun,
+    Action::AccountRemovalCalledOff,
+    Action::AccountRemoved,
+];
+
 /// The names of accounts that events are about.
 pub fn accounts(conn: &mut Conn, events: &[Event]) -> Result<HashMap<String, String>> {
     let ids: Vec<&str> = events.iter().filter(|event| !is_of_records(event)).filter_map(|event| event.detail.as_deref()).collect();
     let names: Vec<(UserId, String)> =
         users::table.filter(among(conn, "users.id", &ids)).select((users::id, users::full_name)).load(conn)?;
-    Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
+    let mut names: HashMap<String, String> = names.into_iter().map(|(id, name)| (id.to_string(), name)).collect();
+    let is_gone = |event: &&Event| ABOUT_ACCOUNTS.iter().any(|action| action.word() == event.action);
+    let gone: Vec<&str> =
+        events.iter().filter(is_gone).filter_map(|event| event.detail.as_deref()).filter(|id| !names.contains_key(*id)).collect();
+    // An account that is gone keeps the name it acted under, and one that never did its id.
+    let acted: Vec<(String, String)> = audit_events::table
+        .filter(among(conn, "audit_events.actor", &gone))
+        .select((audit_events::actor, audit_events::actor_name))
+        .distinct()
+        .load(conn)?;
+    names.extend(gone.iter().filter(|id| UserId::parse(id).is_some()).map(|id| ((*id).to_owned(), (*id).to_owned())));
+    names.extend(acted);
+    Ok(names)
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use actix_session::SessionExt;
 use actix_web::HttpRequest;
+use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
 use super::{accounts, factors, session};
 use crate::{
     app::App,
-    audit::Action,
+    audit::{Action, Event},
     db::{Conn, types::UserId},
     error::Result,
 };
@@ -37,6 +38,10 @@ impl Way {
             Self::OperatorLink => "operator_link",
         }
     }
+    /// For the audit; the password goes without saying.
+    fn detail(self) -> Option<String> {
+        (self != Self::Password).then(|| self.word().to_owned())
+    }
 }
 
 /// Somebody at the door, known.
@@ -65,9 +70,25 @@ pub enum Next {
     SecondFactor,
 }
 
+/// From where somebody comes, and what the session will be called that they get if they get in.
+#[derive(Clone, Debug)]
+pub struct Comer {
+    pub address: Option<String>,
+    pub session: String,
+}
+
+impl Comer {
+    pub fn of(request: &HttpRequest) -> Self {
+        Self { address: session::address(request), session: session::coming(request) }
+    }
+}
+
 /// What stands in the audit when somebody arrived: with a second factor to come, nobody is in yet.
-pub fn event(conn: &mut Conn, user: &UserId, way: Way) -> Result<Action> {
-    Ok(if factors::is_asked(conn, user, way)? { Action::SecondFactorAsked } else { Action::SignedIn })
+pub fn event(conn: &mut Conn, (user, name): (&UserId, &str), way: Way, comer: &Comer, now: NaiveDateTime) -> Result<Event> {
+    let is_in = !factors::is_asked(conn, user, way)?;
+    let action = if is_in { Action::SignedIn } else { Action::SecondFactorAsked };
+    let event = Event { detail: way.detail(), ..accounts::by_person(user, name, comer.address.clone(), action, now) };
+    Ok(if is_in { event.of_session(&comer.session) } else { event })
 }
 
 /// Begins a session for who arrived, or has them wait for one until they gave their second factor.

@@ -27,6 +27,8 @@ pub enum Notice {
     AccountOpened,
     AddressChanged,
     AddressRestored,
+    /// A link of whoever runs the server signed somebody in.
+    SignInLink,
     /// Somebody is to take over the people of an account that is removed.
     TakeOver,
 }
@@ -52,6 +54,7 @@ impl Notice {
             Self::AccountOpened => "account_opened",
             Self::AddressChanged => "address_changed",
             Self::AddressRestored => "address_restored",
+            Self::SignInLink => "sign_in_link",
             Self::TakeOver => "take_over",
         }
     }

@@ -12,6 +12,7 @@ pub mod identities;
 pub mod leave;
 pub mod pages;
 pub mod probe;
+mod prove;
 pub mod provider;
 pub mod roles;
 pub mod settings;

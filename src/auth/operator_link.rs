@@ -8,13 +8,14 @@ use chrono::Duration;
 
 use super::{
     accounts::{self, Account},
-    arrival::{self, Arrival, Way},
+    arrival::{self, Arrival, Comer, Way},
     form::Form,
-    session, sign_in, steps,
+    notices::{self, Notice},
+    sign_in, steps,
 };
 use crate::{
     app::App,
-    audit::{Action, Event},
+    audit::Action,
     db::types::UserId,
     error::{Error, Result},
     page::{Ui, render},
@@ -63,7 +64,7 @@ pub async fn show(app: web::Data<App>, path: web::Path<String>) -> Result<HttpRe
 
 /// `POST /enter/{text}`: signs in, and the link is over.
 pub async fn enter(app: web::Data<App>, path: web::Path<String>, request: HttpRequest) -> Result<HttpResponse> {
-    let (text, address) = (path.into_inner(), session::address(&request));
+    let (text, comer) = (path.into_inner(), Comer::of(&request));
     let user = app
         .write(move |tx, app| {
             let now = app.clock.now();
@@ -72,14 +73,8 @@ pub async fn enter(app: web::Data<App>, path: web::Path<String>, request: HttpRe
             if account.disabled_at.is_some() {
                 return Err(Error::NotFound);
             }
-            let event = accounts::by_person(
-                &account.id,
-                &account.full_name,
-                address.clone(),
-                arrival::event(tx, &account.id, Way::OperatorLink)?,
-                now,
-            );
-            Event { detail: Some("operator_link".to_owned()), ..event }.write(tx)?;
+            arrival::event(tx, account.who(), Way::OperatorLink, &comer, now)?.write(tx)?;
+            notices::tell_by_command(tx, &account.id, Notice::SignInLink, now)?;
             Ok(account.id)
         })
         .await?;

@@ -173,6 +173,9 @@ pub fn check_new(password: &str, personal: &[&str]) -> Result<(), PasswordError>
     check_strength(&normal, personal)
 }
 
+/// Characters besides one's own names.
+const FEWEST_OF_OWN: usize = 4;
+
 /// The 3,000 most used passwords that are long enough, sorted, in small letters (`data/README.md`). What resembles none of zxcvbn's words can still
 /// be among the first that anybody tries.
 static MOST_USED: &str = include_str!("../../data/common_passwords.txt");
@@ -187,6 +190,9 @@ fn check_strength(password: &str, personal: &[&str]) -> Result<(), PasswordError
     let words = personal_words(personal);
     let mut penalised: Vec<&str> = words.iter().map(String::as_str).collect();
     penalised.push("kinchart");
+    if is_made_of(&start, &words) {
+        return Err(PasswordError::TooWeak(Advice::Personal));
+    }
     let estimate = zxcvbn::zxcvbn(&start, &penalised);
     if estimate.score() >= LEAST_SCORE {
         return if is_most_used(password) { Err(PasswordError::TooWeak(Advice::Common)) } else { Ok(()) };
@@ -199,6 +205,14 @@ fn check_strength(password: &str, personal: &[&str]) -> Result<(), PasswordError
     let warning = feedback.and_then(Feedback::warning).map(Advice::from);
     let suggestion = || feedback.and_then(|feedback| feedback.suggestions().first()).copied().map(Advice::from);
     Err(PasswordError::TooWeak(warning.or_else(suggestion).unwrap_or(Advice::MoreWords)))
+}
+
+/// Is there next to nothing besides those words? However often they stand there: an estimate takes each repetition for something new.
+fn is_made_of(password: &str, words: &[String]) -> bool {
+    let mut longest_first: Vec<&String> = words.iter().collect();
+    longest_first.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let rest = longest_first.iter().fold(password.to_lowercase(), |rest, word| rest.replace(word.as_str(), " "));
+    rest != password.to_lowercase() && rest.chars().filter(|c| c.is_alphanumeric()).count() < FEWEST_OF_OWN
 }
 
 /// The texts as a whole and their words.
@@ -493,6 +507,10 @@ mod tests {
         assert_eq!(check_new("zbigniewkowalczyk", &[]), Ok(()));
         let personal = ["Zbigniew Kowalczyk"];
         assert_eq!(check_new("zbigniewkowalczyk", &personal), Err(PasswordError::TooWeak(Advice::Personal)));
+        for again in ["ada owner ada", "Ada-Owner-Ada-12", "owner.owner.ada"] {
+            assert_eq!(check_new(again, &["Ada Owner", "ada"]), Err(PasswordError::TooWeak(Advice::Personal)), "{again}");
+        }
+        check_new("ada keeps nine lanterns", &["Ada Owner", "ada"]).unwrap();
     }
 
     #[test]

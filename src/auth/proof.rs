@@ -3,7 +3,8 @@
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
-use chrono::Duration;
+use chrono::{Duration, NaiveDateTime};
+use diesel::prelude::*;
 
 use super::{
     accounts::{self, Account},
@@ -14,6 +15,7 @@ use crate::{
     access::Actor,
     app::App,
     audit::{Action, Event},
+    db::{Tx, schema::sessions},
     error::{Error, Result},
     records::field::FieldError,
 };
@@ -21,7 +23,7 @@ use crate::{
 /// The form's field, and the place of its error.
 pub const FIELD: &str = "current_password";
 /// Who signed in so lately needs no other proof.
-const FRESH: Duration = Duration::minutes(10);
+pub const FRESH: Duration = Duration::minutes(10);
 
 /// Fields that no page carries along: whoever confirms something types them again.
 pub const SECRETS: &[&str] =
@@ -45,6 +47,13 @@ impl FromRequest for Proved {
 /// Was it proved a few minutes ago whose session this is?
 pub fn is_fresh(app: &App, me: &Me) -> bool {
     app.clock.now() - me.proved_at < FRESH
+}
+
+/// The session's row knows it from now on.
+pub fn remember(tx: &mut Tx<'_>, me: &Me, now: NaiveDateTime) -> Result<()> {
+    let own = sessions::table.filter(sessions::id.eq(&me.session)).filter(sessions::user_id.eq(&me.id));
+    diesel::update(own).set(sessions::proved_at.eq(now)).execute(&mut **tx)?;
+    Ok(())
 }
 
 /// The account, if that is its password. A stolen session must not be a place to guess it at: the same counts as for signing in.

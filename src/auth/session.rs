@@ -54,6 +54,8 @@ const AGENT: &str = "agent";
 const WAY: &str = "way";
 const IDENTITY: &str = "identity";
 const ID_TOKEN: &str = "id_token";
+/// What a session that begins with this request is called.
+const NAME: &str = "name";
 const CREATED: &str = "created";
 const ME: &str = "me";
 const WAITING_FOR: &str = "waiting";
@@ -202,6 +204,24 @@ pub fn waiting(session: &Session) -> Option<Waiting> {
     session.get::<Waiting>(WAITING_FOR).ok().flatten()
 }
 
+/// See [`coming`].
+struct Coming(String);
+
+fn new_name() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// The public id of the session that this request may begin: known before, so that the audit of the sign-in can name it.
+pub fn coming(request: &HttpRequest) -> String {
+    let mut extensions = request.extensions_mut();
+    if let Some(Coming(name)) = extensions.get::<Coming>() {
+        return name.clone();
+    }
+    let name = new_name();
+    extensions.insert(Coming(name.clone()));
+    name
+}
+
 /// Begins a session for somebody who proved who they are. A new key: what was before the sign-in is worth nothing after it.
 pub fn begin(session: &Session, request: &HttpRequest, arrival: &Arrival) -> Result<()> {
     let agent = request.headers().get("user-agent").and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -215,6 +235,7 @@ pub fn begin(session: &Session, request: &HttpRequest, arrival: &Arrival) -> Res
         session.insert(IDENTITY, identity).map_err(failed)?;
         session.insert(ID_TOKEN, token).map_err(failed)?;
     }
+    session.insert(NAME, coming(request)).map_err(failed)?;
     session.insert(ADDRESS, address(request)).map_err(failed)?;
     session.insert(AGENT, agent.chars().take(300).collect::<String>()).map_err(failed)?;
     Ok(())
@@ -225,6 +246,11 @@ pub fn proved(session: &Session, me: &Me, now: NaiveDateTime) -> Result<()> {
     session.insert(ME, Me { proved_at: now, ..me.clone() }).map_err(|_| Error::Internal("session".into()))?;
     session.renew();
     Ok(())
+}
+
+/// Whose session this request began.
+pub fn comer(session: &Session) -> Option<UserId> {
+    session.get::<UserId>(USER).ok().flatten()
 }
 
 /// Says of a request that its session is to be remembered.
@@ -513,7 +539,7 @@ impl Store {
             diesel::insert_into(sessions::table)
                 .values((
                     sessions::key_hash.eq(&hash),
-                    sessions::id.eq(before.as_ref().map_or_else(|| uuid::Uuid::now_v7().to_string(), |me| me.session.clone())),
+                    sessions::id.eq(before.as_ref().map(|me| me.session.clone()).or_else(|| text(NAME)).unwrap_or_else(new_name)),
                     sessions::user_id.eq(&user),
                     sessions::state.eq(plain(state)),
                     sessions::remember.eq(remember),
@@ -558,7 +584,7 @@ impl Store {
 
 /// The state without what was only read along with it, and without what stands in a column of its own.
 fn plain(state: &State) -> String {
-    const ELSEWHERE: &[&str] = &[ME, WAY, IDENTITY, ID_TOKEN, CREATED];
+    const ELSEWHERE: &[&str] = &[ME, NAME, WAY, IDENTITY, ID_TOKEN, CREATED];
     let kept: State =
         state.iter().filter(|(name, _)| !ELSEWHERE.contains(&name.as_str())).map(|(name, json)| (name.clone(), json.clone())).collect();
     serde_json::to_string(&kept).unwrap_or_default()

@@ -14,7 +14,7 @@ use diesel::prelude::*;
 
 use super::{
     accounts::{self, Account},
-    arrival::{self, Arrival, Next, Way},
+    arrival::{self, Arrival, Comer, Next, Way},
     factors,
     form::{self, Form, Problems},
     oidc::{self, Door},
@@ -114,7 +114,7 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
         let words = crate::i18n::Locale::default();
         return form::again(StatusCode::FORBIDDEN, None, &page(&app, &form, Some(words.t("login.provider_only")), false));
     }
-    let attempt = Attempt { name: form.text("username"), password: form.raw("password").to_owned(), address: session::address(&request) };
+    let attempt = Attempt { name: form.text("username"), password: form.raw("password").to_owned(), comer: Comer::of(&request) };
     let outcome = app.run(move |app| sign_in(app, &attempt)).await;
     let words = crate::i18n::Locale::default();
     match outcome {
@@ -137,7 +137,7 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
 /// What comes after an arrival: the page or form that was wanted, or first the one that asks for the second factor and carries it along.
 pub async fn follow(app: &App, request: &HttpRequest, next: Next, form: &Form) -> Result<HttpResponse> {
     match next {
-        Next::In => go_on(form),
+        Next::In => go_on(app, request, form).await,
         Next::SecondFactor if is_local(form.raw("resume_path")) => factors::second::show_with(app, request, form).await,
         Next::SecondFactor => Ok(see_other(&factors::second::asked(form))),
     }
@@ -149,27 +149,35 @@ struct ResumePage {
     ui: Ui,
     /// Of the words: `resume` after a sign-in, `confirmed` after a proof.
     words: &'static str,
+    /// Who signed in, to whom the form may not belong: the page was open for everybody.
+    name: String,
     path: String,
     pairs: Vec<(String, String)>,
 }
 
 /// To the page that was wanted, or to the form that was being sent.
-pub fn go_on(form: &Form) -> Result<HttpResponse> {
-    onwards(Ui::new(None, "/login"), "resume", form)
+pub async fn go_on(app: &App, request: &HttpRequest, form: &Form) -> Result<HttpResponse> {
+    let mut name = String::new();
+    if is_local(form.raw("resume_path"))
+        && let Some(user) = session::comer(&request.get_session())
+    {
+        name = app.read(move |conn, _| Ok(accounts::by_id(conn, &user)?.full_name)).await?;
+    }
+    onwards(Ui::new(None, "/login"), "resume", name, form)
 }
 
 /// The same for who was signed in already, and proved it once more.
 pub fn go_on_confirmed(me: session::Me, form: &Form) -> Result<HttpResponse> {
-    onwards(Ui::new(Some(me), "/confirm"), "confirmed", form)
+    onwards(Ui::new(Some(me), "/confirm"), "confirmed", String::new(), form)
 }
 
-fn onwards(ui: Ui, words: &'static str, form: &Form) -> Result<HttpResponse> {
+fn onwards(ui: Ui, words: &'static str, name: String, form: &Form) -> Result<HttpResponse> {
     let path = form.raw("resume_path");
     if !is_local(path) {
         return Ok(see_other(next(form.raw("next"))));
     }
     let pairs = serde_urlencoded::from_str(form.raw("resume_body")).map_err(|_| Error::BadRequest("broken_form"))?;
-    render(&ResumePage { ui, words, path: path.to_owned(), pairs })
+    render(&ResumePage { ui, words, name, path: path.to_owned(), pairs })
 }
 
 /// The sign-in page with what is wrong, and what it carries along.
@@ -188,13 +196,13 @@ pub fn again_for(app: &App, form: &Form) -> Result<HttpResponse> {
 pub(super) struct Attempt {
     pub name: String,
     pub password: String,
-    pub address: Option<String>,
+    pub comer: Comer,
 }
 
 /// The user, if name and password fit; nothing tells which of the two does not, or that the account is disabled.
 pub(super) fn sign_in(app: &App, attempt: &Attempt) -> Result<Option<UserId>> {
     let now = app.clock.now();
-    let address = attempt.address.as_deref();
+    let address = attempt.comer.address.as_deref();
     let (account, guess) = app.db.write(|tx| {
         let account = accounts::find(tx, &attempt.name)?;
         let guess = Guess::sign_in(&app.key, &attempt.name, address);
@@ -260,14 +268,13 @@ fn open(
         diesel::update(users::table.find(&account.id)).set(users::password_hash.eq(newer)).execute(&mut **tx)?;
     }
     guess.succeeded(tx, now)?;
-    let action = arrival::event(tx, &account.id, Way::Password)?;
-    accounts::by_person(&account.id, &account.full_name, attempt.address.clone(), action, now).write(tx)?;
+    arrival::event(tx, account.who(), Way::Password, &attempt.comer, now)?.write(tx)?;
     Ok(still)
 }
 
 /// What was typed for a name nobody has stays out of the audit: it may be a password. Why it was refused is told there, and nowhere else.
 fn refusal(account: Option<&Account>, attempt: &Attempt, why: &'static str, now: chrono::NaiveDateTime) -> Event {
-    accounts::at_the_door(account.map(Account::who), attempt.address.clone(), Action::SignInFailed, now).failed(why)
+    accounts::at_the_door(account.map(Account::who), attempt.comer.address.clone(), Action::SignInFailed, now).failed(why)
 }
 
 /// To the sign-in page; the browser forgets what it kept of the pages before.
@@ -301,8 +308,11 @@ mod tests {
     use super::*;
     use crate::auth::testing::{self, PASSWORD};
 
+    fn comer(address: &str) -> Comer {
+        Comer { address: Some(address.to_owned()), session: "to-be".to_owned() }
+    }
     fn attempt(name: &str, password: &str) -> Attempt {
-        Attempt { name: name.to_owned(), password: password.to_owned(), address: Some("192.0.2.1".to_owned()) }
+        Attempt { name: name.to_owned(), password: password.to_owned(), comer: comer("192.0.2.1") }
     }
 
     #[test]
@@ -352,7 +362,7 @@ mod tests {
             assert!(matches!(sign_in(&app, &attempt(name, PASSWORD)), Err(Error::Throttled(_))), "{name}");
             assert_eq!(sign_in(&app, &attempt(email, "wrong")).unwrap(), None, "{email} tells nothing of {name}");
         }
-        let elsewhere = Attempt { address: Some("192.0.2.2".to_owned()), ..attempt("ann", PASSWORD) };
+        let elsewhere = Attempt { comer: comer("192.0.2.2"), ..attempt("ann", PASSWORD) };
         assert!(sign_in(&app, &elsewhere).unwrap().is_some());
     }
 

@@ -37,6 +37,21 @@ async fn a_person_sees_what_was_done_with_their_account_and_nobody_elses() {
     let page = ben.get(OWN).await.is(200).says("ben tried to sign in").lacks("Ada");
     page.lacks("<strong dir=\"auto\">ann");
 
+    // A sign-in names the session it began.
+    let sessions: Vec<String> = t
+        .app
+        .db
+        .read(|conn| {
+            use diesel::prelude::*;
+            use kinchart::db::schema::{audit_events, sessions};
+            let named: Vec<Option<String>> =
+                audit_events::table.filter(audit_events::action.eq("signed_in")).select(audit_events::session_id).load(conn)?;
+            let named: Vec<String> = named.into_iter().map(Option::unwrap).collect();
+            Ok(sessions::table.filter(sessions::id.eq_any(named)).select(sessions::id).load(conn)?)
+        })
+        .unwrap();
+    assert_eq!(sessions.len(), 1);
+
     // What others do with an account is its person's to know.
     let by_command = Event {
         detail: Some(ann.id.to_string()),

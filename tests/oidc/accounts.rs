@@ -435,11 +435,75 @@ async fn without_passwords_the_operator_has_a_way_back() {
     let answer = house.browser("").post(path, &[]).await;
     assert_eq!(house.who(&kept("", &answer)).await.as_deref(), Some("root"));
     assert_eq!(house.last_of_audit(), ("signed_in".into(), "operator_link".into()));
+    let root_now = house.browser(&kept("", &answer));
+    root_now.get("/settings/sessions").await.is(200).says("with a link of whoever runs this server");
+    root_now.get("/settings/notices").await.is(200).says("signed somebody in to your account");
+    root_now.get("/settings/activity").await.is(200).says("signed in with a link of whoever runs this server");
     house.browser("").post(path, &[]).await.is(404);
     house.browser("").get(path).await.is(404);
     let late = kinchart::auth::operator_link::make(&house.t.app, &root).unwrap();
     house.t.later(Duration::minutes(15));
     house.browser("").post(late.strip_prefix("http://localhost:8080").unwrap(), &[]).await.is(404);
+}
+
+#[actix_web::test]
+async fn who_has_nothing_but_the_provider_proves_there_who_is_here() {
+    let house = House::new().await;
+    house.is("subject-1", "mia@example.org");
+    let cookies = house.sign_in().await.1;
+    let token = [("name", "my script"), ("access", "read"), ("days", "30")];
+    house.t.later(Duration::minutes(11));
+    let asked =
+        house.browser(&cookies).post("/settings/tokens", &token).await.is(401).says("What you were sending is kept").says("Home ID");
+    let form = asked.form("/confirm/provider");
+    let pairs: Vec<(&str, &str)> = form.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let set_out = async || Trip::of(&house.browser(&cookies).post("/confirm/provider", &pairs).await.is(200), &cookies);
+    house.provider.state().now = house.now();
+    let trip = set_out().await;
+    assert_eq!((trip.query("prompt").as_str(), trip.query("max_age").as_str()), ("login", "0"));
+    // Somebody else at the provider, and somebody whom it asked yesterday.
+    house.is("subject-2", "eve@example.org");
+    house.come_back(&trip).await.is(403).says("Somebody else signed in");
+    assert_eq!(house.last_of_audit(), ("confirm_failed".into(), "provider_not_yours".into()));
+    house.is("subject-1", "mia@example.org");
+    house.provider.state().now = house.now();
+    house.claim("auth_time", json!(house.now() - 86_400));
+    house.come_back(&set_out().await).await.is(403).says("did not ask who you are");
+    house.browser(&cookies).post("/settings/tokens", &token).await.is(401);
+    // In another browser it proves nothing.
+    let trip = set_out().await;
+    let elsewhere = trip.cookies.replace(&cookies, "");
+    assert_ne!(house.browser(&elsewhere).get(&house.back(&trip)).await.status, 200);
+
+    house.claim("auth_time", json!(house.now()));
+    let trip = set_out().await;
+    let answer = house.come_back(&trip).await.is(200).says("What you were sending is still here");
+    assert_eq!(house.last_of_audit(), ("confirmed".into(), "provider".into()));
+    let now = kept(&trip.cookies, &answer);
+    assert!(house.who(&cookies).await.is_none(), "another key");
+    house.browser(&now).submit(&answer.form("/settings/tokens")).await.is(200);
+    // A password, too: the first needs no other, the next one that.
+    let set = |password: &'static str| [("password", password), ("password_again", password)];
+    house.browser(&now).get("/settings/password").await.is(200).says("has no password").lacks("current_password");
+    let answer = house.browser(&now).post("/settings/password", &set("seven quiet herons")).await.is(303);
+    let now = kept(&now, &answer);
+    house.browser(&now).post("/settings/password", &set("eight quiet herons")).await.is(422);
+    let again = [&[("current_password", "seven quiet herons")][..], &set("seven quiet herons")].concat();
+    house.browser(&now).post("/settings/password", &again).await.is(422).says("That is your current password");
+    house.t.later(Duration::minutes(11));
+    house.browser(&now).post("/settings/tokens", &token).await.is(401).has("name=\"current_password\"").lacks("/confirm/provider");
+}
+
+#[actix_web::test]
+async fn nobody_is_led_to_a_provider_that_is_gone() {
+    let house = House::new().await;
+    house.is("subject-1", "mia@example.org");
+    house.sign_in().await.0.is(303);
+    house.provider.stop();
+    house.t.later(Duration::minutes(2));
+    house.browser("").post("/login/provider", &[]).await.is(503).says("Home ID");
+    let form = [("username", "root"), ("password", &password_of("root"))];
+    house.browser("").post("/login", &form).await.is(303);
 }
 
 #[actix_web::test]

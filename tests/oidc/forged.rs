@@ -288,18 +288,21 @@ async fn a_provider_that_is_ill_holds_up_nobody_else() {
 }
 
 #[actix_web::test]
-async fn a_provider_that_is_gone_is_remembered_for_a_day() {
+async fn who_is_under_way_comes_in_although_the_description_is_gone() {
     let house = House::new().await;
     house.is("subject-1", "mia@example.org");
     house.set_out().await;
-    house.provider.stop();
-    house.set_out().await;
-    assert_eq!(house.provider.asked("/.well-known"), 1, "within the hour nobody asks");
-    house.t.later(chrono::Duration::hours(3));
+    house.t.later(chrono::Duration::minutes(58));
     let trip = house.set_out().await;
-    house.come_back(&trip).await.is(503).says("cannot be reached");
-    house.t.later(chrono::Duration::hours(22));
-    house.browser("").post("/login/provider", &[]).await.is(503);
+    assert_eq!(house.provider.asked("/.well-known"), 2, "once a minute, and the keys once an hour");
+    assert_eq!(house.provider.asked("/keys"), 1);
+    house.provider.state().trouble = Some((Trouble::Status(500), "openid-configuration"));
+    house.t.later(chrono::Duration::minutes(5));
+    house.provider.state().now = house.now();
+    house.come_back(&trip).await.is(303);
+    // Nobody else is sent there.
+    house.browser("").post("/login/provider", &[]).await.is(503).says("cannot be reached");
+    house.provider.stop();
     let told = kinchart::auth::oidc::test(&house.t.app).await.unwrap_err();
     assert_eq!(told, kinchart::auth::oidc::fault::Fault::Unreachable);
 }

@@ -3,7 +3,6 @@
 use actix_session::SessionExt;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
-use diesel::prelude::*;
 
 use super::{
     Held,
@@ -17,11 +16,11 @@ use crate::{
     auth::{
         accounts,
         form::{self, Form},
+        oidc::{Door, identities},
         proof,
         session::{self, Signed},
         sign_in,
     },
-    db::schema::sessions,
     error::{Error, Result},
     page::{Ui, render, render_with, see_other},
     records::field::{Errors, FieldError},
@@ -35,13 +34,29 @@ struct ConfirmPage {
     ui: Ui,
     ways: Ways,
     has_password: bool,
+    /// What the provider is called, for who has nothing else to prove it with.
+    provider: Option<String>,
+}
+
+impl ConfirmPage {
+    fn can_be_proved(&self) -> bool {
+        self.ways.held.any() || self.has_password || self.provider.is_some()
+    }
 }
 
 async fn page(app: &App, signed: Signed, request: &HttpRequest, form: &Form) -> Result<ConfirmPage> {
     let user = signed.me.id.clone();
-    let (held, account) = app.read(move |conn, _| Ok((super::held(conn, &user)?, accounts::by_id(conn, &user)?))).await?;
+    let (held, account, came) = app
+        .read(move |conn, _| Ok((super::held(conn, &user)?, accounts::by_id(conn, &user)?, !identities::of(conn, &user)?.is_empty())))
+        .await?;
+    let provider = Door::of(app).filter(|_| came).map(|door| door.name);
     let has_password = account.password_hash.is_some();
-    Ok(ConfirmPage { ui: Ui::new(Some(signed.me), PATH), ways: Ways::new(app, request, PATH, held, has_password, form), has_password })
+    Ok(ConfirmPage {
+        provider,
+        ui: Ui::new(Some(signed.me), PATH),
+        ways: Ways::new(app, request, PATH, held, has_password, form),
+        has_password,
+    })
 }
 
 /// Where to prove it, and where to go on afterwards.
@@ -120,8 +135,7 @@ fn confirm(app: &App, signed: &Signed, form: &Form) -> Result<()> {
         None => Some("password".to_owned()),
     };
     app.db.write(|tx| {
-        let own = sessions::table.filter(sessions::id.eq(&signed.me.session)).filter(sessions::user_id.eq(&signed.me.id));
-        diesel::update(own).set(sessions::proved_at.eq(now)).execute(&mut **tx)?;
+        proof::remember(tx, &signed.me, now)?;
         match &detail {
             Some(_) => Ok(Event { detail: detail.clone(), ..event(Action::Confirmed) }.write(tx)?),
             None => Ok(()),

@@ -6,10 +6,10 @@ use diesel::prelude::*;
 use super::passkey::{self, Answered};
 use crate::{
     app::App,
-    audit::{Action, Event},
+    audit::Action,
     auth::{
         accounts,
-        arrival::{self, Arrival, Way},
+        arrival::{self, Arrival, Comer, Way},
         form::Form,
         session, sign_in,
         throttle::Knock,
@@ -39,19 +39,19 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
         return sign_in::refused(&app, &form, StatusCode::FORBIDDEN, Locale::default().t("login.provider_only"));
     }
     let answered = Answered { challenge: form.raw("challenge").to_owned(), credential: form.raw("credential").to_owned() };
-    let address = session::address(&request);
-    match app.run(move |app| sign_in(app, &answered, address)).await? {
+    let comer = Comer::of(&request);
+    match app.run(move |app| sign_in(app, &answered, &comer)).await? {
         Some(user) => {
             let arrival = Arrival { remember: form.has("remember"), ..Arrival::new(user, Way::Passkey) };
             arrival::arrive(&app, &request, arrival).await?;
-            sign_in::go_on(&form)
+            sign_in::go_on(&app, &request, &form).await
         }
         None => sign_in::refused(&app, &form, StatusCode::UNPROCESSABLE_ENTITY, Locale::default().t("error.passkey")),
     }
 }
 
 /// The user, if it is a key of theirs; nothing tells whether it was the key, its answer or the account.
-fn sign_in(app: &App, answered: &Answered, address: Option<String>) -> Result<Option<UserId>> {
+fn sign_in(app: &App, answered: &Answered, comer: &Comer) -> Result<Option<UserId>> {
     let now = app.clock.now();
     let claim = passkey::claim_of_anybody(app, answered)?;
     app.db.write(|tx| {
@@ -69,12 +69,10 @@ fn sign_in(app: &App, answered: &Answered, address: Option<String>) -> Result<Op
             _ => false,
         };
         let who = account.as_ref().map(|(user, name)| (user, name.as_str()));
-        let event = |action| accounts::at_the_door(who, address.clone(), action, now);
-        if !is_right {
-            event(Action::SignInFailed).failed("passkey").write(tx)?;
-            return Ok(None);
+        match who.filter(|_| is_right) {
+            Some(who) => arrival::event(tx, who, Way::Passkey, comer, now)?.write(tx)?,
+            None => accounts::at_the_door(who, comer.address.clone(), Action::SignInFailed, now).failed("passkey").write(tx)?,
         }
-        Event { detail: Some("passkey".to_owned()), ..event(Action::SignedIn) }.write(tx)?;
-        Ok(account.as_ref().map(|(user, _)| user.clone()))
+        Ok(account.as_ref().filter(|_| is_right).map(|(user, _)| user.clone()))
     })
 }

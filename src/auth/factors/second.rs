@@ -15,6 +15,7 @@ use crate::{
     audit::Action,
     auth::{
         accounts,
+        arrival::Way,
         form::{self, Form, Problems},
         session::{self, Waiting},
         sign_in,
@@ -30,6 +31,8 @@ pub const PATH: &str = "/login/second";
 #[template(path = "auth/second.html")]
 struct SecondPage {
     ui: Ui,
+    /// What was right so far, as a key of the catalogue.
+    about: &'static str,
     ways: Ways,
 }
 
@@ -40,7 +43,12 @@ async fn held(app: &App, waiting: &Waiting) -> Result<Held> {
 
 async fn page(app: &App, request: &HttpRequest, waiting: &Waiting, form: &Form) -> Result<SecondPage> {
     let held = held(app, waiting).await?;
-    Ok(SecondPage { ui: Ui::new(None, PATH), ways: Ways::new(app, request, PATH, held, false, form) })
+    let about = match waiting.arrival.way {
+        Way::Provider => "second.about_provider",
+        Way::OperatorLink => "second.about_operator_link",
+        Way::Password | Way::Passkey | Way::NewAccount => "second.about",
+    };
+    Ok(SecondPage { about, ui: Ui::new(None, PATH), ways: Ways::new(app, request, PATH, held, false, form) })
 }
 
 /// What follows a right password: the page, with the form to go on with, or the way to the page.
@@ -74,7 +82,7 @@ fn asks(app: &App, request: &HttpRequest, waiting: &Waiting) -> Asked {
         user: user.clone(),
         purpose: Purpose::Second,
         unchanged_since: Some(waiting.since),
-        right: event(Action::SignedIn),
+        right: event(Action::SignedIn).of_session(&session::coming(request)),
         wrong: event(Action::SecondFactorFailed),
         address,
     }
@@ -89,7 +97,7 @@ pub async fn submit(app: web::Data<App>, request: HttpRequest, payload: web::Pay
     match outcome {
         Ok(()) => {
             session::begin(&request.get_session(), &request, &waiting.arrival)?;
-            sign_in::go_on(&form)
+            sign_in::go_on(&app, &request, &form).await
         }
         Err(Error::NoSession) => {
             request.get_session().purge();

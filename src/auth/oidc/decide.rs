@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     app::App,
-    audit::{Action, Event},
+    audit::Action,
     auth::{
         accounts::{self, Account, Details, NewAccount, Ways},
-        arrival::{self, Way},
+        arrival::{self, Comer, Way},
         sign_up,
     },
     config::Signup,
@@ -46,6 +46,10 @@ pub enum Refusal {
     Others,
     /// Whoever began it is not signed in any more.
     Gone,
+    /// Somebody else than whose session it is proved who they are.
+    NotYours,
+    /// The provider took an earlier sign-in for it.
+    NotAsked,
 }
 
 impl Refusal {
@@ -59,6 +63,8 @@ impl Refusal {
             Self::Disabled => "provider_disabled",
             Self::Others => "provider_others",
             Self::Gone => "provider_gone",
+            Self::NotYours => "provider_not_yours",
+            Self::NotAsked => "provider_not_asked",
         }
     }
 }
@@ -82,7 +88,7 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug)]
 pub struct Visit<'a> {
     pub somebody: &'a Somebody,
-    pub address: Option<&'a str>,
+    pub comer: &'a Comer,
     /// Where they wanted to go: the address of an invitation lets its holder make an account.
     pub next: &'a str,
     pub now: NaiveDateTime,
@@ -141,7 +147,7 @@ pub fn make(tx: &mut Tx<'_>, app: &App, visit: &Visit<'_>) -> Result<Outcome> {
         details,
         role,
         password_hash: String::new(),
-        address: visit.address.map(str::to_owned),
+        address: visit.comer.address.clone(),
         by_command: false,
         household: None,
     };
@@ -172,22 +178,20 @@ pub fn link(tx: &mut Tx<'_>, app: &App, user: &UserId, visit: &Visit<'_>) -> Res
 
 fn connect(tx: &mut Tx<'_>, account: &Account, visit: &Visit<'_>) -> Result<String> {
     let id = uuid::Uuid::now_v7().to_string();
-    let address = visit.address.map(str::to_owned);
+    let address = visit.comer.address.clone();
     let event = accounts::by_person(&account.id, &account.full_name, address, Action::IdentityLinked, visit.now);
     identities::add(tx, &id, &account.id, visit.somebody, event)?;
     Ok(id)
 }
 
 fn enter(tx: &mut Tx<'_>, app: &App, account: &Account, identity: String, visit: &Visit<'_>) -> Result<Outcome> {
-    roles::follow(tx, &app.config.oidc, account, visit.somebody, visit.address, visit.now)?;
-    let address = visit.address.map(str::to_owned);
-    let event = accounts::by_person(&account.id, &account.full_name, address, arrival::event(tx, &account.id, Way::Provider)?, visit.now);
-    Event { detail: Some("provider".to_owned()), ..event }.write(tx)?;
+    roles::follow(tx, &app.config.oidc, account, visit.somebody, visit.comer.address.as_deref(), visit.now)?;
+    arrival::event(tx, account.who(), Way::Provider, visit.comer, visit.now)?.write(tx)?;
     Ok(Outcome::In { user: account.id.clone(), identity })
 }
 
 fn refuse(tx: &mut Tx<'_>, account: Option<&Account>, refusal: Refusal, visit: &Visit<'_>) -> Result<Outcome> {
-    note_failure(tx, account, refusal.word(), visit.address, visit.now)?;
+    note_failure(tx, account, refusal.word(), visit.comer.address.as_deref(), visit.now)?;
     Ok(Outcome::Refused(refusal))
 }
 

@@ -16,22 +16,25 @@ use chrono::Duration;
 use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use super::leave::left;
+pub use super::prove::begin as begin_proof;
 use super::{
     claims::{self, Somebody},
     decide::{self, Outcome, Refusal, Visit},
     fault::Fault,
     leave::Away,
+    prove,
     provider::{Known, Provider},
     redirect_uri,
-    token::{self, Redeemed, Tokens},
+    token::{self, Redeemed},
 };
 use crate::{
     app::App,
     auth::{
         accounts,
-        arrival::{self, Arrival, Next, Way},
+        arrival::{self, Arrival, Comer, Next, Way},
         factors::second,
         form::{self, Form, Problems},
         proof,
@@ -70,6 +73,8 @@ pub enum Errand {
     SignIn { remember: bool, pairs: Vec<(String, String)> },
     /// To link another identity to the account of this session.
     Link { user: UserId, session: String },
+    /// To prove once more whose this session is, and to go on as after a sign-in.
+    Prove { user: UserId, session: String, pairs: Vec<(String, String)> },
 }
 
 /// Somebody whose address an account has, until that account is proved.
@@ -91,7 +96,7 @@ fn pending_name(browser: &str) -> String {
     format!("pending.{browser}")
 }
 
-fn provider(app: &App) -> Result<Arc<Provider>> {
+pub(super) fn provider(app: &App) -> Result<Arc<Provider>> {
     app.provider.clone().ok_or(Error::NotFound)
 }
 
@@ -103,20 +108,23 @@ pub async fn begin(app: web::Data<App>, request: HttpRequest, payload: web::Payl
     if app.run(|app| app.setup.is_due(app)).await? {
         return Ok(see_other("/setup"));
     }
+    let errand = Errand::SignIn { remember: form.has("remember"), pairs: carried(&form)? };
+    set_out(&app, &request, &provider, errand, None).await
+}
+
+/// What a form carries along, to go on with afterwards.
+pub(super) fn carried(form: &Form) -> Result<Vec<(String, String)>> {
     let wanted = ["next", "resume_path", "resume_body"];
     let pairs: Vec<(String, String)> = form.0.iter().filter(|(name, _)| wanted.contains(&name.as_str())).cloned().collect();
-    if pairs.iter().map(|(_, value)| value.len()).sum::<usize>() > MOST_KEPT {
-        return Err(Error::TooLarge);
-    }
-    let errand = Errand::SignIn { remember: form.has("remember"), pairs };
-    set_out(&app, &request, &provider, errand, None).await
+    let size: usize = pairs.iter().map(|(_, value)| value.len()).sum();
+    if size > MOST_KEPT { Err(Error::TooLarge) } else { Ok(pairs) }
 }
 
 /// To the provider, with what it must give back.
 pub async fn set_out(app: &App, request: &HttpRequest, provider: &Provider, errand: Errand, me: Option<Me>) -> Result<HttpResponse> {
     let address = session::address(request);
     app.write(move |tx, app| Knock::trip(&app.key, address.as_deref()).reserve(tx, app.clock.now())).await?;
-    let known = match provider.known().await {
+    let known = match provider.answering().await {
         Ok(known) => known,
         Err(fault) => return unavailable(app, me, &fault),
     };
@@ -147,6 +155,10 @@ fn authorization(app: &App, provider: &Provider, known: &Known, state: &str, tri
         .append_pair("nonce", &trip.nonce)
         .append_pair("code_challenge", challenge.as_str())
         .append_pair("code_challenge_method", "S256");
+    if matches!(trip.errand, Errand::Prove { .. }) {
+        // Not whoever signed in there some time ago.
+        address.query_pairs_mut().append_pair("prompt", "login").append_pair("max_age", "0");
+    }
     address.to_string()
 }
 
@@ -171,7 +183,7 @@ fn refused(app: &App, status: StatusCode, me: Option<Me>, key: &str, value: &str
 }
 
 /// The address holds a code: nobody is told that somebody comes from it.
-fn unreferred(mut response: HttpResponse) -> HttpResponse {
+pub(super) fn unreferred(mut response: HttpResponse) -> HttpResponse {
     response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
@@ -206,7 +218,7 @@ pub async fn callback(app: web::Data<App>, request: HttpRequest) -> Result<HttpR
         return refused(&app, StatusCode::FORBIDDEN, me, error_key(query.raw("error")), "");
     }
     match known_somebody(&app, &provider, &query, &trip).await {
-        Ok((somebody, tokens)) => arrived(&app, &request, me, trip.errand, somebody, tokens.id_token).await,
+        Ok(known) => arrived(&app, &request, me, trip.errand, known).await,
         Err(Asked::Fault(fault)) => {
             note(&app, &request, fault.word()).await?;
             log::warn!("the OpenID provider: {}", fault.word());
@@ -246,8 +258,16 @@ async fn trip(app: &App, request: &HttpRequest, query: &Form) -> Result<Option<T
     app.write(move |tx, app| steps::take(tx, &app.key, &name, app.clock.now())).await
 }
 
+/// Who came back, and by which token.
+struct Arrived {
+    somebody: Somebody,
+    id_token: String,
+    /// As they stand in the token.
+    claims: Value,
+}
+
 /// Redeems the code and reads who it is.
-async fn known_somebody(app: &App, provider: &Arc<Provider>, query: &Form, trip: &Trip) -> Result<(Somebody, Tokens), Asked> {
+async fn known_somebody(app: &App, provider: &Arc<Provider>, query: &Form, trip: &Trip) -> Result<Arrived, Asked> {
     let known = provider.known().await?;
     // RFC 9207: whose answer it is, so that one provider's is not given to another.
     let told = query.raw("iss");
@@ -263,8 +283,8 @@ async fn known_somebody(app: &App, provider: &Arc<Provider>, query: &Form, trip:
     let redeemed = Redeemed { code, verifier: &trip.verifier, nonce: &trip.nonce, redirect_uri: &redirect_uri };
     let tokens = token::exchange(provider, &known, &redeemed).await?;
     let (known, claims) = token::verified(provider, known, &tokens, &trip.nonce, app.clock.now()).await?;
-    let somebody = claims::read(provider, &known, &tokens, claims).await?;
-    Ok((somebody, tokens))
+    let somebody = claims::read(provider, &known, &tokens, claims.clone()).await?;
+    Ok(Arrived { somebody, id_token: tokens.id_token, claims })
 }
 
 async fn note(app: &App, request: &HttpRequest, why: &'static str) -> Result<()> {
@@ -273,20 +293,18 @@ async fn note(app: &App, request: &HttpRequest, why: &'static str) -> Result<()>
 }
 
 /// The provider knows them: what becomes of it here.
-async fn arrived(
-    app: &App,
-    request: &HttpRequest,
-    me: Option<Me>,
-    errand: Errand,
-    somebody: Somebody,
-    id_token: String,
-) -> Result<HttpResponse> {
+async fn arrived(app: &App, request: &HttpRequest, me: Option<Me>, errand: Errand, arrived: Arrived) -> Result<HttpResponse> {
+    let Arrived { somebody, id_token, claims } = arrived;
     match errand {
+        Errand::Prove { user, session, pairs } => match session::signed(request).filter(|signed| is_of(&signed.me, &user, &session)) {
+            Some(signed) => prove::finish(app, request, signed, somebody, &claims, pairs).await,
+            None => turned_away(app, me, Refusal::Gone),
+        },
         Errand::SignIn { remember, pairs } => {
-            let (address, next, wanted) = (session::address(request), Form(pairs.clone()), somebody.clone());
+            let (comer, next, wanted) = (Comer::of(request), Form(pairs.clone()), somebody.clone());
             let outcome = app.write(move |tx, app| {
                 let next = [next.raw("resume_path"), next.raw("next")].into_iter().find(|path| !path.is_empty()).unwrap_or("/");
-                let visit = Visit { somebody: &wanted, address: address.as_deref(), next, now: app.clock.now() };
+                let visit = Visit { somebody: &wanted, comer: &comer, next, now: app.clock.now() };
                 decide::sign_in(tx, app, &visit)
             });
             match outcome.await? {
@@ -300,13 +318,12 @@ async fn arrived(
         }
         Errand::Link { user, session } => {
             // It is done in the session that asked for it, or not at all.
-            let same = me.as_ref().is_some_and(|me| me.id == user && me.session == session);
-            if !same {
+            if !me.as_ref().is_some_and(|me| is_of(me, &user, &session)) {
                 return turned_away(app, me, Refusal::Gone);
             }
-            let address = session::address(request);
+            let comer = Comer::of(request);
             let outcome = app.write(move |tx, app| {
-                let visit = Visit { somebody: &somebody, address: address.as_deref(), next: "/", now: app.clock.now() };
+                let visit = Visit { somebody: &somebody, comer: &comer, next: "/", now: app.clock.now() };
                 decide::link(tx, app, &user, &visit)
             });
             match outcome.await? {
@@ -317,7 +334,11 @@ async fn arrived(
     }
 }
 
-fn turned_away(app: &App, me: Option<Me>, refusal: Refusal) -> Result<HttpResponse> {
+fn is_of(me: &Me, user: &UserId, session: &str) -> bool {
+    me.id == *user && me.session == session
+}
+
+pub(super) fn turned_away(app: &App, me: Option<Me>, refusal: Refusal) -> Result<HttpResponse> {
     let key = format!("oidc.refused.{}", refusal.word().trim_start_matches("provider_"));
     refused(app, StatusCode::FORBIDDEN, me, &key, "")
 }
@@ -415,10 +436,10 @@ pub async fn link(app: web::Data<App>, request: HttpRequest, payload: web::Paylo
             Tied::Lost => refused(&app, StatusCode::BAD_REQUEST, signed, "oidc.lost", ""),
         };
     }
-    let (user, password, address) = (pending.user.clone(), form.raw(proof::FIELD).to_owned(), session::address(&request));
+    let (user, password, comer) = (pending.user.clone(), form.raw(proof::FIELD).to_owned(), Comer::of(&request));
     let proved = app.run(move |app| {
         let name = app.db.read(|conn| accounts::by_id(conn, &user))?.username;
-        sign_in::sign_in(app, &Attempt { name, password, address })
+        sign_in::sign_in(app, &Attempt { name, password, comer })
     });
     let proved = match proved.await {
         Ok(Some(_)) => Ok(()),
@@ -446,7 +467,7 @@ async fn proved_by_password(app: &App, request: &HttpRequest, pending: &Pending)
         Tied::To(identity) => {
             let held = Some((identity.clone(), sealed(app, &identity, &pending.id_token)?));
             session::begin(&request.get_session(), request, &Arrival { identity: held, ..arrival })?;
-            sign_in::go_on(&Form(pending.pairs.clone()))
+            sign_in::go_on(app, request, &Form(pending.pairs.clone())).await
         }
         Tied::Refused(refusal) => turned_away(app, None, refusal),
         Tied::Lost => refused(app, StatusCode::BAD_REQUEST, None, "oidc.lost", ""),
@@ -462,13 +483,13 @@ enum Tied {
 /// Links, with what was kept for it: once.
 async fn tied(app: &App, request: &HttpRequest, pending: &Pending) -> Result<Tied> {
     let Some(browser) = steps::browser(app, request) else { return Ok(Tied::Lost) };
-    let (address, pending) = (session::address(request), pending.clone());
+    let (comer, pending) = (Comer::of(request), pending.clone());
     app.write(move |tx, app| {
         let now = app.clock.now();
         if steps::take::<Pending>(tx, &app.key, &pending_name(&browser), now)?.is_none() {
             return Ok(Tied::Lost);
         }
-        let visit = Visit { somebody: &pending.somebody, address: address.as_deref(), next: "/", now };
+        let visit = Visit { somebody: &pending.somebody, comer: &comer, next: "/", now };
         Ok(match decide::link(tx, app, &pending.user, &visit)? {
             Outcome::In { identity, .. } => Tied::To(identity),
             Outcome::Refused(refusal) => Tied::Refused(refusal),
@@ -480,7 +501,7 @@ async fn tied(app: &App, request: &HttpRequest, pending: &Pending) -> Result<Tie
 
 async fn separate(app: &App, request: &HttpRequest, me: Option<Me>, pending: Pending) -> Result<HttpResponse> {
     let Some(browser) = steps::browser(app, request) else { return Err(Error::BadRequest("broken_form")) };
-    let (address, wanted) = (session::address(request), pending.clone());
+    let (comer, wanted) = (Comer::of(request), pending.clone());
     let outcome = app.write(move |tx, app| {
         let now = app.clock.now();
         if steps::take::<Pending>(tx, &app.key, &pending_name(&browser), now)?.is_none() {
@@ -488,7 +509,7 @@ async fn separate(app: &App, request: &HttpRequest, me: Option<Me>, pending: Pen
         }
         let next = Form(wanted.pairs.clone());
         let next = [next.raw("resume_path"), next.raw("next")].into_iter().find(|path| !path.is_empty()).unwrap_or("/");
-        let visit = Visit { somebody: &wanted.somebody, address: address.as_deref(), next, now };
+        let visit = Visit { somebody: &wanted.somebody, comer: &comer, next, now };
         decide::make(tx, app, &visit).map(Some)
     });
     match outcome.await? {

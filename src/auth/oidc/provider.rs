@@ -19,7 +19,9 @@ use crate::{clock::Clock, config::Config, error::Result};
 
 /// How long a description is believed without asking again.
 const FRESH: Duration = Duration::hours(1);
-/// And how long if the provider cannot be asked: whoever is at the door shall not wait for its description.
+/// Before somebody is led there: whether it answers at all.
+const ANSWERED: Duration = Duration::minutes(1);
+/// How long it is believed if the provider cannot be asked, by who is back from there.
 const STALE: Duration = Duration::hours(24);
 /// A token with a key nobody knows makes the keys be read anew, and not more often than this: anybody can make such tokens.
 const KEYS_EVERY: Duration = Duration::minutes(1);
@@ -38,6 +40,7 @@ pub struct Provider {
 struct State {
     known: Option<Arc<Known>>,
     keys_asked_at: Option<NaiveDateTime>,
+    answered_at: Option<NaiveDateTime>,
 }
 
 /// The provider as it told of itself.
@@ -111,6 +114,10 @@ impl Document {
     }
 }
 
+fn is_younger(moment: NaiveDateTime, age: Duration, now: NaiveDateTime) -> bool {
+    now - moment < age && moment <= now
+}
+
 impl Provider {
     /// Nothing where the settings name none.
     pub fn of(config: &Config, clock: &Clock) -> Result<Option<Self>> {
@@ -120,12 +127,27 @@ impl Provider {
         Ok(Some(Self { issuer, client_id, settings, wire, clock, state }))
     }
 
+    /// The provider, which answered a moment ago: before somebody is sent there, who would find nobody.
+    pub async fn answering(&self) -> Result<Arc<Known>, Fault> {
+        let mut state = self.state.lock().await;
+        let now = self.clock.now();
+        if let Some(known) = state.known.clone().filter(|known| is_younger(known.read_at, FRESH, now)) {
+            if !is_younger(state.answered_at.unwrap_or(known.read_at), ANSWERED, now) {
+                self.document().await?;
+                state.answered_at = Some(now);
+            }
+            return Ok(known);
+        }
+        let found = Arc::new(self.discover().await?);
+        *state = State { known: Some(Arc::clone(&found)), answered_at: Some(now), ..*state };
+        Ok(found)
+    }
+
     /// The provider as it is now, or was a while ago. Of many who ask at once, one asks the provider, and the others wait.
     pub async fn known(&self) -> Result<Arc<Known>, Fault> {
         let mut state = self.state.lock().await;
         let now = self.clock.now();
-        let is_younger = |known: &&Arc<Known>, age: Duration| now - known.read_at < age && known.read_at <= now;
-        if let Some(known) = state.known.as_ref().filter(|known| is_younger(known, FRESH)) {
+        if let Some(known) = state.known.as_ref().filter(|known| is_younger(known.read_at, FRESH, now)) {
             return Ok(Arc::clone(known));
         }
         match self.discover().await {
@@ -135,7 +157,7 @@ impl Provider {
                 Ok(found)
             }
             Err(fault) => {
-                let older = state.known.as_ref().filter(|known| is_younger(known, STALE)).map(Arc::clone);
+                let older = state.known.as_ref().filter(|known| is_younger(known.read_at, STALE, now)).map(Arc::clone);
                 if older.is_some() {
                     log::warn!("the OpenID provider cannot be asked ({fault}): what it said before goes on");
                 }
@@ -146,10 +168,14 @@ impl Provider {
 
     /// The provider's description and keys, read now.
     pub async fn discover(&self) -> Result<Known, Fault> {
-        let address = Url::parse(&self.issuer.discovery()).map_err(|_| Fault::NotUnderstood("issuer"))?;
-        let document = Document::read(&self.good(&address).await?, &self.issuer)?;
+        let document = self.document().await?;
         let keys = self.keys(&document).await?;
         Ok(Known { document, keys, read_at: self.clock.now() })
+    }
+
+    async fn document(&self) -> Result<Document, Fault> {
+        let address = Url::parse(&self.issuer.discovery()).map_err(|_| Fault::NotUnderstood("issuer"))?;
+        Document::read(&self.good(&address).await?, &self.issuer)
     }
 
     /// The same with newer keys than those, if it is time to ask for some.
