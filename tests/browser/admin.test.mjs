@@ -145,4 +145,17 @@ describe("administration", { concurrency: false }, () => {
     assert.equal(await one.locator("#ending").isVisible(), false);
     await context.close();
   });
+
+  test("signing out in one tab empties the others", async () => {
+    const context = await chrome.newContext();
+    const [one, two] = [await context.newPage(), await context.newPage()];
+    await signIn(one, program, "ada");
+    await two.goto(`${program.url}/settings/sessions`);
+    assert.match(await two.locator("main").innerText(), /Signed-in devices/);
+    await one.getByRole("button", { name: "Sign out" }).first().click();
+    await one.waitForURL("**/login");
+    await two.getByRole("link", { name: "Sign in again" }).waitFor();
+    assert.equal(await two.locator("main").innerText(), "");
+    await context.close();
+  });
 });
