@@ -85,6 +85,7 @@ for (const javaScriptEnabled of [true, false]) {
     const suffix = javaScriptEnabled ? "" : "-without-js";
     const people = {
       mia: { email: "mia@example.org", email_verified: true, name: "Mia Weber", preferred_username: "mia", groups: ["family"] },
+      pia: { email: "pia@example.org", email_verified: true, name: "Pia Weber", preferred_username: "pia" },
       ann: { email: "ann@example.org", email_verified: true, name: "Ann Weber", preferred_username: "ann" },
       eve: { email: "ann@example.org", email_verified: false, name: "Eve Other", preferred_username: "ann" },
     };
@@ -147,6 +148,35 @@ for (const javaScriptEnabled of [true, false]) {
       await atProvider(again, "mia");
       await isIn(again, "Mia Weber");
       assert.equal((await program.ask(["user", "list"])).match(/^mia\t/gm).length, 1);
+    });
+
+    test("who has nothing but the provider proves there who is here, and sets a password", async () => {
+      const page = await fresh();
+      await setOut(page);
+      await atProvider(page, "pia");
+      await isIn(page, "Pia Weber");
+      await page.goto(program.url + "/settings/tokens");
+      await fill(page, { name: "scale in the bathroom" });
+      await program.age(11);
+      await page.getByRole("button", { name: "Make a token" }).click();
+      await page.getByText("neither a password nor a second factor here").waitFor();
+      await look(page, "proof");
+      await page.getByRole("button", { name: "Go on with Home ID" }).click();
+      // Signed in there already, and asked all the same; once.
+      await page.waitForURL((url) => url.origin === home.issuer);
+      await page.locator("input[name=login]").fill("pia");
+      await page.locator("input[name=password]").fill("anything");
+      await page.getByRole("button", { name: "Sign-in" }).click();
+      await page.getByText("What you were sending is still here").waitFor();
+      await look(page, "proved");
+      await page.getByRole("button", { name: "Go on" }).click();
+      await page.getByText("scale in the bathroom").first().waitFor();
+      await page.goto(program.url + "/settings/password");
+      assert.equal(await page.locator("[name=current_password]").count(), 0);
+      await look(page, "first-password");
+      await fill(page, { password: PASSWORD, password_again: PASSWORD });
+      await page.getByRole("button", { name: "Set the password" }).click();
+      await page.locator("[name=current_password]").waitFor();
     });
 
     test("an existing account is linked with its password, and not without", async () => {
