@@ -492,6 +492,8 @@ async fn who_has_nothing_but_the_provider_proves_there_who_is_here() {
     house.browser(&now).post("/settings/password", &again).await.is(422).says("That is your current password");
     house.t.later(Duration::minutes(11));
     house.browser(&now).post("/settings/tokens", &token).await.is(401).has("name=\"current_password\"").lacks("/confirm/provider");
+    // And nobody goes around it by the provider, whenever they set out.
+    house.browser(&now).post("/confirm/provider", &pairs).await.is(403);
 }
 
 #[actix_web::test]

@@ -14,22 +14,31 @@ use crate::{
     app::App,
     audit::{Action, Event},
     auth::{
+        accounts, factors,
         form::Form,
         proof,
         session::{self, Signed},
         sign_in,
     },
-    db::Tx,
-    error::Result,
+    db::{Conn, Tx, types::UserId},
+    error::{Error, Result},
 };
 
 /// `POST /confirm/provider`: remembers what was being sent, and leads to the provider.
 pub async fn begin(app: web::Data<App>, signed: Signed, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
     let provider = pages::provider(&app)?;
+    let user = signed.me.id.clone();
+    app.read(move |conn, _| must_have_nothing_else(conn, &user)).await?;
     let form = Form::read(&request, payload).await?;
     let pairs = pages::carried(&form)?;
     let errand = Errand::Prove { user: signed.me.id.clone(), session: signed.me.session.clone(), pairs };
     pages::set_out(&app, &request, &provider, errand, Some(signed.me)).await
+}
+
+/// A password or a second factor is not to be gone around by a provider that asks for less.
+fn must_have_nothing_else(conn: &mut Conn, user: &UserId) -> Result<()> {
+    let has_password = accounts::by_id(conn, user)?.password_hash.is_some();
+    if has_password || factors::held(conn, user)?.any() { Err(Error::Forbidden) } else { Ok(()) }
 }
 
 /// Back from there, in the session that asked for it.
@@ -55,6 +64,7 @@ pub async fn finish(
 /// believed: whoever is signed in there could sign in here with it, too.
 fn judge(tx: &mut Tx<'_>, app: &App, signed: &Signed, somebody: &Somebody, asked_at: Option<i64>) -> Result<Option<Refusal>> {
     let now = app.clock.now();
+    must_have_nothing_else(tx, &signed.me.id)?;
     let identity = identities::find(tx, somebody)?.filter(|identity| identity.user_id == signed.me.id);
     let is_late = asked_at.is_some_and(|at| at < (now - proof::FRESH).and_utc().timestamp());
     let refusal = match identity {
